@@ -1,0 +1,32 @@
+"""Text generation as a Gymnasium environment: one action is the next token.
+
+Importing this package registers `rlgan/TextGeneration-v0`, so both of these work anywhere:
+
+    gymnasium.make("envs:rlgan/TextGeneration-v0", vocab_size=100, max_length=20)
+    gymnasium.make_vec("envs:rlgan/TextGeneration-v0", num_envs=8, vocab_size=100, max_length=20)
+"""
+
+import gymnasium
+
+from envs.reward import REWARD_RULES, DiscriminatorReward, DiscriminatorRewardVector, Float, Scorer, State
+from envs.text import TextGenerationEnv, TextGenerationVectorEnv, Tokens
+
+__all__ = [
+    "REWARD_RULES",
+    "DiscriminatorReward",
+    "DiscriminatorRewardVector",
+    "Float",
+    "Scorer",
+    "State",
+    "TextGenerationEnv",
+    "TextGenerationVectorEnv",
+    "Tokens",
+]
+
+# A reload of the package comes here again, and Gymnasium warns of an id that is registered twice.
+if "rlgan/TextGeneration-v0" not in gymnasium.registry:
+    gymnasium.register(
+        id="rlgan/TextGeneration-v0",
+        entry_point="envs.text:TextGenerationEnv",
+        vector_entry_point="envs.text:TextGenerationVectorEnv",
+    )

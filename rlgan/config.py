@@ -1,0 +1,173 @@
+"""Settings and presets of every task and of a run. No torch, no ray: the command line must answer at once."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+Method = Literal["mle", "policygan", "pretraingan", "mixedgan"]
+RewardRule = Literal["probability", "log_probability", "centred", "log_odds", "density_ratio"]
+Baseline = Literal["none", "others"]
+Layout = Literal["windows", "sentences"]
+Preset = Literal["paper", "best"]
+
+
+class UsageError(ValueError):
+    """What was asked for makes no sense; the message is one line for the person who asked. Exit code 2."""
+
+
+class RunError(RuntimeError):
+    """What was asked for can't be done here and now; the message is one line for the person who asked. Exit code 1."""
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The recipe: everything that the result depends on. A resumed run must have the same."""
+
+    preset: Preset = "best"
+    """Where the defaults come from: the paper's recipe and nothing else, or the best we have."""
+    method: Method = "policygan"
+    """How the generator learns (Yala & Song, section 4.2)."""
+    data: str = "stories"
+    """`stories` (built in), a directory with ptb.{train,valid,test}.txt, or a UTF-8 file, a sentence per line."""
+    layout: Layout | None = None
+    """windows: T tokens cut in order from the stream; sentences: one per row. By default what suits the data."""
+    vocab_size: int | None = None
+    """Words in the vocabulary, with <unk> and <eos>. By default the smaller of 10,000 and what the text has."""
+    length: Annotated[int, arg(aliases=["--max-length"])] = 20
+    """T, tokens per sequence."""
+    seed: int = 0
+    """Of everything random."""
+    batch_size: Annotated[int, arg(aliases=["--batch"])] = 64
+    """Sequences per update."""
+    shards: int = 2
+    """Parts in which a batch of rollouts is made; belongs to the recipe, caps how many workers are useful."""
+    lag: int = 0
+    """Rollouts of step t are made with the weights after update max(t - lag, 0)."""
+    discriminator_steps: Annotated[int, arg(aliases=["-k"])] = 1
+    """k, updates of the discriminator per update of the generator."""
+    discount: Annotated[float, arg(aliases=["--lambda"])] = 0.9
+    """lambda in Q_t = D(Y_0:t) + lambda D(Y_0:t+1) + ..."""
+    reward: RewardRule = "probability"
+    """What a step is worth, as a function of D's log-odds."""
+    baseline: Baseline = "none"
+    """Taken off Q. others: the mean of the other sequences at the same position."""
+    normalise_advantages: bool = False
+    """Divide advantages by their root mean square at each position."""
+    entropy_bonus: float = 0.0
+    """Weight of the generator's entropy, in nats per token, in its objective."""
+    supervision: float = 0.5
+    """w of mixedgan: w * MLE + (1 - w) * policy gradient."""
+    generator_learning_rate: float = 1e-3
+    """Adam's, for G."""
+    discriminator_learning_rate: float = 1e-3
+    """Adam's, for D."""
+    adam_beta1: float = 0.9
+    """Adam's first decay rate, for both."""
+    gradient_norm: float = 5.0
+    """Gradients of larger norm are scaled down to it."""
+    discriminator_dropout: float = 0.0
+    """On D's embeddings and states, while it learns."""
+    embedding_size: int = 200
+    """Of both networks."""
+    hidden_size: int = 200
+    """Of both networks; z has it too."""
+
+    @property
+    def shard_size(self) -> int:
+        """Sequences in a shard."""
+        return self.batch_size // self.shards
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        positive = (
+            "length batch_size shards discriminator_steps generator_learning_rate discriminator_learning_rate "
+            "gradient_norm embedding_size hidden_size"
+        )
+        for name in positive.split():
+            _require(self, name, "more than 0", lambda value: value > 0)
+        for name in ("lag", "seed", "entropy_bonus"):
+            _require(self, name, "0 or more", lambda value: value >= 0)
+        for name in ("discount", "supervision"):
+            _require(self, name, "from 0 to 1", lambda value: 0 <= value <= 1)
+        for name in ("adam_beta1", "discriminator_dropout"):
+            _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
+        if self.vocab_size is not None:
+            _require(self, "vocab_size", "3 or more: <unk>, <eos> and a word", lambda value: value >= 3)
+        if self.batch_size % self.shards:
+            raise UsageError(f"--shards {self.shards} does not divide --batch-size {self.batch_size}: choose a divisor")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How the recipe is run: nothing here changes the result, and all of it may change on --resume."""
+
+    run_dir: str | None = None
+    """Where everything is written. By default runs/<task>-<method>-<time>."""
+    resume: bool = False
+    """Go on from the newest whole checkpoint in --run-dir; start afresh where there is none."""
+    workers: int = 2
+    """Rollout workers (Ray actors). 0: all in this process, without Ray; the same result, bit for bit."""
+    rollout_gpus: float = 0.0
+    """GPUs per rollout worker; a fraction shares one. 0: CPU."""
+    learner_gpus: float = 0.0
+    """GPUs of the learner. 0: CPU."""
+    steps: int | None = None
+    """Stop after this many training steps."""
+    epochs: float | None = None
+    """Stop after this many passes over the real training data."""
+    minutes: float | None = None
+    """Stop after this much time in training, earlier parts of a resumed run included."""
+    evaluate_every: int = 100
+    """Steps between evaluations; there is one before the first step and one at the end in any case."""
+    checkpoint_every: int = 100
+    """Steps between checkpoints; there is one at the end in any case."""
+    keep_checkpoints: int = 3
+    """How many of the newest are kept, beside the best by validation perplexity."""
+    log_every: int = 10
+    """Steps between training scalars in TensorBoard."""
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        for name in ("workers", "rollout_gpus", "learner_gpus"):
+            _require(self, name, "0 or more", lambda value: value >= 0)
+        for name in ("evaluate_every", "checkpoint_every", "keep_checkpoints", "log_every"):
+            _require(self, name, "1 or more", lambda value: value >= 1)
+        for name in ("steps", "epochs", "minutes"):
+            if getattr(self, name) is not None:
+                _require(self, name, "more than 0", lambda value: value > 0)
+        for name in ("rollout_gpus", "learner_gpus"):
+            gpus = getattr(self, name)
+            if gpus > 1 and gpus != int(gpus):
+                raise UsageError(f"{_flag(name)} {gpus}: GPUs above 1 come whole; give {math.ceil(gpus)}")
+        if self.resume and self.run_dir is None:
+            raise UsageError("--resume needs --run-dir: say which run to go on with")
+
+
+PAPER = TextConfig(preset="paper")
+BEST = TextConfig(preset="best")
+TEXT_PRESETS: dict[str, TextConfig] = {"paper": PAPER, "best": BEST}
+
+
+def changed(old: TextConfig, new: TextConfig) -> list[str]:
+    """Name the settings in which two recipes differ, as `--flag old -> new`.
+
+    Where the data lies is not among them: what it holds counts.
+    """
+    fields = [field.name for field in dataclasses.fields(old) if field.name != "data"]
+    pairs = [(name, getattr(old, name), getattr(new, name)) for name in fields]
+    return [f"{_flag(name)} {before} -> {after}" for name, before, after in pairs if before != after]
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _require(config: object, name: str, due: str, holds: Callable[[float], bool]) -> None:
+    value = getattr(config, name)
+    # Written so that a NaN, for which every comparison is false, is refused too.
+    if not (math.isfinite(value) and holds(value)):
+        raise UsageError(f"{_flag(name)} is {value}: it must be {due}")

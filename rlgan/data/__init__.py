@@ -1,0 +1,1 @@
+"""The data of the tasks: sources of the real batch of a step."""

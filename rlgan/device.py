@@ -1,0 +1,30 @@
+"""How torch is set up in every process that computes, so that the same numbers come out everywhere."""
+
+import os
+
+import torch
+
+from rlgan.config import RunError
+
+# cuBLAS reads it once, when it starts: it must be there before the first product on a GPU.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def prepare(gpus: float) -> torch.device:
+    """Make this process compute with one thread and deterministically, and give its device.
+
+    Args:
+        gpus: what this process was promised; 0 is the CPU, whatever the machine has.
+
+    Raises:
+        RunError: a GPU was promised and torch finds none.
+    """
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    if not gpus:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise RunError(f"{gpus:g} GPUs were asked for and torch {torch.__version__} finds none: use 0, the CPU")
+    return torch.device("cuda")

@@ -1,0 +1,129 @@
+"""The learner: both networks, their optimisers, and one training step. It does not know which GAN it trains."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from rlgan.adapters import Adapter, Loss
+from rlgan.rollout import load, unload
+from rlgan.streams import Purpose, stream, torch_seed
+from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
+
+
+class RealSource(Protocol):
+    """Where the real batch of an update comes from."""
+
+    def real(self, step: int, update: int) -> RealBatch:
+        """The batch of the discriminator's update number `update` in a step: a pure function."""
+        ...
+
+
+class DivergenceError(ArithmeticError):
+    """A loss or a gradient is no longer finite; the message names the step and the term."""
+
+
+class Learner:
+    """Applies the two losses of an adapter, each to the parameters of its own player.
+
+    Args:
+        adapter: holds the networks and gives the losses.
+        source: of real batches.
+        generator_optimizer: over the parameters of `adapter.generator`.
+        discriminator_optimizer: over those of `adapter.discriminator`.
+        gradient_norm: gradients of a larger norm are scaled down to it.
+        seed: of the learner's own draws (noise, dropout).
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        source: RealSource,
+        generator_optimizer: torch.optim.Optimizer,
+        discriminator_optimizer: torch.optim.Optimizer,
+        *,
+        gradient_norm: float,
+        seed: int,
+    ) -> None:
+        self.adapter = adapter
+        self.source = source
+        self.optimizers = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
+        self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
+        self.gradient_norm = gradient_norm
+        self.seed = seed
+        self.version = 0
+
+    def update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
+        """Do training step `step`: the generator on draw 0, then the discriminator, update j on draw j.
+
+        Args:
+            step: from 0; the learner's version is `step` before and `step + 1` after.
+            plan: what the step computes.
+            draws: `plan.draws` rollouts of a whole batch.
+
+        Raises:
+            DivergenceError: a loss or a gradient is not finite; the networks are as before that update.
+        """
+        started = time.perf_counter()
+        fakes = draws[0] if plan.supervision < 1 else None
+        real = self.source.real(step, 0) if plan.supervision > 0 else None
+        loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, 0))
+        metrics = self._apply("generator", loss, step)
+        for j in range(plan.discriminator_steps):
+            fakes = None if plan.random_fakes else draws[j]
+            loss = self.adapter.discriminator_loss(fakes, self.source.real(step, j), self._numbers(step, 1 + j))
+            metrics |= self._apply("discriminator", loss, step)
+        self.version = step + 1
+        return metrics | {"seconds_update": time.perf_counter() - started}
+
+    def weights(self) -> Weights:
+        """A copy of both networks as they are now."""
+        return Weights(self.version, *(unload(network) for network in self.networks.values()))
+
+    def state_dict(self) -> State:
+        """Everything that the next step depends on, in groups of named tensors."""
+        state: State = {name: unload(network) for name, network in self.networks.items()}
+        for name, optimizer in self.optimizers.items():
+            moments = optimizer.state_dict()["state"]
+            state[f"{name}_optimizer"] = {
+                f"{index}.{key}": value.cpu().numpy().copy()
+                for index, entries in moments.items()
+                for key, value in entries.items()
+            }
+        return state
+
+    def load_state_dict(self, state: State, version: int) -> None:
+        """Take up a state that `state_dict` gave at this version."""
+        for name, network in self.networks.items():
+            load(network, state[name])
+        for name, optimizer in self.optimizers.items():
+            moments: dict[int, dict[str, torch.Tensor]] = {}
+            for key, value in state[f"{name}_optimizer"].items():
+                index, _, entry = key.partition(".")
+                moments.setdefault(int(index), {})[entry] = torch.tensor(value)
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.version = version
+
+    def _numbers(self, step: int, update: int) -> np.random.Generator:
+        # Dropout draws from torch's own generator, which is seeded by the same key.
+        torch.manual_seed(torch_seed(self.seed, Purpose.LEARNER, step, update, 1))
+        return stream(self.seed, Purpose.LEARNER, step, update, 0)
+
+    def _apply(self, name: str, loss: Loss, step: int) -> Metrics:
+        parameters = list(self.networks[name].parameters())
+        # Only this player's gradients: its loss reaches the other network too.
+        gradients = torch.autograd.grad(loss.value, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
+        metrics = {key: float(value) for key, value in loss.metrics.items()} | {f"gradient_norm_{name}": float(norm)}
+        for key, number in metrics.items():
+            if not math.isfinite(number):
+                raise DivergenceError(f"{key} is {number} in the update of the {name} of step {step}")
+        self.optimizers[name].step()
+        return metrics

@@ -1,0 +1,70 @@
+"""The engine of `--workers 0`: learner and rollouts in this process, one after the other, without Ray."""
+
+import time
+
+from rlgan.config import RunConfig
+from rlgan.device import prepare
+from rlgan.tasks import Task
+from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
+
+
+class LocalEngine:
+    """Does in one process, and with the same result bit for bit, what `rlgan.cluster` does with many."""
+
+    def __init__(self, task: Task, run: RunConfig) -> None:
+        device = prepare(run.learner_gpus)
+        self.where = f"one process on {device}, without Ray"
+        self._shards = task.config.shards
+        self._learner = task.learner(device)
+        self._evaluator = task.evaluator(device)
+        self._maker = task.shard_maker(device)
+        self._made = 0
+
+    def restore(self, state: State, step: int) -> None:
+        """Set the learner back to a checkpoint's state before training step `step`."""
+        self._learner.load_state_dict(state, step)
+
+    def state(self) -> State:
+        """The learner's whole state."""
+        return self._learner.state_dict()
+
+    def weights(self) -> Weights:
+        """The weights as they are now."""
+        return self._learner.weights()
+
+    def adopt(self, weights: Weights) -> Weights:
+        """Take up weights out of a checkpoint."""
+        return weights
+
+    def fetch(self, weights: Weights) -> Weights:
+        """The weights that `weights` or `adopt` gave."""
+        return weights
+
+    def request(self, weights: Weights | None, step: int, plan: Plan) -> list[Rollout]:
+        """Make the draws of a step."""
+        if weights is None:
+            return []
+        self._made += plan.draws * self._shards
+        return [
+            Rollout.join([self._maker.shard(weights, step, draw, shard) for shard in range(self._shards)])
+            for draw in range(plan.draws)
+        ]
+
+    def update(self, step: int, plan: Plan, draws: list[Rollout]) -> Metrics:
+        """Do a training step on its draws."""
+        return self._learner.update(step, plan, draws)
+
+    def evaluate(self) -> Evaluation:
+        """Measure the weights as they are now."""
+        return self._evaluator.evaluate(self._learner.weights())
+
+    def shards_made(self) -> dict[str, int]:
+        """Shards by worker, so far."""
+        return {"local": self._made}
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all processes that compute, so far."""
+        return time.process_time()
+
+    def close(self) -> None:
+        """Nothing to give back."""

@@ -1,0 +1,1 @@
+"""The networks of each task; modules only, no losses."""

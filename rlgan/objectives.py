@@ -1,0 +1,38 @@
+"""Losses: tensors -> scalar. No networks, no state."""
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of values [B, T] where mask [B, T]; a scalar."""
+    return (values * mask).sum() / mask.sum()
+
+
+def policy_gradient(log_probs: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
+    """REINFORCE: minus the mean over counted tokens of log G(y_t | Y_0:t-1) * advantage_t (Williams 1992).
+
+    Yala & Song, section 4.1, average over sentences; the mean over tokens is that divided by a constant where all
+    sentences are of one length.
+
+    Args:
+        log_probs: float32 [B, T] of the chosen tokens, with gradient.
+        advantages: float32 [B, T], without.
+        mask: bool [B, T].
+    """
+    return -masked_mean(log_probs * advantages, mask)
+
+
+def likelihood(log_probs: Tensor, mask: Tensor) -> Tensor:
+    """MLE: minus the mean log-probability, in nats per counted token, of log_probs [B, T] of real tokens."""
+    return -masked_mean(log_probs, mask)
+
+
+def discriminator(real: Tensor, real_mask: Tensor, fake: Tensor, fake_mask: Tensor) -> Tensor:
+    """The usual loss, -E log D(x) - E log(1 - D(G(z))), over log-odds [B, T] after every counted token."""
+    return masked_mean(functional.softplus(-real), real_mask) + masked_mean(functional.softplus(fake), fake_mask)
+
+
+def entropy(log_probs: Tensor) -> Tensor:
+    """Entropy in nats [B, T] of distributions given as log-probabilities [B, T, V]."""
+    return -(log_probs.exp() * log_probs).sum(dim=-1)

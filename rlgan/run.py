@@ -1,0 +1,346 @@
+"""A run's directory: config, vocabulary, metrics, TensorBoard's events, log, and checkpoints that are whole or absent.
+
+    RUN/config.json        the resolved settings and what they ran on
+    RUN/vocabulary.json    the words by token
+    RUN/metrics.jsonl      a line per evaluation
+    RUN/events/            for TensorBoard
+    RUN/log.txt            what the terminal said
+    RUN/checkpoints/<step>/{generator,discriminator,...}.safetensors and manifest.json
+
+No file is ever unpickled.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+from torch.utils.tensorboard import SummaryWriter
+
+from rlgan.config import RunError
+from rlgan.types import Evaluation, Metrics, State, Weights
+
+MANIFEST = "manifest.json"
+_LAGGED = re.compile(r"(generator|discriminator)-at-(\d+)")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a run goes on from: before training step `step`."""
+
+    step: int
+    state: State  # the learner's
+    recipe: str  # SHA-256 of the recipe and the data
+    seconds: float  # in training so far
+    validation_perplexity: float | None = None  # where these weights were evaluated
+    lagged: list[Weights] = field(default_factory=list)  # earlier versions that rollouts still need
+
+    @property
+    def weights(self) -> Weights:
+        """Both networks."""
+        return Weights(self.step, self.state["generator"], self.state["discriminator"])
+
+
+class BrokenCheckpointError(RunError):
+    """A checkpoint is cut short, altered, or of another recipe; the message says which and how."""
+
+
+class Checkpoints:
+    """The checkpoints of a run.
+
+    Args:
+        folder: `RUN/checkpoints`.
+        keep: how many of the newest stay, beside the best.
+    """
+
+    def __init__(self, folder: Path, keep: int = 1) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def steps(self) -> list[int]:
+        """Of the checkpoints that are there, whole or not, in order."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.folder.iterdir() if entry.name.isdecimal())
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint beside its place and move it there, then remove those that need not stay.
+
+        Raises:
+            RunError: the disk is full, say. What was there before is as it was.
+        """
+        partial = self.folder / f".{checkpoint.step}.partial"
+        place = self.folder / str(checkpoint.step)
+        groups = dict(checkpoint.state)
+        for weights in checkpoint.lagged:
+            groups[f"generator-at-{weights.version}"] = weights.generator
+            groups[f"discriminator-at-{weights.version}"] = weights.discriminator
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            sums = {
+                name: _write(partial / f"{name}.safetensors", safetensors.numpy.save(g)) for name, g in groups.items()
+            }
+            manifest = {
+                "step": checkpoint.step,
+                "recipe": checkpoint.recipe,
+                "seconds": checkpoint.seconds,
+                "validation_perplexity": checkpoint.validation_perplexity,
+                "sha256": sums,
+            }
+            _write(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
+            if place.exists():  # a broken one, or the same step again after a resume
+                shutil.rmtree(place)
+            partial.rename(place)
+            _sync(self.folder)
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise RunError(f"checkpoint {checkpoint.step} can't be saved: {error}; {self._survivor()}") from error
+        self._prune()
+
+    def load(self, step: int, recipe: str | None = None) -> Checkpoint:
+        """Read a checkpoint and check every byte of it.
+
+        Args:
+            step: which.
+            recipe: the SHA-256 of the recipe that it must be of; None for any.
+
+        Raises:
+            BrokenCheckpointError: it is not whole, or not of this recipe.
+        """
+        place = self.folder / str(step)
+        try:
+            manifest = json.loads((place / MANIFEST).read_bytes())
+            groups: State = {}
+            for name, due in manifest["sha256"].items():
+                if not re.fullmatch(r"[a-z_]+(-at-\d+)?", name):
+                    raise BrokenCheckpointError(f"checkpoint {step} names a file {name!r} that is none of ours")
+                content = (place / f"{name}.safetensors").read_bytes()
+                if hashlib.sha256(content).hexdigest() != due:
+                    raise BrokenCheckpointError(
+                        f"checkpoint {step} is damaged: {name}.safetensors is not what was saved"
+                    )
+                groups[name] = safetensors.numpy.load(content)
+            if recipe is not None and manifest["recipe"] != recipe:
+                raise BrokenCheckpointError(f"checkpoint {step} is of another recipe or other data")
+            lagged = [
+                Weights(int(match[2]), groups.pop(name), groups.pop(f"discriminator-at-{match[2]}"))
+                for name in list(groups)
+                if (match := _LAGGED.fullmatch(name)) and match[1] == "generator"
+            ]
+            return Checkpoint(
+                step=int(manifest["step"]),
+                state=groups,
+                recipe=manifest["recipe"],
+                seconds=manifest["seconds"],
+                validation_perplexity=manifest["validation_perplexity"],
+                lagged=lagged,
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            raise BrokenCheckpointError(f"checkpoint {step} is not whole: {_brief(error)}") from error
+
+    def newest(self, say: Callable[[str], None], recipe: str | None = None) -> Checkpoint | None:
+        """Load the newest whole checkpoint; say of each newer one why it was passed over. None where there is none."""
+        for step in reversed(self.steps()):
+            try:
+                return self.load(step, recipe)
+            except BrokenCheckpointError as error:
+                say(f"{error}; trying the one before")
+        return None
+
+    def best(self) -> int | None:
+        """The step of the checkpoint of the least validation perplexity."""
+        scores = {step: self._validation_perplexity(step) for step in self.steps()}
+        known = {step: score for step, score in scores.items() if score is not None}
+        return min(known, key=known.__getitem__) if known else None
+
+    def best_perplexity(self) -> float:
+        """The least validation perplexity of a checkpoint; infinite where there is none."""
+        best = self.best()
+        score = None if best is None else self._validation_perplexity(best)
+        return float("inf") if score is None else score
+
+    def _validation_perplexity(self, step: int) -> float | None:
+        try:
+            value = json.loads((self.folder / str(step) / MANIFEST).read_bytes())["validation_perplexity"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return None if value is None else float(value)
+
+    def _prune(self) -> None:
+        for step in set(self.steps()[: -self.keep]) - {self.best()}:
+            shutil.rmtree(self.folder / str(step), ignore_errors=True)
+
+    def _survivor(self) -> str:
+        steps = self.steps()
+        return f"the last whole one is {self.folder / str(steps[-1])}" if steps else "there is none yet"
+
+
+class RunDirectory:
+    """A run's directory, held by one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.json"
+        self.vocabulary_file = path / "vocabulary.json"
+        self.metrics_file = path / "metrics.jsonl"
+        self.events = path / "events"
+        self.log_file = path / "log.txt"
+        self.checkpoints = Checkpoints(path / "checkpoints")
+
+    def check(self, *, resume: bool) -> None:
+        """Check that a run may be written here; changes nothing.
+
+        Raises:
+            RunError: it holds something and this is no resume, or it holds something else than a run.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is not a directory: give --run-dir another path")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            if not resume:
+                raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
+            if not self.config_file.is_file():
+                raise RunError(f"{self.path} is not empty and holds no run (no config.json): give another --run-dir")
+
+    def claim(self) -> None:
+        """Make the directory, and lock it until this process ends.
+
+        Raises:
+            RunError: another process is at work in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{self.path} is in use by another process: wait for it, or give another --run-dir"
+            ) from None
+
+    def save_config(self, config: dict[str, Any], words: tuple[str, ...]) -> None:
+        """Write the settings and the vocabulary; whole or not at all."""
+        for file, content in ((self.vocabulary_file, list(words)), (self.config_file, config)):
+            beside = file.with_suffix(".partial")
+            _write(beside, json.dumps(content, indent=1, ensure_ascii=False).encode())
+            beside.rename(file)
+
+    def config(self) -> dict[str, Any]:
+        """The settings as they were saved.
+
+        Raises:
+            RunError: there is no run, or its config can't be read.
+        """
+        return dict(_read_json(self.config_file))
+
+    def words(self) -> tuple[str, ...]:
+        """The vocabulary.
+
+        Raises:
+            RunError: there is no run, or its vocabulary can't be read.
+        """
+        return tuple(_read_json(self.vocabulary_file))
+
+
+class Recorder:
+    """Writes metrics.jsonl and TensorBoard's events.
+
+    Args:
+        run: where.
+        after: the step of the checkpoint that training goes on from, or -1: what was recorded after it is taken back.
+    """
+
+    def __init__(self, run: RunDirectory, after: int) -> None:
+        lines = run.metrics_file.read_text().splitlines() if run.metrics_file.exists() else []
+        kept = [line for line in lines if _step_of(line) <= after]
+        _write(run.metrics_file, "".join(line + "\n" for line in kept).encode())
+        self.last_step = int(_step_of(kept[-1])) if kept else -1
+        self._metrics = run.metrics_file.open("a")
+        self._events = SummaryWriter(str(run.events), purge_step=after + 1)
+
+    def training(self, step: int, metrics: Metrics) -> None:
+        """Scalars of one training step, for TensorBoard."""
+        for name, value in metrics.items():
+            self._events.add_scalar(f"training/{name}", value, step)
+
+    def evaluation(self, step: int, evaluation: Evaluation, metrics: Metrics, counts: dict[str, int]) -> None:
+        """A line of metrics.jsonl, and all of it for TensorBoard.
+
+        Args:
+            step: updates so far.
+            evaluation: of the weights.
+            metrics: of training since the last evaluation.
+            counts: shards made, by worker.
+        """
+        line = {"step": step} | evaluation.metrics | evaluation.series | metrics | {"shards_by_worker": counts}
+        self._metrics.write(json.dumps(line) + "\n")
+        self._metrics.flush()
+        self.last_step = step
+        for name, value in evaluation.metrics.items():
+            self._events.add_scalar(f"evaluation/{name}", value, step)
+        for name, value in metrics.items():
+            self._events.add_scalar(f"run/{name}", value, step)
+        for name, count in counts.items():
+            self._events.add_scalar(f"run/shards_{name}", count, step)
+        for name, values in evaluation.series.items():
+            for position, value in enumerate(values, 1):
+                self._events.add_scalar(f"{name}/{position:02}", value, step)
+        for name, sample in evaluation.histograms.items():
+            self._events.add_histogram(name, np.asarray(sample), step)
+        self._events.add_text("samples", "\n\n".join(evaluation.texts), step)
+        self._events.flush()
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        self._metrics.close()
+        self._events.close()
+
+
+def fingerprint(*parts: object) -> str:
+    """SHA-256 of things that JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # cut short when the process was killed: taken back
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{file.parent} holds no run (no {file.name}): give the directory of one") from None
+    except ValueError as error:
+        raise RunError(f"{file} can't be read: {_brief(error)}") from None
+
+
+def _write(file: Path, content: bytes) -> str:
+    """Write a file through to the disk and give its SHA-256."""
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

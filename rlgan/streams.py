@@ -1,0 +1,38 @@
+"""Random numbers by name: every draw of a run comes from a counter-based stream with a key of its own.
+
+Nothing here has state, so whoever asks for a stream, and however often, gets the same numbers: that is what makes a
+rollout a pure function of its key.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a stream is for; the first part of its key, so that no two uses ever share numbers."""
+
+    INITIALISE = 0
+    REAL = 1
+    ROLLOUT = 2
+    RANDOM = 3
+    LEARNER = 4
+    EVALUATION = 5
+    STORIES = 6
+
+
+def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
+    """Give the stream of (seed, purpose, key): Philox, counter-based, the same on every machine.
+
+    Args:
+        seed: of the run, not negative.
+        purpose: what it is for.
+        key: what it is for more closely, e.g. (step, draw, shard); not negative.
+    """
+    # As a spawn key, keys of different lengths differ; as plain entropy, (1,) and (1, 0) would be the same.
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(purpose, *key))))
+
+
+def torch_seed(seed: int, purpose: Purpose, *key: int) -> int:
+    """Give a 63-bit seed for a `torch.Generator` out of the same keys."""
+    return int(stream(seed, purpose, *key).integers(2**63))

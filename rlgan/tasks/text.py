@@ -1,0 +1,203 @@
+"""The text task: a GRU pair on a corpus, trained by policy gradients (Yala & Song, section 4)."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rlgan.adapters import PolicyGradient
+from rlgan.config import TextConfig
+from rlgan.data.stories import END
+from rlgan.data.text import Corpus, DataError, batch, load_stories, load_text, to_text, unigram_perplexity
+from rlgan.evaluation import text as measures
+from rlgan.learner import Learner
+from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
+from rlgan.rollout import Player, RolloutSettings, load
+from rlgan.streams import Purpose, stream, torch_seed
+from rlgan.types import Evaluation, Mask, Metrics, Plan, RealBatch, Rollout, Tokens, Weights
+
+# Sequences that an evaluation generates, and real rows that it shows the discriminator.
+EVALUATION_ROWS = 512
+SAMPLES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class TextTask:
+    """A recipe and its corpus. Picklable: the driver makes it, the learner's process gets a copy."""
+
+    config: TextConfig
+    corpus: Corpus
+
+    @staticmethod
+    def load(config: TextConfig) -> "TextTask":
+        """Read or generate the corpus that the recipe names, and resolve what the recipe leaves to it.
+
+        Raises:
+            DataError: it can't be had or does not fit the settings.
+        """
+        if config.data == "stories":
+            layout = config.layout or "sentences"
+            corpus = load_stories(config.length, layout)
+            if config.vocab_size not in (None, len(corpus.words)):
+                raise DataError(f"the stories have {len(corpus.words)} words and need them all: leave --vocab-size out")
+        else:
+            layout = config.layout or "windows"
+            corpus = load_text(Path(config.data), config.vocab_size, config.length, layout)
+        return TextTask(dataclasses.replace(config, layout=layout, vocab_size=len(corpus.words)), corpus)
+
+    @property
+    def shard_maker(self) -> Callable[[torch.device], Player]:
+        """Makes a player on a device; it travels to the rollout workers, the data does not."""
+        return partial(Player, rollout_settings(self.config, self.corpus.words))
+
+    @property
+    def batches_per_epoch(self) -> float:
+        """Real batches in one pass over the training rows."""
+        return len(self.corpus.train.tokens) / self.config.batch_size
+
+    @property
+    def pretraining_steps(self) -> int:
+        """Steps that pretraingan spends on MLE: one epoch of it."""
+        return math.ceil(self.batches_per_epoch) if self.config.method == "pretraingan" else 0
+
+    def plan(self, step: int) -> Plan:
+        """What training step `step` computes (Yala & Song, section 4.2)."""
+        c = self.config
+        if step < self.pretraining_steps:
+            return Plan(supervision=1.0, discriminator_steps=1, random_fakes=True)
+        if c.method == "mle":
+            return Plan(supervision=1.0, discriminator_steps=0)
+        return Plan(c.supervision if c.method == "mixedgan" else 0.0, c.discriminator_steps)
+
+    def epoch(self, step: int) -> float:
+        """Passes over the training rows before `step`: through D, in MLE through G."""
+        return self._batches(step) / self.batches_per_epoch
+
+    def steps(self, epochs: float) -> int:
+        """The first step before which so many epochs have passed."""
+        return next(step for step in itertools.count() if self.epoch(step) >= epochs)
+
+    def real(self, step: int, update: int) -> RealBatch:
+        """The real batch of the discriminator's update (in MLE, the generator's): a pure function."""
+        rows = batch(self.corpus.train, self.config.batch_size, self._batches(step) + update, self.config.seed)
+        return RealBatch(rows.tokens)
+
+    def learner(self, device: torch.device) -> Learner:
+        """A learner with fresh networks, the same for the same seed on every device."""
+        c = self.config
+        torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
+        sizes = (len(self.corpus.words), c.embedding_size, c.hidden_size)
+        generator = GRUGenerator(*sizes).to(device)
+        discriminator = GRUDiscriminator(*sizes, c.discriminator_dropout).to(device)
+        adapter = PolicyGradient(
+            generator,
+            discriminator,
+            stop_token=self.corpus.stop_token,
+            baseline=c.baseline,
+            normalise_advantages=c.normalise_advantages,
+            entropy_bonus=c.entropy_bonus,
+        )
+        betas = (c.adam_beta1, 0.999)
+        return Learner(
+            adapter,
+            self,
+            torch.optim.Adam(generator.parameters(), c.generator_learning_rate, betas, fused=True),
+            torch.optim.Adam(discriminator.parameters(), c.discriminator_learning_rate, betas, fused=True),
+            gradient_norm=c.gradient_norm,
+            seed=c.seed,
+        )
+
+    def evaluator(self, device: torch.device) -> "TextEvaluator":
+        """What evaluates weights on this corpus."""
+        return TextEvaluator(self, device)
+
+    def _batches(self, step: int) -> int:
+        pretraining = min(step, self.pretraining_steps)
+        return pretraining + (step - pretraining) * max(self.plan(self.pretraining_steps).discriminator_steps, 1)
+
+
+def rollout_settings(config: TextConfig, words: tuple[str, ...]) -> RolloutSettings:
+    """How the environment is played in training: a sentence ends with `<eos>`, a window is always full."""
+    return RolloutSettings(
+        vocab_size=len(words),
+        length=config.length,
+        stop_token=words.index(END) if config.layout == "sentences" else None,
+        rows=config.shard_size,
+        reward=config.reward,
+        discount=config.discount,
+        embedding_size=config.embedding_size,
+        hidden_size=config.hidden_size,
+        seed=config.seed,
+    )
+
+
+def sampler(config: TextConfig, words: tuple[str, ...], device: torch.device) -> Player:
+    """A player of the same environment for samples: needs no data."""
+    return Player(dataclasses.replace(rollout_settings(config, words), rows=measures.CHUNK), device)
+
+
+def generate(player: Player, weights: Weights, count: int, seed: int) -> Rollout:
+    """Generate `count` sequences; the first n are the same however many are asked for."""
+    rounds = math.ceil(count / player.settings.rows)
+    played = [player.play(weights, stream(seed, Purpose.EVALUATION, i)) for i in range(rounds)]
+    return Rollout.join(played)[:count]
+
+
+class TextEvaluator:
+    """Evaluates weights: a pure function of them, of the corpus and of the seed."""
+
+    def __init__(self, task: TextTask, device: torch.device) -> None:
+        self.task = task
+        self.player = sampler(task.config, task.corpus.words, device)
+        self._constant = {
+            "unigram_perplexity": unigram_perplexity(task.corpus, task.corpus.test),
+            "distinct_bigrams_real": measures.distinct_bigrams(*self._real),
+        }
+        floor = task.corpus.floor_perplexity(task.corpus.test)
+        if floor is not None:
+            self._constant["floor_perplexity"] = floor
+
+    def evaluate(self, weights: Weights) -> Evaluation:
+        """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`.
+
+        Perplexities are 2^(bits per counted token) with one z per row from a fixed seed, so that evaluations compare.
+        """
+        seed, corpus = self.task.config.seed, self.task.corpus
+        made = generate(self.player, weights, EVALUATION_ROWS, seed)
+        load(self.player.discriminator, weights.discriminator)
+        real_tokens, real_mask = self._real
+        real = measures.at_last_token(measures.log_odds(self.player.discriminator, real_tokens), real_mask)
+        fake = measures.at_last_token(measures.log_odds(self.player.discriminator, made.tokens), made.mask)
+        metrics: Metrics = {
+            f"{name}_perplexity": measures.perplexity(
+                self.player.generator, rows.tokens, stream(seed, Purpose.EVALUATION, 0, split)
+            )
+            for split, (name, rows) in enumerate((("validation", corpus.validation), ("test", corpus.test)))
+        }
+        metrics |= self._constant
+        metrics |= {
+            "discriminator_accuracy_real": float((real > 0).mean()),
+            "discriminator_accuracy_generated": float((fake < 0).mean()),
+            "generator_entropy": -float(made.log_probs.sum() / made.mask.sum()),
+            "distinct_sequences": measures.distinct_sequences(made.tokens),
+            "distinct_bigrams": measures.distinct_bigrams(made.tokens, made.mask),
+            "length": float(made.mask.sum(axis=1).mean()),
+        }
+        counts = np.maximum(made.mask.sum(axis=0), 1)
+        return Evaluation(
+            metrics=metrics,
+            series={"reward_by_position": (made.rewards.sum(axis=0) / counts).tolist()},
+            texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
+            histograms={"log_odds_real": real, "log_odds_generated": fake, "length": made.mask.sum(axis=1)},
+        )
+
+    @property
+    def _real(self) -> tuple[Tokens, Mask]:
+        rows = self.task.corpus.validation
+        return rows.tokens[:EVALUATION_ROWS], rows.mask[:EVALUATION_ROWS]

@@ -1,0 +1,302 @@
+"""The training loop: the same for every task, with and without Ray."""
+
+import math
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from rlgan.config import RunConfig
+from rlgan.run import Checkpoint, Checkpoints, Recorder, RunDirectory
+from rlgan.tasks import Task
+from rlgan.terminal import Terminal
+from rlgan.types import Evaluation, Metrics, Plan, State, Weights
+
+W = TypeVar("W")  # weights, or a reference to them
+P = TypeVar("P")  # the draws of a step, or what they are waited for by
+
+
+class Engine(Protocol[W, P]):
+    """Who computes: `rlgan.local.LocalEngine` or `rlgan.cluster.RayEngine`, with the same result."""
+
+    where: str  # what runs where, for people
+
+    def restore(self, state: State, step: int) -> None:
+        """Set the learner back to a checkpoint's state before training step `step`."""
+        ...
+
+    def state(self) -> State:
+        """The learner's whole state."""
+        ...
+
+    def weights(self) -> W:
+        """The weights as they are now."""
+        ...
+
+    def adopt(self, weights: Weights) -> W:
+        """Take up weights out of a checkpoint."""
+        ...
+
+    def fetch(self, weights: W) -> Weights:
+        """The weights that `weights` or `adopt` gave."""
+        ...
+
+    def request(self, weights: W | None, step: int, plan: Plan) -> P:
+        """Ask for the draws of a step, made with these weights; None where the plan has no draws."""
+        ...
+
+    def update(self, step: int, plan: Plan, draws: P) -> Metrics:
+        """Do a training step on its draws."""
+        ...
+
+    def evaluate(self) -> Evaluation:
+        """Measure the weights as they are now."""
+        ...
+
+    def shards_made(self) -> dict[str, int]:
+        """Shards by worker, so far."""
+        ...
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all processes that compute, so far."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+        ...
+
+
+@dataclass
+class Stop:
+    """Whether somebody asked the run to stop, and with which signal."""
+
+    signal: str | None = None
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Turn the first SIGINT or SIGTERM into a wish to stop; a second one ends the process at once."""
+    stop = Stop()
+
+    def ask(number: int, _: object) -> None:
+        stop.signal = signal.Signals(number).name
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Training(Generic[W, P]):
+    """A run between its steps.
+
+    Args:
+        task: what is trained.
+        config: how long, and how often to evaluate and to save.
+        run: where to write.
+        start: the checkpoint to go on from, or None.
+        recipe: SHA-256 of the recipe and the data, for the checkpoints.
+        engine: who computes.
+        terminal: who is told.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: RunConfig,
+        run: RunDirectory,
+        start: Checkpoint | None,
+        recipe: str,
+        engine: Engine[W, P],
+        terminal: Terminal,
+    ) -> None:
+        self.task = task
+        self.config = config
+        self.checkpoints = Checkpoints(run.checkpoints.folder, config.keep_checkpoints)
+        self.recipe = recipe
+        self.engine = engine
+        self.terminal = terminal
+        self.lag = task.config.lag
+        self.lag = task.config.lag
+        self.step = start.step if start else 0
+        self.saved_step = start.step if start else -1
+        self.recorder = Recorder(run, after=self.saved_step)
+        self.versions: dict[int, W] = {}
+        self.best = self.checkpoints.best_perplexity()
+        self.validation: tuple[int, float] | None = None  # step and perplexity of the last evaluation
+        self.seconds_before = start.seconds if start else 0.0
+        self.started = time.monotonic()
+        self.meter = Meter(engine)
+        if start:
+            engine.restore(start.state, start.step)
+            self.versions = {weights.version: engine.adopt(weights) for weights in start.lagged}
+        self.last = math.inf if config.steps is None else config.steps
+        if config.epochs is not None:
+            self.last = min(self.last, task.steps(config.epochs))
+
+    def run(self, stop: Stop) -> None:
+        """Train until a bound is reached or somebody asks to stop, and leave a checkpoint."""
+        if self.step >= self.last or self.fraction() >= 1:
+            self.terminal.say(f"already at step {self.step}: give a larger --steps, --epochs or --minutes to go on")
+            return
+        if self.recorder.last_step < 0:
+            self.evaluate()
+        asked: dict[int, P] = {}
+        while self.fraction() < 1 and not stop.signal:
+            self.publish()
+            for step in range(self.step, int(min(self.step + self.lag, self.last - 1)) + 1):
+                if step not in asked:
+                    asked[step] = self.request(step)
+            metrics = self.engine.update(self.step, self.task.plan(self.step), asked.pop(self.step))
+            self.step += 1
+            self.record(metrics)
+            if self.step % self.config.evaluate_every == 0:
+                self.evaluate()
+            if self.step % self.config.checkpoint_every == 0:
+                self.save()
+        # Who asks to stop may not wait for long: save first of all.
+        if stop.signal:
+            self.save()
+            return
+        self.evaluate()
+        self.save()
+
+    def publish(self) -> None:
+        """Copy the weights out for the rollouts of this version, if any will be made; forget those that none needs."""
+        ahead = range(self.step, self.step + self.lag + 1)
+        if any(self.task.plan(step).draws for step in ahead):
+            self.versions.setdefault(self.step, self.engine.weights())
+        for version in [version for version in self.versions if version < self.step - self.lag]:
+            del self.versions[version]
+
+    def request(self, step: int) -> P:
+        """Ask for the draws of a step: by the weights after update max(step - lag, 0)."""
+        plan = self.task.plan(step)
+        weights = self.versions[max(step - self.lag, 0)] if plan.draws else None
+        return self.engine.request(weights, step, plan)
+
+    def record(self, metrics: Metrics) -> None:
+        """Count an update, and show it."""
+        self.meter.add(metrics)
+        if self.step % self.config.log_every == 0:
+            self.recorder.training(self.step, metrics)
+        rate = f"{self.meter.tokens_per_second():,.0f} tokens/s"
+        score = f"validation perplexity {self.validation[1]:.1f}" if self.validation else ""
+        self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {score}")
+
+    def evaluate(self) -> None:
+        """Measure the weights as they are now, once per step, and keep the best."""
+        if self.recorder.last_step == self.step:
+            return
+        rates = self.meter.read()
+        evaluation = self.engine.evaluate()
+        metrics = rates | {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
+        self.recorder.evaluation(self.step, evaluation, metrics, self.engine.shards_made())
+        perplexity = evaluation.metrics["validation_perplexity"]
+        self.validation = (self.step, perplexity)
+        self.terminal.say(summary(self.step, evaluation))
+        if self.step > 0 and perplexity < self.best:
+            self.best = perplexity
+            self.save()
+        self.meter.restart()
+
+    def save(self) -> None:
+        """Save a checkpoint, once per step."""
+        if self.saved_step == self.step:
+            return
+        evaluated = self.validation is not None and self.validation[0] == self.step
+        lagged = [version for version in self.versions if self.step - self.lag <= version < self.step]
+        self.checkpoints.save(
+            Checkpoint(
+                step=self.step,
+                state=self.engine.state(),
+                recipe=self.recipe,
+                seconds=self.seconds(),
+                validation_perplexity=self.validation[1] if self.validation and evaluated else None,
+                lagged=[self.engine.fetch(self.versions[version]) for version in lagged],
+            )
+        )
+        self.saved_step = self.step
+
+    def seconds(self) -> float:
+        """Wall time in training, with that before a resume."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    def fraction(self) -> float:
+        """How much of the run is done, by the bound that is nearest; 1 when one is reached."""
+        by_steps = self.step / self.last
+        by_time = self.seconds() / (60 * self.config.minutes) if self.config.minutes else 0.0
+        return min(max(by_steps, by_time), 1.0)
+
+
+class Meter(Generic[W, P]):
+    """Means and speeds of the updates since the last evaluation; time spent in evaluating is not counted."""
+
+    def __init__(self, engine: Engine[W, P]) -> None:
+        self._engine = engine
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all, and start the clocks."""
+        self._sums: Metrics = defaultdict(float)
+        self._updates = 0
+        self._wall = time.monotonic()
+        self._cpu = self._engine.cpu_seconds()
+
+    def add(self, metrics: Metrics) -> None:
+        """Count the metrics of an update."""
+        self._updates += 1
+        for name, value in metrics.items():
+            self._sums[name] += value
+
+    def tokens_per_second(self) -> float:
+        """Tokens that the generator learned from, per second of wall time."""
+        return self._sums["tokens"] / max(time.monotonic() - self._wall, 1e-9)
+
+    def read(self) -> Metrics:
+        """Means of all metrics, and speeds; nothing before the first update."""
+        if not self._updates:
+            return {}
+        speeds = {
+            "tokens_per_second": self.tokens_per_second(),
+            "tokens_per_cpu_second": self._sums["tokens"] / max(self._engine.cpu_seconds() - self._cpu, 1e-9),
+        }
+        return {name: total / self._updates for name, total in self._sums.items()} | speeds
+
+
+def summary(step: int, evaluation: Evaluation) -> str:
+    """One line for people."""
+    m = evaluation.metrics
+    floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
+    return (
+        f"step {step}: test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor}), "
+        f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
+        f"{m['discriminator_accuracy_generated']:.0%} of generated, "
+        f"{m['distinct_sequences']:.0%} distinct | {evaluation.texts[0]}"
+    )
+
+
+def train(
+    task: Task,
+    config: RunConfig,
+    run: RunDirectory,
+    start: Checkpoint | None,
+    recipe: str,
+    engine: Engine[W, P],
+    terminal: Terminal,
+) -> str | None:
+    """Train, and give the signal that stopped it, or None. The arguments are those of `Training`."""
+    training = Training(task, config, run, start, recipe, engine, terminal)
+    try:
+        with stopping() as stop, terminal:
+            training.run(stop)
+    finally:
+        training.recorder.close()
+    return stop.signal

@@ -1,0 +1,107 @@
+"""What crosses a process: the few frozen, numpy-only types that the whole system is made of.
+
+Axes: B sequences, T tokens, Z noise. A token is an index into the vocabulary of V words; V itself stands where nothing
+was written, and is the generator's `<start>`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Tokens = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Tensors = dict[str, Float]  # the tensors of one network by name
+Metrics = dict[str, float]
+State = dict[str, Tensors]  # a learner's whole state, in groups of named tensors
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Both networks at one version; learner -> rollout workers. Version v: after v updates."""
+
+    version: int
+    generator: Tensors
+    discriminator: Tensors
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Sequences that the generator wrote, with their returns; rollout worker -> learner."""
+
+    tokens: Tokens  # [B, T] V where nothing was written
+    noise: Float  # [B, Z] the generator's first state
+    log_probs: Float  # [B, T] of the tokens, by the generator that chose them; 0 where not mask
+    rewards: Float  # [B, T] 0 where not mask
+    q_values: Float  # [B, T] 0 where not mask
+    mask: Mask  # [B, T] true where a token was chosen
+    version: int  # of the weights whose generator wrote them
+
+    def __post_init__(self) -> None:
+        """Check the shapes.
+
+        Raises:
+            ValueError: a field has another [B, T] than `tokens`, or other rows.
+        """
+        for name in ("log_probs", "rewards", "q_values", "mask"):
+            shape = getattr(self, name).shape
+            if shape != self.tokens.shape:
+                raise ValueError(f"{name} has shape {shape}, not that of the tokens, {self.tokens.shape}")
+        if len(self.noise) != len(self.tokens):
+            raise ValueError(f"noise has {len(self.noise)} rows, not {len(self.tokens)}: give one per sequence")
+
+    def __getitem__(self, rows: slice) -> "Rollout":
+        """Some of the sequences."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _ARRAYS})
+
+    @staticmethod
+    def join(shards: "Sequence[Rollout]") -> "Rollout":
+        """Put the shards of one draw under each other, in their order.
+
+        Raises:
+            ValueError: there is none, or they come from different versions of the weights.
+        """
+        versions = sorted({shard.version for shard in shards})
+        if len(versions) != 1:
+            raise ValueError(f"shards come from versions {versions} of the weights: join shards of one version")
+        joined: dict[str, Any] = {name: np.concatenate([getattr(shard, name) for shard in shards]) for name in _ARRAYS}
+        return replace(shards[0], **joined)
+
+
+_ARRAYS = tuple(field.name for field in fields(Rollout) if field.name != "version")
+
+
+@dataclass(frozen=True)
+class RealBatch:
+    """Real samples of one update; task -> learner."""
+
+    real: Tokens  # [B, T] V where the row has ended
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a step computes. Depends on the step alone, so that whoever asks gets the same."""
+
+    supervision: float  # w in w * MLE + (1 - w) * policy gradient; in [0, 1]
+    discriminator_steps: int  # updates of the discriminator, each on fresh draws; 0 leaves it alone
+    random_fakes: bool = False  # its fakes are random sequences, not the generator's
+
+    @property
+    def draws(self) -> int:
+        """How many rollouts of a whole batch the step needs."""
+        for_generator = 1 if self.supervision < 1 else 0
+        for_discriminator = 0 if self.random_fakes else self.discriminator_steps
+        return max(for_generator, for_discriminator)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found; learner -> run."""
+
+    metrics: Metrics
+    series: dict[str, list[float]]  # values by position
+    texts: list[str]  # samples, for people
+    histograms: dict[str, NDArray[Any]]  # values by name, [N]
