@@ -89,7 +89,7 @@ class PolicyGradient:
             tokens, mask = self._tensor(fakes.tokens), self._tensor(fakes.mask)
             distribution = self.generator(tokens, self._tensor(fakes.noise))
             policy = objectives.policy_gradient(
-                chosen(distribution, tokens), self._tensor(self.advantages(fakes)), mask
+                objectives.chosen(distribution, tokens), self._tensor(self.advantages(fakes)), mask
             )
             value = value + (1 - supervision) * policy
             metrics["loss_policy_gradient"] = policy.detach()
@@ -104,7 +104,7 @@ class PolicyGradient:
             tokens = self._tensor(real.real)
             noise = sample_noise(numbers, len(tokens), self.generator.gru.hidden_size)
             distribution = self.generator(tokens, self._tensor(noise))
-            likelihood = objectives.likelihood(chosen(distribution, tokens), self._mask(tokens))
+            likelihood = objectives.likelihood(objectives.chosen(distribution, tokens), self._mask(tokens))
             value = value + supervision * likelihood
             metrics["loss_mle"] = likelihood.detach()
             metrics.setdefault("tokens", self._mask(tokens).sum())
@@ -142,9 +142,3 @@ class PolicyGradient:
             stops = tokens == self.stop_token
             tokens[stops.cumsum(axis=1) - stops > 0] = blank
         return tokens
-
-
-def chosen(distribution: Tensor, tokens: Tensor) -> Tensor:
-    """Log-probabilities [B, T] of tokens [B, T] out of [B, T, V]; that of token 0 where V, the blank, stands."""
-    blank = distribution.shape[-1]
-    return distribution.gather(-1, tokens.where(tokens < blank, 0)[..., None])[..., 0]

@@ -36,3 +36,9 @@ def discriminator(real: Tensor, real_mask: Tensor, fake: Tensor, fake_mask: Tens
 def entropy(log_probs: Tensor) -> Tensor:
     """Entropy in nats [B, T] of distributions given as log-probabilities [B, T, V]."""
     return -(log_probs.exp() * log_probs).sum(dim=-1)
+
+
+def chosen(distribution: Tensor, tokens: Tensor) -> Tensor:
+    """Log-probabilities [B, T] of tokens [B, T] out of [B, T, V]; that of token 0 where V, the blank, stands."""
+    blank = distribution.shape[-1]
+    return distribution.gather(-1, tokens.where(tokens < blank, 0)[..., None])[..., 0]

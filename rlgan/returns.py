@@ -54,6 +54,6 @@ def unit_variance(advantages: Float, mask: Mask) -> Float:
         float32 [B, T]; a position whose advantages are all 0 stays 0.
     """
     count = np.maximum(mask.sum(axis=0, dtype=np.float32), 1)
-    scale: Float = np.sqrt((np.square(advantages) * mask).sum(axis=0, dtype=np.float32) / count)
+    scale = np.sqrt((np.square(advantages) * mask).sum(axis=0) / count)
     normalised: Float = advantages / np.maximum(scale, np.float32(1e-8))
     return normalised

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import torch
 
-from rlgan.adapters import chosen
 from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
+from rlgan.objectives import chosen
 from rlgan.rollout import sample_noise
 from rlgan.types import Float, Mask, Tokens
 

@@ -1,8 +1,8 @@
 """The GRU pair of Yala & Song, section 4.1: both players have the same architecture.
 
-torch's GRU is not letter for letter the paper's: (1) its update gate is the paper's turned round, h' = (1 - u) c +
-u h with u = 1 - i, the same family of functions; (2) it resets after the matrix product, c = tanh(W x + b + r * (U h + b')),
-where the paper writes c = tanh(W x + U (r * h) + b); (3) it has two bias vectors for each gate where the paper has one.
+torch's GRU is not letter for letter the paper's. (1) Its update gate is the paper's turned round, h' = (1 - u) c +
+u h with u = 1 - i: the same functions. (2) It resets after the matrix product, c = tanh(W x + b + r * (U h + b')),
+where the paper has c = tanh(W x + U (r * h) + b). (3) It has two bias vectors for each gate, the paper has one.
 """
 
 from typing import cast
