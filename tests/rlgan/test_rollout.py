@@ -1,0 +1,147 @@
+import gymnasium
+import numpy as np
+import pytest
+import torch
+
+from envs import DiscriminatorRewardVector, TextGenerationVectorEnv
+from rlgan.networks.gru import GRUDiscriminator
+from rlgan.returns import discounted_q
+from rlgan.rollout import DiscriminatorScorer, sample
+from rlgan.streams import Purpose, stream
+from rlgan.types import Rollout
+
+
+@pytest.fixture
+def player(task):
+    return task(length=20).shard_maker(torch.device("cpu"))
+
+
+@pytest.fixture
+def weights(task):
+    return task(length=20).learner(torch.device("cpu")).weights()
+
+
+def _alike(first, second):
+    return all(
+        np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("tokens", "noise", "log_probs", "rewards", "q_values", "mask")
+    )
+
+
+def test_a_shard_is_a_pure_function_of_its_key(player, weights):
+    first = player.shard(weights, 3, 1, 0)
+    player.shard(weights, 4, 0, 1)
+    assert _alike(first, player.shard(weights, 3, 1, 0))
+    for other in [(4, 1, 0), (3, 0, 0), (3, 1, 1)]:
+        assert not np.array_equal(first.tokens, player.shard(weights, *other).tokens)
+
+
+def test_what_a_rollout_says_is_what_the_networks_say(player, weights):
+    made = player.shard(weights, 0, 0, 0)
+    tokens = torch.from_numpy(made.tokens)
+    with torch.no_grad():
+        distribution = player.generator(tokens, torch.from_numpy(made.noise))
+        log_odds = player.discriminator(tokens)
+    words = tokens.where(torch.from_numpy(made.mask), 0)
+    log_probs = distribution.gather(2, words[..., None])[..., 0].numpy() * made.mask
+    np.testing.assert_allclose(made.log_probs, log_probs, atol=1e-5)
+    np.testing.assert_allclose(made.rewards, torch.sigmoid(log_odds).numpy() * made.mask, atol=1e-5)
+    np.testing.assert_array_equal(made.q_values, discounted_q(made.rewards, 0.9))
+
+
+def test_a_sequence_ends_with_its_stop_token_and_nothing_counts_after_it(task, weights):
+    eos, blank = 1, 394
+    weights.generator["output.bias"][eos] = 4.0  # ends often
+    made = task(length=20).shard_maker(torch.device("cpu")).shard(weights, 0, 0, 0)
+    assert made.mask.sum(axis=1).min() < 20
+    for tokens, mask in zip(made.tokens, made.mask, strict=True):
+        length = mask.sum()
+        assert mask[:length].all()
+        assert (tokens[:length] < blank).all()
+        assert (tokens[length:] == blank).all()
+        assert eos not in tokens[: length - 1]
+        assert length == 20 or tokens[length - 1] == eos
+    for values in (made.log_probs, made.rewards, made.q_values):
+        assert (values[~made.mask] == 0).all()
+        assert (values[made.mask] != 0).all()
+
+
+def test_rollouts_play_the_public_environment_and_its_reward_wrapper(player, weights):
+    assert type(player.environment) is DiscriminatorRewardVector
+    assert type(player.environment.env) is TextGenerationVectorEnv
+    # A public environment that takes the same actions pays the same rewards.
+    made = player.shard(weights, 0, 0, 0)
+    environment = gymnasium.make_vec(
+        "envs:rlgan/TextGeneration-v0", num_envs=len(made.tokens), vectorization_mode="vector_entry_point",
+        vocab_size=394, max_length=20, stop_token=1, autoreset_mode="Disabled",
+    )  # fmt: skip
+    environment = DiscriminatorRewardVector(environment, DiscriminatorScorer(player.discriminator))
+    environment.reset()
+    for t in range(20):
+        _, rewards, _, _, _ = environment.step(made.tokens[:, t].clip(max=393))
+        np.testing.assert_allclose(rewards, made.rewards[:, t], atol=1e-6)
+
+
+def test_changing_one_sequences_tokens_changes_no_other_sequences_rewards_or_q_values():
+    torch.manual_seed(0)
+    scorer = DiscriminatorScorer(GRUDiscriminator(50, 8, 8, 0).eval())
+    tokens = np.random.default_rng(0).integers(50, size=(8, 10))
+
+    def q_values(tokens):
+        environment = DiscriminatorRewardVector(TextGenerationVectorEnv(8, 50, 10), scorer)
+        environment.reset()
+        rewards = np.stack([environment.step(tokens[:, t])[1] for t in range(10)], axis=1)
+        return rewards, discounted_q(rewards.astype(np.float32), 0.9)
+
+    changed = tokens.copy()
+    changed[3] = (changed[3] + 1) % 50
+    for before, after in zip(q_values(tokens), q_values(changed), strict=True):
+        np.testing.assert_array_equal(np.delete(before, 3, 0), np.delete(after, 3, 0))
+        assert (before[3] != after[3]).all()
+
+
+def test_tokens_are_drawn_as_often_as_their_probabilities_say():
+    probabilities = torch.tensor([0.5, 0.25, 0.125, 0.1, 0.02, 0.004, 0.001])
+    count = 200_000
+    uniforms = torch.from_numpy(stream(0, Purpose.ROLLOUT).random(count, dtype=np.float32))
+    drawn = sample(probabilities.log().expand(count, -1), uniforms)
+    seen = torch.bincount(drawn, minlength=7).double()
+    due = probabilities.double() / probabilities.sum() * count
+    # Chi-square of 6 degrees of freedom: above 22.5 once in a thousand.
+    assert float(((seen - due) ** 2 / due).sum()) < 22.5
+
+
+@pytest.mark.parametrize("vocab_size", [1, 2, 3, 99, 100, 101, 394, 10_000])
+def test_two_levels_draw_what_one_level_in_double_precision_draws(vocab_size):
+    generator = np.random.default_rng(vocab_size)
+    logits = torch.from_numpy(generator.standard_normal((64, vocab_size), dtype=np.float32) * 2)
+    uniforms = generator.random(64, dtype=np.float32)
+    drawn = sample(logits.log_softmax(1), torch.from_numpy(uniforms)).numpy()
+    heights = np.cumsum(np.exp(logits.double().log_softmax(1).numpy()), axis=1)
+    due = np.array([np.searchsorted(row, u, side="right") for row, u in zip(heights, uniforms, strict=True)])
+    # They may differ by rounding alone: where the uniform lies on an edge.
+    off = drawn != due.clip(max=vocab_size - 1)
+    edges = np.abs(heights[np.arange(64), np.minimum(drawn, due)] - uniforms)
+    assert (edges[off] < 1e-5).all()
+
+
+def test_the_ends_of_the_uniform_draw_words_that_are_there():
+    log_probs = torch.full((2, 5), -1e4)
+    log_probs[:, 2] = 0
+    assert sample(log_probs, torch.tensor([0.0, 1 - 2**-24])).tolist() == [2, 2]
+
+
+def test_a_rollout_refuses_fields_that_do_not_match():
+    ok = {name: np.zeros((2, 3), np.float32) for name in ("log_probs", "rewards", "q_values")}
+    ok |= {"tokens": np.zeros((2, 3), np.int64), "mask": np.ones((2, 3), np.bool_), "noise": np.zeros((2, 4))}
+    Rollout(**ok, version=0)
+    with pytest.raises(ValueError, match="rewards has shape"):
+        Rollout(**ok | {"rewards": np.zeros((2, 4), np.float32)}, version=0)
+    with pytest.raises(ValueError, match="noise has 1 rows"):
+        Rollout(**ok | {"noise": np.zeros((1, 4))}, version=0)
+
+
+def test_shards_of_different_versions_are_not_joined(player, weights):
+    first = player.shard(weights, 0, 0, 0)
+    with pytest.raises(ValueError, match="versions"):
+        Rollout.join([first, Rollout(**vars(first) | {"version": 1})])

@@ -1,0 +1,214 @@
+import errno
+import hashlib
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+
+from rlgan.config import RunError
+from rlgan.run import BrokenCheckpointError, Checkpoint, Checkpoints, Recorder, RunDirectory
+from rlgan.types import Evaluation, Weights
+
+
+def _checkpoint(step, score=None, **changes):
+    tensors = {"a": np.full((2, 3), step, np.float32), "b": np.zeros((), np.float32)}
+    state = {name: tensors for name in ("generator", "discriminator", "generator_optimizer")}
+    options = {"recipe": "r", "seconds": 1.5, "validation_perplexity": score} | changes
+    return Checkpoint(step=step, state=state, **options)
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    return Checkpoints(tmp_path / "checkpoints", keep=2)
+
+
+def _said(checkpoints, recipe=None):
+    lines = []
+    return checkpoints.newest(lines.append, recipe), lines
+
+
+def test_what_was_saved_is_what_is_loaded(checkpoints):
+    lagged = [Weights(6, {"a": np.ones(2, np.float32)}, {"b": np.zeros(3, np.float32)})]
+    checkpoints.save(_checkpoint(7, score=3.25, lagged=lagged))
+    loaded = checkpoints.load(7, "r")
+    assert (loaded.step, loaded.recipe, loaded.seconds, loaded.validation_perplexity) == (7, "r", 1.5, 3.25)
+    assert loaded.state.keys() == {"generator", "discriminator", "generator_optimizer"}
+    np.testing.assert_array_equal(loaded.weights.generator["a"], np.full((2, 3), 7))
+    assert [weights.version for weights in loaded.lagged] == [6]
+    np.testing.assert_array_equal(loaded.lagged[0].generator["a"], [1, 1])
+    assert (checkpoints.folder / "7" / "generator.safetensors").is_file()
+    assert (checkpoints.folder / "7" / "discriminator.safetensors").is_file()
+
+
+def test_the_newest_and_the_best_stay(checkpoints):
+    for step, score in [(1, 9.0), (2, 5.0), (3, 7.0), (4, None), (5, 8.0), (6, None)]:
+        checkpoints.save(_checkpoint(step, score))
+    assert checkpoints.steps() == [2, 5, 6]
+    assert checkpoints.best() == 2
+    assert checkpoints.best_perplexity() == 5.0
+
+
+def test_none_is_infinitely_bad(checkpoints):
+    assert checkpoints.best() is None
+    assert checkpoints.best_perplexity() == float("inf")
+    assert _said(checkpoints) == (None, [])
+
+
+def _cut_short(place):
+    file = place / "generator.safetensors"
+    file.write_bytes(file.read_bytes()[:-4])
+
+
+def _flip_a_byte(place):
+    file = place / "generator.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def _lose_a_file(place):
+    (place / "discriminator.safetensors").unlink()
+
+
+def _lose_the_manifest(place):
+    (place / "manifest.json").unlink()
+
+
+def _spoil_the_manifest(place):
+    (place / "manifest.json").write_text("<html>quota exceeded</html>")
+
+
+def _replace_by_a_pickle(place):
+    content = pickle.dumps({"a": np.zeros(2)})
+    (place / "generator.safetensors").write_bytes(content)
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest["sha256"]["generator"] = hashlib.sha256(content).hexdigest()
+    (place / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _name_a_file_elsewhere(place):
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest["sha256"]["../../secret"] = "0" * 64
+    (place / "manifest.json").write_text(json.dumps(manifest))
+
+
+HARMS = [
+    _cut_short, _flip_a_byte, _lose_a_file, _lose_the_manifest, _spoil_the_manifest, _replace_by_a_pickle,
+    _name_a_file_elsewhere,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_checkpoint_that_is_not_whole_is_passed_over_and_that_is_said(checkpoints, harm):
+    checkpoints.save(_checkpoint(1))
+    checkpoints.save(_checkpoint(2))
+    harm(checkpoints.folder / "2")
+    with pytest.raises(BrokenCheckpointError, match="checkpoint 2"):
+        checkpoints.load(2)
+    found, lines = _said(checkpoints)
+    assert found is not None
+    assert found.step == 1
+    assert len(lines) == 1
+    assert lines[0].startswith("checkpoint 2")
+    assert "\n" not in lines[0]
+
+
+def test_a_checkpoint_of_another_recipe_is_passed_over(checkpoints):
+    checkpoints.save(_checkpoint(1))
+    checkpoints.save(_checkpoint(2, recipe="other"))
+    found, lines = _said(checkpoints, "r")
+    assert found is not None
+    assert found.step == 1
+    assert "another recipe" in lines[0]
+
+
+def test_a_disk_that_fills_leaves_the_checkpoint_before(checkpoints, monkeypatch):
+    checkpoints.save(_checkpoint(1))
+    calls = iter(range(100))
+
+    def fill(_):
+        if next(calls) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fill)
+    with pytest.raises(RunError, match=r"checkpoint 2 can't be saved: .*No space left.*/checkpoints/1"):
+        checkpoints.save(_checkpoint(2))
+    assert [entry.name for entry in checkpoints.folder.iterdir()] == ["1"]
+    assert checkpoints.load(1).step == 1
+
+
+def test_a_save_that_was_killed_leaves_nothing_that_counts(checkpoints):
+    checkpoints.save(_checkpoint(1))
+    shutil.copytree(checkpoints.folder / "1", checkpoints.folder / ".2.partial")
+    assert checkpoints.steps() == [1]
+    checkpoints.save(_checkpoint(2))
+    assert checkpoints.load(2).step == 2
+
+
+def test_a_directory_with_something_in_it_is_refused_and_left_alone(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.check(resume=False)
+    assert not run.path.exists()
+    run.path.mkdir()
+    run.check(resume=False)
+    (run.path / "thesis.tex").write_text("x")
+    for resume in (False, True):
+        with pytest.raises(RunError, match="is not empty"):
+            run.check(resume=resume)
+    assert (run.path / "thesis.tex").read_text() == "x"
+
+
+def test_two_processes_do_not_share_a_run(tmp_path):
+    first, second = RunDirectory(tmp_path), RunDirectory(tmp_path)
+    first.claim()
+    with pytest.raises(RunError, match="in use by another process"):
+        second.claim()
+
+
+EVALUATION = Evaluation({"test_perplexity": 9.0}, {"reward": [0.1, 0.2]}, ["a b"], {"log_odds": np.zeros(3)})
+
+
+def _lines(run):
+    return [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
+
+
+def test_a_resume_takes_back_what_was_recorded_after_its_checkpoint(tmp_path):
+    run = RunDirectory(tmp_path)
+    recorder = Recorder(run, after=-1)
+    assert recorder.last_step == -1
+    for step in (0, 10, 20):
+        recorder.evaluation(step, EVALUATION, {"epoch": 0.1}, {"local": 2})
+    assert recorder.last_step == 20
+    recorder.close()
+    with run.metrics_file.open("a") as file:
+        file.write('{"step": 30, "test_per')  # killed while it wrote
+    recorder = Recorder(run, after=10)
+    assert recorder.last_step == 10
+    recorder.evaluation(20, EVALUATION, {}, {})
+    recorder.close()
+    assert [line["step"] for line in _lines(run)] == [0, 10, 20]
+    assert _lines(run)[0] == {
+        "step": 0, "test_perplexity": 9.0, "reward": [0.1, 0.2], "epoch": 0.1, "shards_by_worker": {"local": 2}
+    }  # fmt: skip
+
+
+def test_tensorboard_reads_scalars_histograms_and_texts_and_forgets_what_was_taken_back(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = RunDirectory(tmp_path)
+    recorder = Recorder(run, after=-1)
+    for step in (0, 10, 20):
+        recorder.evaluation(step, EVALUATION, {}, {})
+    recorder.close()
+    recorder = Recorder(run, after=10)
+    recorder.training(15, {"loss": 2.0})
+    recorder.close()
+    events = EventAccumulator(str(run.events))
+    events.Reload()
+    tags = events.Tags()
+    assert {"evaluation/test_perplexity", "reward/01", "reward/02", "training/loss"} <= set(tags["scalars"])
+    assert tags["histograms"] == ["log_odds"]
+    assert tags["tensors"] == ["samples/text_summary"]
+    assert [event.step for event in events.Scalars("evaluation/test_perplexity")] == [0, 10]
