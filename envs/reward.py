@@ -16,6 +16,8 @@ State: TypeAlias = tuple[NDArray[Any], ...]  # arrays with leading axis N, of th
 
 # exp(log-odds) estimates how much likelier real text is; where the scorer is sure, it has no upper bound of its own.
 LOG_DENSITY_RATIO_LIMIT = 5.0
+# The same for one token: lower, since a single word that looks right is no more than a hint.
+LOG_TOKEN_RATIO_LIMIT = 2.0
 
 
 class Scorer(Protocol):
@@ -30,37 +32,48 @@ class Scorer(Protocol):
         ...
 
 
-def _probability(log_odds: Float) -> Float:
+def _probability(log_odds: Float, _: Float) -> Float:
     """sigmoid(l), by way of its logarithm: precise where it is tiny, and without overflow."""
-    return np.exp(_log_probability(log_odds))
+    return np.exp(_log_probability(log_odds, _))
 
 
-def _log_probability(log_odds: Float) -> Float:
+def _log_probability(log_odds: Float, _: Float) -> Float:
     """Log sigmoid(l)."""
     return -np.logaddexp(0, -log_odds)
 
 
-def _centred(log_odds: Float) -> Float:
+def _centred(log_odds: Float, _: Float) -> Float:
     """2 sigmoid(l) - 1 = tanh(l / 2), in [-1, 1]."""
     return np.tanh(log_odds / 2)
 
 
-def _log_odds(log_odds: Float) -> Float:
+def _log_odds(log_odds: Float, _: Float) -> Float:
     """The log-odds themselves."""
     return log_odds
 
 
-def _density_ratio(log_odds: Float) -> Float:
+def _density_ratio(log_odds: Float, _: Float) -> Float:
     """exp(l), at most exp(LOG_DENSITY_RATIO_LIMIT)."""
     return np.exp(np.minimum(log_odds, LOG_DENSITY_RATIO_LIMIT))
 
 
-REWARD_RULES: dict[str, Callable[[Float], Float]] = {
+def _token_ratio(log_odds: Float, before: Float) -> Float:
+    """exp(l - before), at most exp(LOG_TOKEN_RATIO_LIMIT): how much likelier real text goes on so.
+
+    exp(l) estimates p_real(Y_0:t) / p_G(Y_0:t), so this estimates p_real(y_t | Y_0:t-1) / p_G(y_t | Y_0:t-1).
+    """
+    gain: Float = log_odds - before
+    return np.exp(np.minimum(gain, LOG_TOKEN_RATIO_LIMIT))
+
+
+# Each of the log-odds l after the token and those before it (0 before the first: nothing read, nothing known).
+REWARD_RULES: dict[str, Callable[[Float, Float], Float]] = {
     "probability": _probability,
     "log_probability": _log_probability,
     "centred": _centred,
     "log_odds": _log_odds,
     "density_ratio": _density_ratio,
+    "token_ratio": _token_ratio,
 }
 
 
@@ -73,6 +86,7 @@ class _Readings:
         self._scorer = scorer
         self._rule = REWARD_RULES[rule]
         self._state = scorer.start(count)
+        self._scores = np.zeros(count, np.float32)
         for array in self._state:
             if array.shape[:1] != (count,):
                 raise ValueError(f"scorer's state has shape {array.shape}, not ({count}, ...): give one row a sequence")
@@ -87,6 +101,7 @@ class _Readings:
         if not rows.any():
             return
         self._state = _where(rows, self._scorer.start(len(rows)), self._state)
+        self._scores = np.where(rows, np.float32(0), self._scores)
         for tokens in np.atleast_2d(np.asarray(prefix, np.int64)).T:
             self.read(tokens, rows)
 
@@ -111,7 +126,9 @@ class _Readings:
         if scores.shape != (len(tokens),):
             raise ValueError(f"scorer returned {scores.shape}, not ({len(tokens)},): give one score per sequence")
         self._state = _where(rows, state, self._state)
-        return np.where(rows, self._rule(np.asarray(scores, np.float32)), np.float32(0))
+        before, after = self._scores, np.asarray(scores, np.float32)
+        self._scores = np.where(rows, after, before)
+        return np.where(rows, self._rule(after, before), np.float32(0))
 
 
 def _where(rows: Mask, new: State, old: State) -> State:

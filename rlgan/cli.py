@@ -4,16 +4,17 @@ import contextlib
 import dataclasses
 import datetime
 import io
+import itertools
 import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from rlgan import __version__
 from rlgan.config import TEXT_PRESETS, RunConfig, RunError, TextConfig, UsageError, changed
@@ -44,7 +45,7 @@ class Train:
 class Evaluate:
     """Measure a checkpoint: perplexities, the discriminator's accuracy, diversity."""
 
-    run: Positional[str]
+    run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run's directory."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which: the newest whole one, or the best by validation perplexity."""
@@ -58,7 +59,7 @@ class Evaluate:
 class Sample:
     """Print sentences that the generator writes, one per line."""
 
-    run: Positional[str]
+    run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run's directory."""
     count: int = 10
     """How many."""
@@ -320,8 +321,8 @@ def _parse(kind: type[C], words: list[str], default: C | None, program: str) -> 
         if not end.code:
             raise
         lines = [line.strip("│ ") for line in box.getvalue().splitlines() if line.startswith("│")]
-        said = [line for line in lines if line and not line.startswith("─")]
-        said = [line for line in said if not line.startswith("For full helptext")]
+        # Below the rule stands where to find help.
+        said = itertools.takewhile(lambda line: not line.startswith("─"), lines)
         raise UsageError(f"{' '.join(said)}; see {program} --help") from None
 
 

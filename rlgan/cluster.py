@@ -71,7 +71,7 @@ class LearnerHost:
 
     def evaluate(self) -> Evaluation:
         """Measure the weights as they are now."""
-        return self._evaluator.evaluate(self._learner.weights())
+        return self._evaluator.evaluate(self._learner.evaluated_weights())
 
     def state(self) -> State:
         """The learner's whole state."""

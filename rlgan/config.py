@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 Method = Literal["mle", "policygan", "pretraingan", "mixedgan"]
-RewardRule = Literal["probability", "log_probability", "centred", "log_odds", "density_ratio"]
+RewardRule = Literal["probability", "log_probability", "centred", "log_odds", "density_ratio", "token_ratio"]
 Baseline = Literal["none", "others"]
 Layout = Literal["windows", "sentences"]
 Preset = Literal["paper", "best"]
@@ -71,6 +71,10 @@ class TextConfig:
     """Gradients of larger norm are scaled down to it."""
     discriminator_dropout: float = 0.0
     """On D's embeddings and states, while it learns."""
+    discriminator_word_dropout: float = 0.0
+    """Share of the words that D, while it learns, does not see."""
+    generator_average: float = 0.0
+    """Decay per step of an average of G's weights, which evaluations and samples then use; 0 for none."""
     embedding_size: int = 200
     """Of both networks."""
     hidden_size: int = 200
@@ -93,7 +97,7 @@ class TextConfig:
             _require(self, name, "0 or more", lambda value: value >= 0)
         for name in ("discount", "supervision"):
             _require(self, name, "from 0 to 1", lambda value: 0 <= value <= 1)
-        for name in ("adam_beta1", "discriminator_dropout"):
+        for name in ("adam_beta1", "discriminator_dropout", "discriminator_word_dropout", "generator_average"):
             _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
         if self.vocab_size is not None:
             _require(self, "vocab_size", "3 or more: <unk>, <eos> and a word", lambda value: value >= 3)

@@ -1,5 +1,6 @@
 """The learner: both networks, their optimisers, and one training step. It does not know which GAN it trains."""
 
+import copy
 import math
 import time
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ class Learner:
         generator_optimizer: over the parameters of `adapter.generator`.
         discriminator_optimizer: over those of `adapter.discriminator`.
         gradient_norm: gradients of a larger norm are scaled down to it.
+        average: decay per step of an average of the generator's weights, which evaluations then use; 0 for none.
         seed: of the learner's own draws (noise, dropout).
     """
 
@@ -47,6 +49,7 @@ class Learner:
         discriminator_optimizer: torch.optim.Optimizer,
         *,
         gradient_norm: float,
+        average: float,
         seed: int,
     ) -> None:
         self.adapter = adapter
@@ -54,6 +57,8 @@ class Learner:
         self.optimizers = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
         self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
         self.gradient_norm = gradient_norm
+        self.average = average
+        self.averaged = copy.deepcopy(adapter.generator) if average else adapter.generator
         self.seed = seed
         self.version = 0
 
@@ -73,6 +78,7 @@ class Learner:
         real = self.source.real(step, 0) if plan.supervision > 0 else None
         loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, 0))
         metrics = self._apply("generator", loss, step)
+        self._take_average(step)
         for j in range(plan.discriminator_steps):
             fakes = None if plan.random_fakes else draws[j]
             loss = self.adapter.discriminator_loss(fakes, self.source.real(step, j), self._numbers(step, 1 + j))
@@ -84,9 +90,15 @@ class Learner:
         """A copy of both networks as they are now."""
         return Weights(self.version, *(unload(network) for network in self.networks.values()))
 
+    def evaluated_weights(self) -> Weights:
+        """What evaluations and samples use: with the average of the generator's weights, where there is one."""
+        return Weights(self.version, unload(self.averaged), unload(self.networks["discriminator"]))
+
     def state_dict(self) -> State:
         """Everything that the next step depends on, in groups of named tensors."""
         state: State = {name: unload(network) for name, network in self.networks.items()}
+        if self.average:
+            state["generator_average"] = unload(self.averaged)
         for name, optimizer in self.optimizers.items():
             moments = optimizer.state_dict()["state"]
             state[f"{name}_optimizer"] = {
@@ -100,6 +112,8 @@ class Learner:
         """Take up a state that `state_dict` gave at this version."""
         for name, network in self.networks.items():
             load(network, state[name])
+        if self.average:
+            load(self.averaged, state["generator_average"])
         for name, optimizer in self.optimizers.items():
             moments: dict[int, dict[str, torch.Tensor]] = {}
             for key, value in state[f"{name}_optimizer"].items():
@@ -108,6 +122,15 @@ class Learner:
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.version = version
+
+    @torch.no_grad()
+    def _take_average(self, step: int) -> None:
+        if not self.average:
+            return
+        # Young averages forget faster, else the untrained weights would stay in them for long.
+        decay = min(self.average, (step + 1) / (step + 10))
+        for mean, parameter in zip(self.averaged.parameters(), self.networks["generator"].parameters(), strict=True):
+            mean.lerp_(parameter, 1 - decay)
 
     def _numbers(self, step: int, update: int) -> np.random.Generator:
         # Dropout draws from torch's own generator, which is seeded by the same key.

@@ -56,7 +56,7 @@ class LocalEngine:
 
     def evaluate(self) -> Evaluation:
         """Measure the weights as they are now."""
-        return self._evaluator.evaluate(self._learner.weights())
+        return self._evaluator.evaluate(self._learner.evaluated_weights())
 
     def shards_made(self) -> dict[str, int]:
         """Shards by worker, so far."""

@@ -59,7 +59,7 @@ class Player:
         self.settings = settings
         self.device = device
         self.generator = GRUGenerator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
-        self.discriminator = GRUDiscriminator(s.vocab_size, s.embedding_size, s.hidden_size, 0).to(device).eval()
+        self.discriminator = GRUDiscriminator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
         environment = gymnasium.make_vec(
             "envs:rlgan/TextGeneration-v0",
             num_envs=s.rows,

@@ -46,8 +46,9 @@ class Checkpoint:
 
     @property
     def weights(self) -> Weights:
-        """Both networks."""
-        return Weights(self.step, self.state["generator"], self.state["discriminator"])
+        """What evaluations and samples use: with the average of the generator's weights, where there is one."""
+        generator = self.state.get("generator_average", self.state["generator"])
+        return Weights(self.step, generator, self.state["discriminator"])
 
 
 class BrokenCheckpointError(RunError):

@@ -1,6 +1,9 @@
 """Fixtures that several tests share."""
 
+import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,38 @@ def treebank():
     if not path.is_dir():
         pytest.skip(f"{path} is not there: no Penn Treebank")
     return path
+
+
+SMALL_WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"
+
+
+@pytest.fixture
+def rlgan():
+    """Type `rlgan WORDS` as a person does, and wait for what comes."""
+
+    def run(*words, environment=None, timeout=120, **options):
+        typed = [sys.executable, "-m", "rlgan", *map(str, words)]
+        surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+        return subprocess.run(
+            typed, capture_output=True, text=True, timeout=timeout, env=surroundings | (environment or {}), **options
+        )
+
+    return run
+
+
+@pytest.fixture
+def small_words():
+    """The small recipe as words of the command line."""
+    return SMALL_WORDS.split()
+
+
+@pytest.fixture
+def digest():
+    """Sum up the tensors of a run's checkpoint: SHA-256 of every file but the manifest, which holds times."""
+
+    def of(run, step):
+        files = sorted((Path(run) / "checkpoints" / str(step)).glob("*.safetensors"))
+        assert len(files) >= 4
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+    return of

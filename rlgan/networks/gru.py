@@ -42,15 +42,19 @@ class GRUGenerator(nn.Module):
 class GRUDiscriminator(nn.Module):
     """How real a sequence looks after every token: one GRU from a zero state; log-odds, whose sigmoid is D.
 
-    Dropout (on embeddings and states, while training) is no part of the paper's; its preset has none.
+    Dropout (on embeddings and states, and on whole words, while training) is no part of the paper's; its preset has
+    none.
     """
 
-    def __init__(self, vocab_size: int, embedding_size: int, hidden_size: int, dropout: float) -> None:
+    def __init__(
+        self, vocab_size: int, embedding_size: int, hidden_size: int, dropout: float = 0.0, word_dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size + 1, embedding_size)
         self.gru = nn.GRU(embedding_size, hidden_size, batch_first=True)
         self.output = nn.Linear(hidden_size, 1)
         self.dropout = nn.Dropout(dropout)
+        self.word_dropout = word_dropout
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Log-odds float32 [B, T] that tokens int64 [B, 0..t] are real; V may stand after a row's end."""
@@ -59,5 +63,8 @@ class GRUDiscriminator(nn.Module):
 
     def following(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Read on from a state [B, H]: log-odds [B, T] after each token [B, T], and the state."""
-        hidden, last = self.gru(self.dropout(self.embedding(tokens)), state.unsqueeze(0))
+        embedded = self.dropout(self.embedding(tokens))
+        if self.training and self.word_dropout:
+            embedded = embedded * (torch.rand_like(embedded[..., :1]) >= self.word_dropout)
+        hidden, last = self.gru(embedded, state.unsqueeze(0))
         return cast(Tensor, self.output(self.dropout(hidden)))[..., 0], last[0]

@@ -94,7 +94,7 @@ class TextTask:
         torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
         sizes = (len(self.corpus.words), c.embedding_size, c.hidden_size)
         generator = GRUGenerator(*sizes).to(device)
-        discriminator = GRUDiscriminator(*sizes, c.discriminator_dropout).to(device)
+        discriminator = GRUDiscriminator(*sizes, c.discriminator_dropout, c.discriminator_word_dropout).to(device)
         adapter = PolicyGradient(
             generator,
             discriminator,
@@ -110,6 +110,7 @@ class TextTask:
             torch.optim.Adam(generator.parameters(), c.generator_learning_rate, betas, fused=True),
             torch.optim.Adam(discriminator.parameters(), c.discriminator_learning_rate, betas, fused=True),
             gradient_norm=c.gradient_norm,
+            average=c.generator_average,
             seed=c.seed,
         )
 

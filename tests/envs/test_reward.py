@@ -70,23 +70,25 @@ def vector(count=3, mode="Disabled", rule="log_odds", **kwargs):
     return DiscriminatorRewardVector(env, TinyNet(), rule)
 
 
-CLOSED_FORMS = {
-    "probability": lambda x: 1 / (1 + math.exp(-x)),
-    "log_probability": lambda x: -math.log1p(math.exp(-x)),
-    "centred": lambda x: 2 / (1 + math.exp(-x)) - 1,
-    "log_odds": lambda x: x,
-    "density_ratio": lambda x: min(math.exp(x), math.exp(5)),
+CLOSED_FORMS = {  # of the log-odds after the token and before it
+    "probability": lambda x, _: 1 / (1 + math.exp(-x)),
+    "log_probability": lambda x, _: -math.log1p(math.exp(-x)),
+    "centred": lambda x, _: 2 / (1 + math.exp(-x)) - 1,
+    "log_odds": lambda x, _: x,
+    "density_ratio": lambda x, _: min(math.exp(x), math.exp(5)),
+    "token_ratio": lambda x, b: min(math.exp(x) / math.exp(b), math.exp(2)),
 }
 
 
 @pytest.mark.parametrize("rule", REWARD_RULES)
 def test_a_rule_is_its_closed_form_also_at_the_extremes(rule):
     points = np.array([-100, -80, -17, -1, 0, 0.5, 4.9, 5.1, 17, 80, 100], np.float32)
+    before = np.full_like(points, 0.75)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        values = REWARD_RULES[rule](points)
+        values = REWARD_RULES[rule](points, before)
     assert values.dtype == np.float32
     # 1e-40: below it float32 has few digits left.
-    np.testing.assert_allclose(values, [CLOSED_FORMS[rule](float(x)) for x in points], rtol=2e-5, atol=1e-40)
+    np.testing.assert_allclose(values, [CLOSED_FORMS[rule](float(x), 0.75) for x in points], rtol=2e-5, atol=1e-40)
 
 
 def test_every_rule_has_a_closed_form_here():
@@ -95,7 +97,20 @@ def test_every_rule_has_a_closed_form_here():
 
 @pytest.mark.parametrize("rule", REWARD_RULES)
 def test_every_rule_rewards_what_looks_more_real(rule):
-    assert (np.diff(REWARD_RULES[rule](np.linspace(-4, 4, 9, dtype=np.float32))) > 0).all()
+    points = np.linspace(-4, 1.9, 9, dtype=np.float32)
+    assert (np.diff(REWARD_RULES[rule](points, np.zeros_like(points))) > 0).all()
+
+
+@pytest.mark.parametrize("prefix", [[], [2, 0]])
+def test_the_token_ratio_compares_with_the_text_before(prefix):
+    env = DiscriminatorReward(TextGenerationEnv(vocab_size=5, max_length=6), TinyNet(), "token_ratio")
+    for _ in range(2):  # a page that was full leaves nothing behind
+        env.reset(options={"prefix": prefix})
+        rewards = [env.step(token)[1] for token in (1, 4, 0)]
+        scores = log_odds([*prefix, 1, 4, 0])
+        before = [0.0, *scores][len(prefix) : -1]
+        due = np.exp(np.subtract(scores[len(prefix) :], before)).clip(max=np.exp(2))
+        np.testing.assert_allclose(rewards, due, rtol=1e-5)
 
 
 def test_each_step_is_rewarded_by_the_text_so_far():

@@ -23,10 +23,12 @@ def test_the_paper_preset_is_the_papers_recipe():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("length", 0), ("length", -5), ("batch_size", 0), ("batch_size", -1), ("shards", 0), ("shards", -2), ("lag", -1),
+        ("length", 0), ("length", -5), ("batch_size", 0), ("batch_size", -1), ("shards", 0), ("shards", -2),
+        ("lag", -1),
         ("discriminator_steps", 0), ("discount", 1.01), ("discount", -0.1), ("discount", math.nan), ("seed", -1),
         ("generator_learning_rate", 0.0), ("generator_learning_rate", math.inf), ("gradient_norm", -5.0),
-        ("supervision", 2.0), ("vocab_size", 2), ("discriminator_dropout", 1.0), ("adam_beta1", 1.0), ("hidden_size", 0),
+        ("supervision", 2.0), ("vocab_size", 2), ("discriminator_dropout", 1.0), ("adam_beta1", 1.0),
+        ("hidden_size", 0),
     ],
 )  # fmt: skip
 def test_a_value_that_makes_no_sense_is_named_with_what_is_due(name, value):
@@ -37,7 +39,8 @@ def test_a_value_that_makes_no_sense_is_named_with_what_is_due(name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("workers", -1), ("rollout_gpus", -0.5), ("steps", 0), ("epochs", -1.0), ("minutes", 0.0), ("minutes", math.nan),
+        ("workers", -1), ("rollout_gpus", -0.5), ("steps", 0), ("epochs", -1.0), ("minutes", 0.0),
+        ("minutes", math.nan),
         ("evaluate_every", 0), ("checkpoint_every", -1), ("keep_checkpoints", 0), ("log_every", 0),
     ],
 )  # fmt: skip

@@ -101,7 +101,7 @@ def test_gradients_are_scaled_to_the_norm_asked_for(task):
 
 
 def test_a_state_taken_up_goes_on_to_the_same_bits(task):
-    task = task(discriminator_dropout=0.3)
+    task = task(discriminator_dropout=0.3, discriminator_word_dropout=0.2, generator_average=0.9)
     whole = _train(task, 4).state_dict()
     half = _train(task, 2)
     resumed = task.learner(CPU)
@@ -184,3 +184,30 @@ def test_networks_start_the_same_for_the_same_seed(task):
     first, again, other = (task(seed=seed).learner(CPU).weights() for seed in (1, 1, 2))
     assert not _moved(first.generator, again.generator)
     assert _moved(first.generator, other.generator)
+
+
+def test_the_average_is_of_the_generators_weights_and_is_what_is_evaluated(task):
+    task = task(generator_average=0.5)
+    learner = task.learner(CPU)
+    name = "output.bias"
+    mean = learner.weights().generator[name]
+    for step in range(4):
+        learner.update(step, task.plan(step), _draws(task, learner.weights(), step))
+        decay = min(0.5, (step + 1) / (step + 10))
+        mean = decay * mean + (1 - decay) * learner.weights().generator[name]
+    np.testing.assert_allclose(learner.evaluated_weights().generator[name], mean, rtol=1e-4, atol=1e-7)
+    assert not np.array_equal(learner.weights().generator[name], mean)
+    assert not _moved(learner.weights().discriminator, learner.evaluated_weights().discriminator)
+
+
+def test_without_an_average_the_weights_themselves_are_evaluated(task):
+    learner = _train(task(), 1)
+    assert not _moved(learner.weights().generator, learner.evaluated_weights().generator)
+
+
+def test_words_are_dropped_while_learning_alone(task):
+    discriminator = task(discriminator_word_dropout=0.9).learner(CPU).adapter.discriminator
+    tokens = torch.randint(394, (32, 12))
+    with torch.no_grad():
+        assert not torch.equal(discriminator.train()(tokens), discriminator(tokens))
+        assert torch.equal(discriminator.eval()(tokens), discriminator(tokens))

@@ -14,7 +14,7 @@ from rlgan.types import Evaluation, Weights
 
 def _checkpoint(step, score=None, **changes):
     tensors = {"a": np.full((2, 3), step, np.float32), "b": np.zeros((), np.float32)}
-    state = {name: tensors for name in ("generator", "discriminator", "generator_optimizer")}
+    state = dict.fromkeys(("generator", "discriminator", "generator_optimizer"), tensors)
     options = {"recipe": "r", "seconds": 1.5, "validation_perplexity": score} | changes
     return Checkpoint(step=step, state=state, **options)
 

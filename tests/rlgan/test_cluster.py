@@ -1,0 +1,197 @@
+"""Real Ray processes, started from the command line."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+
+@pytest.fixture
+def start(small_words):
+    """Type `rlgan train ...` without waiting, read its lines until one matches; everything is ended afterwards."""
+    started = []
+
+    def run(*words, until, environment=None):
+        typed = [sys.executable, "-m", "rlgan", "train", *small_words, *map(str, words)]
+        surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+        process = subprocess.Popen(
+            typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            env=surroundings | (environment or {}),
+        )  # fmt: skip
+        started.append(process)
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if re.match(until, line):
+                return process
+        raise AssertionError("".join(said))
+
+    yield run
+    for process in started:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def _family(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def _gone(processes, seconds=15):
+    _, alive = psutil.wait_procs([p for p in processes if p.is_running()], timeout=seconds)
+    return not [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_the_final_weights_are_the_same_bits_for_0_1_and_2_workers(rlgan, small_words, tmp_path, digest):
+    for workers in (0, 1, 2):
+        words = ["--workers", workers, "--steps", 6, "-k", 2, "--run-dir", tmp_path / str(workers)]
+        done = rlgan("train", *small_words, *words)
+        assert done.returncode == 0, done.stderr
+    assert digest(tmp_path / "0", 6) == digest(tmp_path / "1", 6) == digest(tmp_path / "2", 6)
+    line = json.loads((tmp_path / "2" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert line["shards_by_worker"] == {"worker_0": 12, "worker_1": 12}
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(rlgan, small_words, tmp_path, digest, lag):
+    for workers, name in [(0, "straight"), (0, "local"), (2, "ray")]:
+        words = ["train", *small_words, "--lag", lag, "--workers", workers, "--run-dir", tmp_path / name]
+        if name == "straight":
+            done = rlgan(*words, "--steps", 7)
+        else:
+            assert rlgan(*words, "--steps", 3).returncode == 0
+            done = rlgan(*words, "--steps", 7, "--resume")
+            assert "going on from step 3" in done.stdout
+        assert done.returncode == 0, done.stderr
+    assert digest(tmp_path / "straight", 7) == digest(tmp_path / "local", 7) == digest(tmp_path / "ray", 7)
+    # What a resume needs beyond the learner's state: the weights of the last `lag` versions.
+    assert sum("-at-" in name for name in digest(tmp_path / "ray", 7)) == 2 * lag
+
+
+def test_the_lag_is_real(rlgan, small_words, tmp_path, digest):
+    for lag in (0, 1):
+        done = rlgan(
+            "train", *small_words, "--workers", 0, "--steps", 4, "--lag", lag, "--run-dir", tmp_path / str(lag)
+        )
+        assert done.returncode == 0, done.stderr
+    assert digest(tmp_path / "0", 4)["generator.safetensors"] != digest(tmp_path / "1", 4)["generator.safetensors"]
+
+
+@pytest.mark.parametrize(("name", "whole_group"), [("SIGINT", True), ("SIGTERM", False)])
+def test_a_signal_saves_ends_cleanly_and_leaves_no_process(start, rlgan, tmp_path, name, whole_group):
+    """Ctrl-C in a terminal reaches the whole group; `kill` and a scheduler reach the process alone."""
+    run = tmp_path / "run"
+    process = start("--steps", 100_000, "--checkpoint-every", 100_000, "--run-dir", run, until="step 0")
+    time.sleep(2)
+    family = _family(process)
+    assert len(family) > 3
+    (os.killpg if whole_group else os.kill)(process.pid, getattr(signal, name))
+    rest = process.stdout.read()
+    assert process.wait(30) == 0, rest
+    assert f"stopped by {name} and saved" in rest
+    assert "Traceback" not in rest
+    assert _gone(family)
+    (step,) = [int(entry.name) for entry in (run / "checkpoints").iterdir()]
+    done = rlgan("train", "--run-dir", run, "--resume", "--workers", 0, "--steps", step + 1)
+    assert f"going on from step {step}" in done.stdout, done.stderr
+
+
+def test_a_local_ray_listens_on_loopback_alone(start, tmp_path):
+    process = start("--steps", 100_000, "--run-dir", tmp_path / "run", until="step 0")
+    ours = {p.pid for p in [psutil.Process(process.pid), *_family(process)]}
+    sockets = [c for c in psutil.net_connections() if c.status == psutil.CONN_LISTEN and c.pid in ours]
+    assert len(sockets) > 5
+    assert {c.laddr.ip for c in sockets} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def test_a_killed_worker_is_replaced_and_the_bits_stay(start, rlgan, small_words, tmp_path, digest):
+    steps = 400
+    words = ["--steps", steps, "--run-dir"]
+    process = start(*words, tmp_path / "shot", until="step 0")
+    workers = [p for p in _family(process) if "RolloutHost" in " ".join(p.cmdline())]
+    assert len(workers) == 2
+    workers[0].kill()
+    rest = process.stdout.read()
+    assert process.wait(120) == 0, rest
+    assert "rollout worker" in rest
+    assert "died: a new one makes its shards" in rest
+    assert rlgan("train", *small_words, "--workers", 0, *words, tmp_path / "calm").returncode == 0
+    assert digest(tmp_path / "shot", steps) == digest(tmp_path / "calm", steps)
+
+
+def test_more_workers_than_shards_and_than_cores_is_said_once(rlgan, small_words, tmp_path):
+    done = rlgan("train", *small_words, "--workers", 3, "--steps", 1, "--run-dir", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("3 workers and 2 shards: 1 will be idle") == 1
+    if (os.cpu_count() or 1) < 4:
+        assert done.stdout.count("4 actors of one thread each share") == 1
+
+
+def test_gpus_that_ray_does_not_have_are_refused(rlgan, small_words, tmp_path):
+    done = rlgan("train", *small_words, "--workers", 1, "--rollout-gpus", 64, "--run-dir", tmp_path / "run")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if "rlgan: error" in line]
+    assert "64 GPUs are needed" in line
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Ray of 3 CPUs that somebody else started; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    surroundings = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    typed = ["ray", "start", "--head", "--block", f"--port={port}", "--num-cpus=3", "--include-dashboard=false"]
+    typed[0] = os.path.join(os.path.dirname(sys.executable), "ray")
+    log = (tmp_path / "head.log").open("w")
+    process = subprocess.Popen(
+        [*typed, "--node-ip-address=127.0.0.1"], env=surroundings, stdout=log, stderr=log, start_new_session=True
+    )
+    yield f"127.0.0.1:{port}"
+    family = _family(process)
+    for p in [*family, psutil.Process(process.pid)]:
+        p.kill()
+    process.wait()
+    assert _gone(family)
+
+
+def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, small_words, tmp_path, digest):
+    there = {"RAY_ADDRESS": cluster}
+    words = ["train", *small_words, "--steps", 3]
+    done = _when_it_answers(lambda: rlgan(*words, "--workers", 2, "--run-dir", tmp_path / "there", environment=there))
+    assert "on an attached Ray" in done.stdout
+    assert rlgan(*words, "--workers", 0, "--run-dir", tmp_path / "here").returncode == 0
+    assert digest(tmp_path / "there", 3) == digest(tmp_path / "here", 3)
+
+    started = time.monotonic()
+    short = rlgan(*words, "--workers", 3, "--shards", 4, "--run-dir", tmp_path / "short", environment=there)
+    assert short.returncode == 1
+    assert "4 CPUs are needed (3 rollout workers and a learner) and this Ray has 3" in short.stderr
+    assert "Traceback" not in short.stderr
+    assert time.monotonic() - started < 30
+    assert not (tmp_path / "short").exists()
+
+
+def test_an_address_where_nobody_answers_is_said(rlgan, small_words, tmp_path):
+    words = ["train", *small_words, "--steps", 1, "--run-dir", tmp_path / "run"]
+    done = rlgan(*words, environment={"RAY_ADDRESS": "127.0.0.1:1"})
+    assert done.returncode == 1
+    assert "no Ray answers at 127.0.0.1:1" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def _when_it_answers(attempt, seconds=60):
+    limit = time.monotonic() + seconds
+    while True:
+        done = attempt()
+        if done.returncode == 0:
+            return done
+        assert time.monotonic() < limit, done.stderr
