@@ -4,20 +4,23 @@ What moves: weights from the learner (one object per version, owned by this proc
 and shards to it. This process holds references alone. Workers do not know each other, the learner knows no worker.
 """
 
+import logging
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# A local Ray listens on all interfaces unless this is set before ray is imported; then on loopback alone.
-if "RAY_ADDRESS" not in os.environ:
+ATTACHED = os.environ.get("RAY_ADDRESS", "local") != "local"
+# All of this is read when ray is imported.
+if not ATTACHED:
+    # A local Ray listens on all interfaces, but for this: then on loopback alone.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # An actor without GPUs must not see any; Ray's coming default, which it warns about until it is chosen.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
-import logging
 
 import ray
 import torch
@@ -110,21 +113,24 @@ class RayEngine:
         self._run = run
         self._say = say
         self._made: Counter[str] = Counter()
-        attached = "RAY_ADDRESS" in os.environ
         try:
-            if attached:
+            if ATTACHED:
+                _knock(os.environ["RAY_ADDRESS"])
                 ray.init(logging_level=logging.ERROR)
             else:
                 # Never a bare init: it joins whatever cluster it finds running.
                 ray.init(
                     address="local", num_cpus=run.workers + 1, include_dashboard=False, logging_level=logging.ERROR
                 )
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:
             address = os.environ.get("RAY_ADDRESS", "local")
-            raise RunError(f"no Ray answers at {address}: {str(error).splitlines()[0]}") from error
+            raise RunError(
+                f"no Ray answers at {address}: {str(error).splitlines()[0]} (if it asks for a token, set "
+                "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)"
+            ) from error
         try:
             self._check_resources()
-            self._start(task, attached)
+            self._start(task)
         except BaseException:
             ray.shutdown()
             raise
@@ -140,7 +146,7 @@ class RayEngine:
                     f"{has.get(name, 0):g}: ask for fewer --workers or GPUs, or add nodes"
                 )
 
-    def _start(self, task: Task, attached: bool) -> None:
+    def _start(self, task: Task) -> None:
         run = self._run
         self._maker = ray.put(task.shard_maker)
         learner: Any = ray.remote(LearnerHost).options(num_cpus=1, num_gpus=run.learner_gpus)
@@ -156,12 +162,12 @@ class RayEngine:
             )
         for ref in alive:
             _get(ref)  # an error in a constructor shows here
-        kind = "an attached Ray" if attached else "a local Ray"
+        kind = "an attached Ray" if ATTACHED else "a local Ray"
         devices = ("cuda" if run.rollout_gpus else "cpu", "cuda" if run.learner_gpus else "cpu")
         plural = "s" if run.workers > 1 else ""
         self.where = f"{run.workers} rollout worker{plural} ({devices[0]}) and a learner ({devices[1]}) on {kind}"
         cores = os.cpu_count() or 1
-        if not attached and run.workers + 1 > cores:
+        if not ATTACHED and run.workers + 1 > cores:
             self._say(f"{run.workers + 1} actors of one thread each share {cores} cores")
 
     def _start_worker(self) -> ActorHandle[Any]:
@@ -248,6 +254,13 @@ class RayEngine:
                 self._made[f"worker_{asked.place}"] += 1
                 return asked.rollout
         raise RunError(f"{TRIES} rollout workers died over one shard: {_reason(death)}") from death
+
+
+def _knock(address: str) -> None:
+    """Raise OSError within seconds where nobody listens; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _get(reference: ObjectRef[Any]) -> Any:

@@ -152,7 +152,19 @@ class RunConfig:
 
 
 PAPER = TextConfig(preset="paper")
-BEST = TextConfig(preset="best")
+BEST = TextConfig(
+    preset="best",
+    reward="token_ratio",
+    discount=0.0,
+    baseline="others",
+    normalise_advantages=True,
+    adam_beta1=0.5,
+    generator_learning_rate=1e-3,
+    discriminator_learning_rate=8e-3,
+    discriminator_dropout=0.5,
+    discriminator_word_dropout=0.2,
+    generator_average=0.99,
+)
 TEXT_PRESETS: dict[str, TextConfig] = {"paper": PAPER, "best": BEST}
 
 

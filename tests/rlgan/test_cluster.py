@@ -12,6 +12,10 @@ import time
 import psutil
 import pytest
 
+# Ray then takes this machine's address to be 127.0.0.1, for a head node as for who joins it.
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+LOOPBACK |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+
 
 @pytest.fixture
 def start(small_words):
@@ -148,12 +152,15 @@ def cluster(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    surroundings = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     typed = ["ray", "start", "--head", "--block", f"--port={port}", "--num-cpus=3", "--include-dashboard=false"]
     typed[0] = os.path.join(os.path.dirname(sys.executable), "ray")
     log = (tmp_path / "head.log").open("w")
     process = subprocess.Popen(
-        [*typed, "--node-ip-address=127.0.0.1"], env=surroundings, stdout=log, stderr=log, start_new_session=True
+        [*typed, "--node-ip-address=127.0.0.1"],
+        env=os.environ | LOOPBACK,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
     )
     yield f"127.0.0.1:{port}"
     family = _family(process)
@@ -164,7 +171,7 @@ def cluster(tmp_path):
 
 
 def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, small_words, tmp_path, digest):
-    there = {"RAY_ADDRESS": cluster}
+    there = {"RAY_ADDRESS": cluster} | LOOPBACK
     words = ["train", *small_words, "--steps", 3]
     done = _when_it_answers(lambda: rlgan(*words, "--workers", 2, "--run-dir", tmp_path / "there", environment=there))
     assert "on an attached Ray" in done.stdout
