@@ -202,6 +202,7 @@ class Training(Generic[W, P]):
         perplexity = evaluation.metrics["validation_perplexity"]
         self.validation = (self.step, perplexity)
         self.terminal.say(summary(self.step, evaluation))
+        self.terminal.say(f"    {evaluation.texts[0]}")
         if self.step > 0 and perplexity < self.best:
             self.best = perplexity
             self.save()
@@ -279,7 +280,7 @@ def summary(step: int, evaluation: Evaluation) -> str:
         f"step {step}: test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor}), "
         f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
         f"{m['discriminator_accuracy_generated']:.0%} of generated, "
-        f"{m['distinct_sequences']:.0%} distinct | {evaluation.texts[0]}"
+        f"{m['distinct_sequences']:.0%} distinct; it writes:"
     )
 
 
