@@ -125,8 +125,9 @@ class RunConfig:
     """Stop after this many passes over the real training data."""
     minutes: float | None = None
     """Stop after this much time in training, earlier parts of a resumed run included."""
-    evaluate_every: int = 100
-    """Steps between evaluations; there is one before the first step and one at the end in any case."""
+    evaluate_every: int | None = None
+    """Steps between evaluations, beside one before the first and one at the end. By default a third of an epoch, at
+    least 100."""
     checkpoint_every: int = 100
     """Steps between checkpoints; there is one at the end in any case."""
     keep_checkpoints: int = 3
@@ -138,9 +139,9 @@ class RunConfig:
         """Raise UsageError, one line, where a value makes no sense."""
         for name in ("workers", "rollout_gpus", "learner_gpus"):
             _require(self, name, "0 or more", lambda value: value >= 0)
-        for name in ("evaluate_every", "checkpoint_every", "keep_checkpoints", "log_every"):
+        for name in ("checkpoint_every", "keep_checkpoints", "log_every"):
             _require(self, name, "1 or more", lambda value: value >= 1)
-        for name in ("steps", "epochs", "minutes"):
+        for name in ("steps", "epochs", "minutes", "evaluate_every"):
             if getattr(self, name) is not None:
                 _require(self, name, "more than 0", lambda value: value > 0)
         for name in ("rollout_gpus", "learner_gpus"):
