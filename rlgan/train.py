@@ -131,6 +131,7 @@ class Training(Generic[W, P]):
         self.versions: dict[int, W] = {}
         self.best = self.checkpoints.best_perplexity()
         self.validation: tuple[int, float] | None = None  # step and perplexity of the last evaluation
+        self.score = ""  # the same for people
         self.seconds_before = start.seconds if start else 0.0
         self.started = time.monotonic()
         self.meter = Meter(engine)
@@ -189,8 +190,7 @@ class Training(Generic[W, P]):
         if self.step % self.config.log_every == 0:
             self.recorder.training(self.step, metrics)
         rate = f"{self.meter.tokens_per_second():,.0f} tokens/s"
-        score = f"validation perplexity {self.validation[1]:.1f}" if self.validation else ""
-        self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {score}")
+        self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {self.score}")
 
     def evaluate(self) -> None:
         """Measure the weights as they are now, once per step, and keep the best."""
@@ -202,6 +202,7 @@ class Training(Generic[W, P]):
         self.recorder.evaluation(self.step, evaluation, metrics, self.engine.shards_made())
         perplexity = evaluation.metrics["validation_perplexity"]
         self.validation = (self.step, perplexity)
+        self.score = perplexities(evaluation)
         self.terminal.say(summary(self.step, evaluation))
         self.terminal.say(f"    {evaluation.texts[0]}")
         if self.step > 0 and perplexity < self.best:
@@ -276,13 +277,19 @@ class Meter(Generic[W, P]):
 def summary(step: int, evaluation: Evaluation) -> str:
     """One line for people."""
     m = evaluation.metrics
-    floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
     return (
-        f"step {step}: test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor}), "
+        f"step {step}: {perplexities(evaluation)}, "
         f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
         f"{m['discriminator_accuracy_generated']:.0%} of generated, "
         f"{m['distinct_sequences']:.0%} distinct; it writes:"
     )
+
+
+def perplexities(evaluation: Evaluation) -> str:
+    """The test perplexity beside what there is to hold it against."""
+    m = evaluation.metrics
+    floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
+    return f"test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor})"
 
 
 def train(
