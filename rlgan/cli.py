@@ -97,14 +97,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except (ValueError, ArithmeticError) as error:
-        # Imported by now if one was raised; naming them above would make every command slow.
-        from rlgan.data.text import DataError
-        from rlgan.learner import DivergenceError
-
-        if not isinstance(error, (DataError, DivergenceError)):
-            raise
-        return _fail(error, 1)
     return 0
 
 

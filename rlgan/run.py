@@ -105,7 +105,7 @@ class Checkpoints:
             _sync(self.folder)
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
-            raise RunError(f"checkpoint {checkpoint.step} can't be saved: {error}; {self._survivor()}") from error
+            raise RunError(f"checkpoint {checkpoint.step} can't be saved: {error}; {self.survivor()}") from error
         self._prune()
 
     def load(self, step: int, recipe: str | None = None) -> Checkpoint:
@@ -181,7 +181,8 @@ class Checkpoints:
         for step in set(self.steps()[: -self.keep]) - {self.best()}:
             shutil.rmtree(self.folder / str(step), ignore_errors=True)
 
-    def _survivor(self) -> str:
+    def survivor(self) -> str:
+        """Say which checkpoint is the last whole one."""
         steps = self.steps()
         return f"the last whole one is {self.folder / str(steps[-1])}" if steps else "there is none yet"
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from rlgan.config import RunConfig
+from rlgan.config import RunConfig, RunError
+from rlgan.learner import DivergenceError
 from rlgan.run import Checkpoint, Checkpoints, Recorder, RunDirectory
 from rlgan.tasks import Task
 from rlgan.terminal import Terminal
@@ -301,11 +302,17 @@ def train(
     engine: Engine[W, P],
     terminal: Terminal,
 ) -> str | None:
-    """Train, and give the signal that stopped it, or None. The arguments are those of `Training`."""
+    """Train, and give the signal that stopped it, or None. The arguments are those of `Training`.
+
+    Raises:
+        RunError: a loss or a gradient is not finite, a checkpoint can't be saved, or an actor died.
+    """
     training = Training(task, config, run, start, recipe, engine, terminal)
     try:
         with stopping() as stop, terminal:
             training.run(stop)
+    except DivergenceError as error:
+        raise RunError(f"{error}; {training.checkpoints.survivor()}") from error
     finally:
         training.recorder.close()
     return stop.signal

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rlgan.config import RunError
 from rlgan.data.stories import END, UNKNOWN, stories
 from rlgan.streams import Purpose, stream
 
@@ -23,7 +24,7 @@ LARGEST_VOCABULARY = 10_000  # unless a size is asked for
 HELD_OUT = 20  # one sentence of so many is for validation, and one for the test
 
 
-class DataError(ValueError):
+class DataError(RunError):
     """Data that can't be used; the message is one line for the person who named it."""
 
 

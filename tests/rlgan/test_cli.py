@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from envs import REWARD_RULES
 from rlgan.cli import main
 
 LOCAL = ["--workers", "0", "--steps", "4"]
@@ -269,6 +270,15 @@ def test_a_full_disk_while_saving_leaves_the_last_whole_checkpoint(run):
     _refused(done, 1, "checkpoint 8 can't be saved", "the last whole one is", "checkpoints/4")
     assert sorted(file.read_bytes() for file in (run / "checkpoints" / "4").iterdir()) == before
     assert [entry.name for entry in (run / "checkpoints").iterdir()] == ["4"]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_term_and_checkpoint(run, capsys, monkeypatch):
+    """A reward rule gone wrong stands for all that can: it reaches the loss through the environment and Q."""
+    monkeypatch.setitem(REWARD_RULES, "probability", lambda log_odds, _: log_odds * np.float32(np.nan))
+    assert main(["train", "--run-dir", str(run), "--resume", "--workers", "0", "--steps", "9"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "loss_policy_gradient is nan in the update of the generator of step 4" in line
+    assert line.endswith(f"the last whole one is {run}/checkpoints/4")
 
 
 def test_an_epoch_and_a_minute_bound_a_run(tmp_path, text, small_words):
