@@ -10,6 +10,7 @@ from tyro.conf import arg
 
 Method = Literal["mle", "policygan", "pretraingan", "mixedgan"]
 RewardRule = Literal["probability", "log_probability", "centred", "log_odds", "density_ratio", "token_ratio"]
+RewardControl = Literal["none", "constant", "shuffled", "random_discriminator"]
 Baseline = Literal["none", "others"]
 Layout = Literal["windows", "sentences"]
 Preset = Literal["paper", "best"]
@@ -53,6 +54,8 @@ class TextConfig:
     """lambda in Q_t = D(Y_0:t) + lambda D(Y_0:t+1) + ..."""
     reward: RewardRule = "probability"
     """What a step is worth, as a function of D's log-odds."""
+    reward_control: RewardControl = "none"
+    """Rewards that say nothing, to hold a gain against: all 1; dealt to other sequences; by a D that never learns."""
     baseline: Baseline = "none"
     """Taken off Q. others: the mean of the other sequences at the same position."""
     normalise_advantages: bool = False

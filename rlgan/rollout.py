@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from envs import DiscriminatorRewardVector
 from envs.reward import State
+from rlgan.config import RewardControl
 from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
 from rlgan.returns import discounted_q
-from rlgan.streams import Purpose, stream
-from rlgan.types import Float, Rollout, Tensors, Tokens, Weights
+from rlgan.streams import Purpose, stream, torch_seed
+from rlgan.types import Float, Mask, Rollout, Tensors, Tokens, Weights
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class RolloutSettings:
     stop_token: int | None
     rows: int  # sequences played at a time
     reward: str  # a name in envs.REWARD_RULES
+    reward_control: RewardControl
     discount: float
     embedding_size: int
     hidden_size: int
@@ -59,6 +61,7 @@ class Player:
         self.settings = settings
         self.device = device
         self.generator = GRUGenerator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
+        torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE, 1))  # for the control by a random discriminator
         self.discriminator = GRUDiscriminator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
         environment = gymnasium.make_vec(
             "envs:rlgan/TextGeneration-v0",
@@ -84,7 +87,8 @@ class Player:
             numbers: the stream that every random number comes from.
         """
         load(self.generator, weights.generator)
-        load(self.discriminator, weights.discriminator)
+        if self.settings.reward_control != "random_discriminator":
+            load(self.discriminator, weights.discriminator)
         rows, length = self.settings.rows, self.settings.length
         noise = sample_noise(numbers, rows, self.settings.hidden_size)
         uniforms = torch.from_numpy(numbers.random((length, rows), dtype=np.float32)).to(self.device)
@@ -108,6 +112,10 @@ class Player:
                 alive = ~ended
                 if not alive.any():
                     break
+        if self.settings.reward_control == "constant":
+            rewards = mask.astype(np.float32)
+        elif self.settings.reward_control == "shuffled":
+            rewards = shuffled(rewards, mask, numbers)
         return Rollout(
             tokens=tokens.astype(np.int64, copy=False),
             noise=noise,
@@ -117,6 +125,14 @@ class Player:
             mask=mask,
             version=weights.version,
         )
+
+
+def shuffled(rewards: Float, mask: Mask, numbers: np.random.Generator) -> Float:
+    """Deal the rewards [B, T] of each position out anew among the sequences that chose a token there."""
+    dealt = rewards.copy()
+    for t in range(rewards.shape[1]):
+        dealt[mask[:, t], t] = numbers.permutation(rewards[mask[:, t], t])
+    return dealt
 
 
 def sample_noise(numbers: np.random.Generator, rows: int, size: int) -> Float:

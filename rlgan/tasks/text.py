@@ -131,6 +131,7 @@ def rollout_settings(config: TextConfig, words: tuple[str, ...]) -> RolloutSetti
         stop_token=words.index(END) if config.layout == "sentences" else None,
         rows=config.shard_size,
         reward=config.reward,
+        reward_control=config.reward_control,
         discount=config.discount,
         embedding_size=config.embedding_size,
         hidden_size=config.hidden_size,
@@ -139,8 +140,9 @@ def rollout_settings(config: TextConfig, words: tuple[str, ...]) -> RolloutSetti
 
 
 def sampler(config: TextConfig, words: tuple[str, ...], device: torch.device) -> Player:
-    """A player of the same environment for samples: needs no data."""
-    return Player(dataclasses.replace(rollout_settings(config, words), rows=measures.CHUNK), device)
+    """A player of the same environment for samples: needs no data, and shows D's own rewards."""
+    settings = rollout_settings(config, words)
+    return Player(dataclasses.replace(settings, rows=measures.CHUNK, reward_control="none"), device)
 
 
 def generate(player: Player, weights: Weights, count: int, seed: int) -> Rollout:

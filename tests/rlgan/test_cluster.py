@@ -63,7 +63,7 @@ def test_the_final_weights_are_the_same_bits_for_0_1_and_2_workers(rlgan, small_
     assert line["shards_by_worker"] == {"worker_0": 12, "worker_1": 12}
 
 
-@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("lag", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(rlgan, small_words, tmp_path, digest, lag):
     for workers, name in [(0, "straight"), (0, "local"), (2, "ray")]:
         words = ["train", *small_words, "--lag", lag, "--workers", workers, "--run-dir", tmp_path / name]
@@ -88,7 +88,9 @@ def test_the_lag_is_real(rlgan, small_words, tmp_path, digest):
     assert digest(tmp_path / "0", 4)["generator.safetensors"] != digest(tmp_path / "1", 4)["generator.safetensors"]
 
 
-@pytest.mark.parametrize(("name", "whole_group"), [("SIGINT", True), ("SIGTERM", False)])
+@pytest.mark.parametrize(
+    ("name", "whole_group"), [("SIGINT", True), pytest.param("SIGTERM", False, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_ends_cleanly_and_leaves_no_process(start, rlgan, tmp_path, name, whole_group):
     """Ctrl-C in a terminal reaches the whole group; `kill` and a scheduler reach the process alone."""
     run = tmp_path / "run"
@@ -115,6 +117,7 @@ def test_a_local_ray_listens_on_loopback_alone(start, tmp_path):
     assert {c.laddr.ip for c in sockets} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_the_bits_stay(start, rlgan, small_words, tmp_path, digest):
     steps = 400
     words = ["--steps", steps, "--run-dir"]
@@ -170,6 +173,7 @@ def cluster(tmp_path):
     assert _gone(family)
 
 
+@pytest.mark.slow
 def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, small_words, tmp_path, digest):
     there = {"RAY_ADDRESS": cluster} | LOOPBACK
     words = ["train", *small_words, "--steps", 3]

@@ -29,8 +29,9 @@ def test_policygan_on_the_stories_falls_to_a_fifth_without_mle(tmp_path, capsys)
 
 
 @pytest.mark.slow
-def test_with_a_discriminator_that_learns_nothing_so_does_the_generator(tmp_path):
-    last = _train(tmp_path, "--steps", "200", "--discriminator-learning-rate", "1e-12")
+@pytest.mark.parametrize("control", ["constant", "shuffled", "random_discriminator"])
+def test_with_rewards_that_say_nothing_the_generator_learns_nothing(tmp_path, control):
+    last = _train(tmp_path, "--steps", "200", "--reward-control", control)
     assert last["test_perplexity"] > 0.75 * UNTRAINED
 
 

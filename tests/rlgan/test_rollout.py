@@ -49,6 +49,33 @@ def test_what_a_rollout_says_is_what_the_networks_say(player, weights):
     np.testing.assert_array_equal(made.q_values, discounted_q(made.rewards, 0.9))
 
 
+def _control(task, weights, name):
+    return task(length=20, reward_control=name).shard_maker(torch.device("cpu")).shard(weights, 0, 0, 0)
+
+
+def test_a_constant_reward_pays_every_token_one(task, weights):
+    made = _control(task, weights, "constant")
+    np.testing.assert_array_equal(made.rewards, made.mask)
+
+
+def test_shuffled_rewards_are_the_same_ones_in_other_hands(task, player, weights):
+    weights.generator["output.bias"][1] = 4.0  # some sequences end early
+    plain, dealt = player.shard(weights, 0, 0, 0), _control(task, weights, "shuffled")
+    np.testing.assert_array_equal(plain.tokens, dealt.tokens)
+    np.testing.assert_array_equal(dealt.rewards != 0, dealt.mask)
+    np.testing.assert_array_equal(np.sort(plain.rewards, axis=0), np.sort(dealt.rewards, axis=0))
+    assert (plain.rewards != dealt.rewards).mean() > 0.2
+
+
+def test_a_random_discriminators_rewards_do_not_follow_what_d_learns(task, weights):
+    before = _control(task, weights, "random_discriminator")
+    for tensor in weights.discriminator.values():
+        tensor += 1
+    after = _control(task, weights, "random_discriminator")
+    np.testing.assert_array_equal(before.rewards, after.rewards)
+    assert not np.array_equal(before.rewards, _control(task, weights, "none").rewards)
+
+
 def test_a_sequence_ends_with_its_stop_token_and_nothing_counts_after_it(task, weights):
     eos, blank = 1, 394
     weights.generator["output.bias"][eos] = 4.0  # ends often
