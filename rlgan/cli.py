@@ -139,6 +139,7 @@ def train(words: list[str]) -> None:
         terminal.say(f"run: {run.path}")
         start = run.checkpoints.newest(terminal.say, recipe_id) if config.resume else None
         if config.resume:
+            run.checkpoints.set_aside(after=start.step if start else -1)
             terminal.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
         content = {
             "task": "text",

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +158,13 @@ class Checkpoints:
             except BrokenCheckpointError as error:
                 say(f"{error}; trying the one before")
         return None
+
+    def set_aside(self, after: int) -> None:
+        """Rename the checkpoints after a step, which could not be used: they would count among the newest."""
+        for step in self.steps():
+            if step > after:
+                place = self.folder / str(step)
+                place.rename(place.with_name(f"{step}.unused-{time.time_ns()}"))
 
     def best(self) -> int | None:
         """The step of the checkpoint of the least validation perplexity."""

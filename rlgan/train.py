@@ -125,7 +125,6 @@ class Training(Generic[W, P]):
         self.engine = engine
         self.terminal = terminal
         self.lag = task.config.lag
-        self.lag = task.config.lag
         self.step = start.step if start else 0
         self.saved_step = start.step if start else -1
         self.recorder = Recorder(run, after=self.saved_step)

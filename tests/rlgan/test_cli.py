@@ -260,6 +260,10 @@ def test_a_checkpoint_of_another_run_is_not_taken(rlgan, run, tmp_path, small_wo
     assert done.returncode == 0, done.stderr
     assert "checkpoint 4 is of another recipe or other data" in done.stdout
     assert "no whole checkpoint: starting afresh" in done.stdout
+    # Left for whoever put it there, and out of the way of our own.
+    names = sorted(entry.name.partition(".")[0] for entry in (run / "checkpoints").iterdir())
+    assert names == ["4", "5"]
+    assert not (run / "checkpoints" / "4").exists()
 
 
 def test_a_full_disk_while_saving_leaves_the_last_whole_checkpoint(run):
