@@ -159,7 +159,7 @@ PAPER = TextConfig(preset="paper")
 BEST = TextConfig(
     preset="best",
     reward="token_ratio",
-    discount=0.0,
+    discount=0.3,
     baseline="others",
     normalise_advantages=True,
     adam_beta1=0.5,
