@@ -112,8 +112,8 @@ class PolicyGradient:
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, numbers: np.random.Generator) -> Loss:
         """The usual loss after every counted token of both."""
-        random = fakes.tokens if fakes is not None else self._random_tokens(real.real.shape, numbers)
-        generated, genuine = self._tensor(random), self._tensor(real.real)
+        made = fakes.tokens if fakes is not None else self._random_tokens(real.real.shape, numbers)
+        generated, genuine = self._tensor(made), self._tensor(real.real)
         generated_mask, genuine_mask = self._mask(generated), self._mask(genuine)
         fake, true = self.discriminator(generated), self.discriminator(genuine)
         value = objectives.discriminator(true, genuine_mask, fake, generated_mask)

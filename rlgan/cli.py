@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import functools
 import io
 import itertools
 import json
@@ -17,7 +18,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from rlgan import __version__
-from rlgan.config import TEXT_PRESETS, RunConfig, RunError, TextConfig, UsageError, changed
+from rlgan.config import TEXT_PRESETS, RunConfig, RunError, TextConfig, UsageError, changed, printable
 
 if TYPE_CHECKING:
     from rlgan.run import Checkpoint, RunDirectory
@@ -93,8 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands[words[0]](words[1:])
     except UsageError as error:
         return _fail(error, 2)
+    except BrokenPipeError:  # who read our output has gone, as `head` does: no fault, and nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (RunError, OSError) as error:
         return _fail(error, 1)
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}", 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     return 0
@@ -127,6 +132,14 @@ def train(words: list[str]) -> None:
     engine = _engine(task, config, terminal)
     try:
         run.claim()
+        content = {
+            "task": "text",
+            "recipe": dataclasses.asdict(task.config),
+            "run": dataclasses.asdict(config),
+            "recipe_id": recipe_id,
+            "versions": _versions(),
+        }
+        run.save_config(content, task.corpus.words)
         terminal.log_to(run.log_file)
         splits = (task.corpus.train, task.corpus.validation, task.corpus.test)
         sizes = " / ".join(f"{len(rows.tokens):,}" for rows in splits)
@@ -137,18 +150,11 @@ def train(words: list[str]) -> None:
         )
         terminal.say(f"where: {engine.where}")
         terminal.say(f"run: {run.path}")
-        start = run.checkpoints.newest(terminal.say, recipe_id) if config.resume else None
+        start = None
         if config.resume:
-            run.checkpoints.set_aside(after=start.step if start else -1)
+            run.checkpoints.set_aside_broken(terminal.say, recipe_id)
+            start = run.checkpoints.newest(terminal.say, recipe_id)
             terminal.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
-        content = {
-            "task": "text",
-            "recipe": dataclasses.asdict(task.config),
-            "run": dataclasses.asdict(config),
-            "recipe_id": recipe_id,
-            "versions": _versions(),
-        }
-        run.save_config(content, task.corpus.words)
 
         from rlgan.train import train as loop
 
@@ -167,11 +173,14 @@ def evaluate(words: list[str]) -> None:
     options = _parse(Evaluate, words, None, "rlgan evaluate")
     run, recipe, checkpoint = _open(options.run, options.checkpoint)
 
-    from rlgan.data.text import encode
+    from rlgan.data.text import DataError, encode
     from rlgan.device import prepare
     from rlgan.tasks.text import TextTask
 
-    task = TextTask.load(recipe)
+    try:
+        task = TextTask.load(recipe)
+    except DataError as error:
+        raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
     if task.corpus.words != run.words():
         raise RunError(f"{recipe.data} is not the data that {run.path} was trained on: put it back")
     result: dict[str, Any] = {"run": str(run.path), "step": checkpoint.step}
@@ -204,7 +213,7 @@ def sample(words: list[str]) -> None:
 
     vocabulary = run.words()
     made = generate(sampler(recipe, vocabulary, prepare(0)), checkpoint.weights, options.count, options.seed)
-    print("\n".join(to_text(vocabulary, made.tokens)))
+    print("\n".join(to_text(vocabulary, made.tokens)), flush=True)
 
 
 def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | None]:
@@ -216,9 +225,9 @@ def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | 
 
         saved = RunDirectory(Path(asked.run.run_dir)).config()
         before = _restored(saved)
-        # A new bound takes the place of all old ones.
-        unbounded = dataclasses.replace(before.run, steps=None, epochs=None, minutes=None)
-        asked = _parse(Train, words, dataclasses.replace(before, run=unbounded), "rlgan train")
+        # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
+        anew = dataclasses.replace(before.run, run_dir=None, resume=False, steps=None, epochs=None, minutes=None)
+        asked = _parse(Train, words, dataclasses.replace(before, run=anew), "rlgan train")
         if (asked.run.steps, asked.run.epochs, asked.run.minutes) == (None, None, None):
             bounds = {name: getattr(before.run, name) for name in ("steps", "epochs", "minutes")}
             asked = dataclasses.replace(asked, run=dataclasses.replace(asked.run, **bounds))
@@ -230,10 +239,10 @@ def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | 
     else:
         asked = _parse(Train, words, Train(TEXT_PRESETS[asked.recipe.preset]), "rlgan train")
     recipe = asked.recipe
-    if recipe.data != "stories":
-        recipe = dataclasses.replace(recipe, data=str(Path(recipe.data).expanduser().resolve()))
     recipe.check()
     asked.run.check()
+    if recipe.data != "stories":
+        recipe = dataclasses.replace(recipe, data=str(Path(recipe.data).expanduser().resolve()))
     return recipe, asked.run, saved
 
 
@@ -271,14 +280,19 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
 
 def _open(path: str, which: str) -> "tuple[RunDirectory, TextConfig, Checkpoint]":
     """A run's directory, recipe and checkpoint."""
-    from rlgan.run import RunDirectory
+    from rlgan.run import BrokenCheckpointError, RunDirectory
 
     run = RunDirectory(Path(path))
-    recipe = _restored(run.config()).recipe
+    saved = run.config()
+    recipe = _restored(saved).recipe
+    say = functools.partial(print, file=sys.stderr)
     best = run.checkpoints.best() if which == "best" else None
     if best is not None:
-        return run, recipe, run.checkpoints.load(best)
-    newest = run.checkpoints.newest(lambda line: print(line, file=sys.stderr))
+        try:
+            return run, recipe, run.checkpoints.load(best, saved["recipe_id"])
+        except BrokenCheckpointError as error:
+            say(f"{error}; taking the newest in place of the best")
+    newest = run.checkpoints.newest(say, saved["recipe_id"])
     if newest is None:
         raise RunError(f"{run.path} has no whole checkpoint: train first, or go on with --resume")
     return run, recipe, newest
@@ -324,5 +338,6 @@ def _parse(kind: type[C], words: list[str], default: C | None, program: str) -> 
 
 
 def _fail(error: object, code: int) -> int:
-    print(f"rlgan: error: {' '.join(str(error).split())}", file=sys.stderr)
+    line = " ".join(str(error).split())
+    print(f"rlgan: error: {printable(line)}", file=sys.stderr)
     return code

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-ATTACHED = os.environ.get("RAY_ADDRESS", "local") != "local"
+ATTACHED = os.environ.get("RAY_ADDRESS") not in (None, "", "local")
 # All of this is read when ray is imported.
 if not ATTACHED:
+    os.environ.pop("RAY_ADDRESS", None)
     # A local Ray listens on all interfaces, but for this: then on loopback alone.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -26,7 +27,7 @@ import ray
 import torch
 from ray import ObjectRef
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from rlgan.config import RunConfig, RunError
 from rlgan.device import prepare
@@ -243,6 +244,8 @@ class RayEngine:
             try:
                 ray.get(asked.made)
             except RayTaskError as error:
+                if isinstance(error.cause, RayError):  # the weights died with the learner
+                    raise RunError(f"an actor died: {_reason(error.cause)}; go on with --resume") from error
                 raise error.cause from error
             except RayActorError as error:
                 death = error
@@ -267,13 +270,15 @@ def _get(reference: ObjectRef[Any]) -> Any:
     try:
         return ray.get(reference)
     except RayTaskError as error:
+        if isinstance(error.cause, RayError):  # what the task was to read died with who made it
+            raise RunError(f"an actor died: {_reason(error.cause)}; go on with --resume") from error
         # The learner's own error, which says what is wrong; Ray's wrapping stays as its context.
         raise error.cause from error
-    except RayActorError as error:
+    except RayError as error:
         raise RunError(f"an actor died: {_reason(error)}; go on with --resume") from error
 
 
-def _reason(death: RayActorError) -> str:
+def _reason(death: RayError) -> str:
     lines = str(death).strip().splitlines()
     # Of an error in the constructor Ray gives the traceback, whose last line is the error.
     return lines[-1] if "creation task" in lines[0] else lines[0]

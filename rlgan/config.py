@@ -102,6 +102,8 @@ class TextConfig:
             _require(self, name, "from 0 to 1", lambda value: 0 <= value <= 1)
         for name in ("adam_beta1", "discriminator_dropout", "discriminator_word_dropout", "generator_average"):
             _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
+        if not self.data:
+            raise UsageError("--data is empty: give stories, a directory or a file")
         if self.vocab_size is not None:
             _require(self, "vocab_size", "3 or more: <unk>, <eos> and a word", lambda value: value >= 3)
         if self.batch_size % self.shards:
@@ -151,6 +153,10 @@ class RunConfig:
             gpus = getattr(self, name)
             if gpus > 1 and gpus != int(gpus):
                 raise UsageError(f"{_flag(name)} {gpus}: GPUs above 1 come whole; give {math.ceil(gpus)}")
+        if self.run_dir == "":
+            raise UsageError("--run-dir is empty: give a path, or leave it out")
+        if self.run_dir and printable(self.run_dir) != self.run_dir:
+            raise UsageError(f"--run-dir {self.run_dir} is not UTF-8, which TensorBoard needs: give another path")
         if self.resume and self.run_dir is None:
             raise UsageError("--resume needs --run-dir: say which run to go on with")
 
@@ -180,6 +186,11 @@ def changed(old: TextConfig, new: TextConfig) -> list[str]:
     fields = [field.name for field in dataclasses.fields(old) if field.name != "data"]
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in fields]
     return [f"{_flag(name)} {before} -> {after}" for name, before, after in pairs if before != after]
+
+
+def printable(line: str) -> str:
+    """A line that any terminal and file takes: what is not UTF-8 in a name of a file comes as an escape."""
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def _flag(name: str) -> str:

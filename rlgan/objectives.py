@@ -10,17 +10,16 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def policy_gradient(log_probs: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
-    """REINFORCE: minus the mean over counted tokens of log G(y_t | Y_0:t-1) * advantage_t (Williams 1992).
+    """REINFORCE: minus the mean over all B * T places of log G(y_t | Y_0:t-1) * advantage_t (Williams 1992).
 
-    Yala & Song, section 4.1, average over sentences; the mean over tokens is that divided by a constant where all
-    sentences are of one length.
+    Places that do not count add 0. This is the average over sentences of Yala & Song, section 4.1, divided by T.
 
     Args:
         log_probs: float32 [B, T] of the chosen tokens, with gradient.
         advantages: float32 [B, T], without.
         mask: bool [B, T].
     """
-    return -masked_mean(log_probs * advantages, mask)
+    return -(log_probs * advantages * mask).mean()
 
 
 def likelihood(log_probs: Tensor, mask: Tensor) -> Tensor:

@@ -26,7 +26,9 @@ def discounted_q(rewards: Float, discount: float) -> Float:
 
 
 def mean_of_others(q_values: Float, mask: Mask) -> Float:
-    """Baseline b[i, t]: the mean of q[j, t] over the other sequences j that chose a token at t, 0 where there is none.
+    """Baseline b[i, t]: the mean of q[j, t] over the other sequences j that chose a token at t.
+
+    Where there is no other, q[i, t] itself: nothing is learned from what can't be compared.
 
     It leaves the sequence itself out, so it does not depend on that sequence's choices and adds no bias (Kool et al.
     2019, "Buy 4 REINFORCE samples, get a baseline for free").
@@ -40,7 +42,7 @@ def mean_of_others(q_values: Float, mask: Mask) -> Float:
     """
     others = mask.sum(axis=0, dtype=np.float32) - mask
     baseline: Float = (q_values.sum(axis=0) - q_values) / np.maximum(others, 1)
-    return baseline
+    return np.where(others > 0, baseline, q_values)
 
 
 def unit_variance(advantages: Float, mask: Mask) -> Float:

@@ -61,7 +61,7 @@ class Player:
         self.settings = settings
         self.device = device
         self.generator = GRUGenerator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
-        torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE, 1))  # for the control by a random discriminator
+        torch.manual_seed(torch_seed(s.seed, Purpose.CONTROL))  # for the control by a random discriminator
         self.discriminator = GRUDiscriminator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
         environment = gymnasium.make_vec(
             "envs:rlgan/TextGeneration-v0",

@@ -159,12 +159,16 @@ class Checkpoints:
                 say(f"{error}; trying the one before")
         return None
 
-    def set_aside(self, after: int) -> None:
-        """Rename the checkpoints after a step, which could not be used: they would count among the newest."""
+    def set_aside_broken(self, say: Callable[[str], None], recipe: str) -> None:
+        """Rename the checkpoints that can't be gone on from: they would count among the newest, or as the best."""
         for step in self.steps():
-            if step > after:
+            try:
+                self.load(step, recipe)
+            except BrokenCheckpointError as error:
                 place = self.folder / str(step)
-                place.rename(place.with_name(f"{step}.unused-{time.time_ns()}"))
+                aside = place.with_name(f"{step}.unused-{time.time_ns()}")
+                place.rename(aside)
+                say(f"{error}; it is now {aside.name}")
 
     def best(self) -> int | None:
         """The step of the checkpoint of the least validation perplexity."""
@@ -239,9 +243,7 @@ class RunDirectory:
     def save_config(self, config: dict[str, Any], words: tuple[str, ...]) -> None:
         """Write the settings and the vocabulary; whole or not at all."""
         for file, content in ((self.vocabulary_file, list(words)), (self.config_file, config)):
-            beside = file.with_suffix(".partial")
-            _write(beside, json.dumps(content, indent=1, ensure_ascii=False).encode())
-            beside.rename(file)
+            _replace(file, json.dumps(content, indent=1).encode())
 
     def config(self) -> dict[str, Any]:
         """The settings as they were saved.
@@ -271,7 +273,8 @@ class Recorder:
     def __init__(self, run: RunDirectory, after: int) -> None:
         lines = run.metrics_file.read_text().splitlines() if run.metrics_file.exists() else []
         kept = [line for line in lines if _step_of(line) <= after]
-        _write(run.metrics_file, "".join(line + "\n" for line in kept).encode())
+        if kept != lines:
+            _replace(run.metrics_file, "".join(line + "\n" for line in kept).encode())
         self.last_step = int(_step_of(kept[-1])) if kept else -1
         self._metrics = run.metrics_file.open("a")
         self._events = SummaryWriter(str(run.events), purge_step=after + 1)
@@ -342,6 +345,17 @@ def _write(file: Path, content: bytes) -> str:
         stream.flush()
         os.fsync(stream.fileno())
     return hashlib.sha256(content).hexdigest()
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file anew; whoever looks, or a full disk, finds the old one or the new one, whole."""
+    beside = file.with_name(f".{file.name}.partial")
+    try:
+        _write(beside, content)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise RunError(f"{file} can't be written: {error}") from error
+    beside.rename(file)
 
 
 def _sync(folder: Path) -> None:

@@ -15,7 +15,7 @@ class Purpose(IntEnum):
     INITIALISE = 0
     REAL = 1
     ROLLOUT = 2
-    RANDOM = 3
+    CONTROL = 3
     LEARNER = 4
     EVALUATION = 5
     STORIES = 6

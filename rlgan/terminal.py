@@ -7,6 +7,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rlgan.config import printable
+
 
 class Terminal:
     """Says lines, to the terminal and to a log, and shows how far a run is.
@@ -36,9 +38,10 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Say one line."""
+        line = printable(line)
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if self._log:
-            with self._log.open("a") as log:
+            with self._log.open("a", encoding="utf-8") as log:
                 log.write(f"{datetime.datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
 
     def show(self, done: float, text: str) -> None:

@@ -138,7 +138,7 @@ class Training(Generic[W, P]):
         if start:
             engine.restore(start.state, start.step)
             self.versions = {weights.version: engine.adopt(weights) for weights in start.lagged}
-        self.evaluate_every = config.evaluate_every or max(100, round(task.steps(1.0) / 3))
+        self.evaluate_every = config.evaluate_every or max(100, math.ceil(task.steps(1.0) / 3))
         self.last = math.inf if config.steps is None else config.steps
         if config.epochs is not None:
             self.last = min(self.last, task.steps(config.epochs))
@@ -159,7 +159,7 @@ class Training(Generic[W, P]):
             metrics = self.engine.update(self.step, self.task.plan(self.step), asked.pop(self.step))
             self.step += 1
             self.record(metrics)
-            if self.step % self.evaluate_every == 0:
+            if self.step % self.evaluate_every == 0 and not stop.signal:
                 self.evaluate()
             if self.step % self.config.checkpoint_every == 0:
                 self.save()

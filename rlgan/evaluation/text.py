@@ -36,7 +36,7 @@ def perplexity(generator: GRUGenerator, tokens: Tokens, numbers: np.random.Gener
         nats -= float(log_probs[mask].sum(dtype=np.float64))
         count += int(mask.sum())
     bits = nats / count / math.log(2)
-    return float(2.0**bits) if bits < 1000 else math.inf
+    return float(2.0 ** min(bits, 1000.0))  # a number, for JSON
 
 
 @torch.inference_mode()

@@ -1,7 +1,6 @@
 """The text task: a GRU pair on a corpus, trained by policy gradients (Yala & Song, section 4)."""
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +80,9 @@ class TextTask:
 
     def steps(self, epochs: float) -> int:
         """The first step before which so many epochs have passed."""
-        return next(step for step in itertools.count() if self.epoch(step) >= epochs)
+        batches = math.ceil(epochs * self.batches_per_epoch)
+        pretraining = min(batches, self.pretraining_steps)
+        return pretraining + math.ceil((batches - pretraining) / self._batches_per_step)
 
     def real(self, step: int, update: int) -> RealBatch:
         """The real batch of the discriminator's update (in MLE, the generator's): a pure function."""
@@ -118,9 +119,13 @@ class TextTask:
         """What evaluates weights on this corpus."""
         return TextEvaluator(self, device)
 
+    @property
+    def _batches_per_step(self) -> int:
+        return max(self.plan(self.pretraining_steps).discriminator_steps, 1)
+
     def _batches(self, step: int) -> int:
         pretraining = min(step, self.pretraining_steps)
-        return pretraining + (step - pretraining) * max(self.plan(self.pretraining_steps).discriminator_steps, 1)
+        return pretraining + (step - pretraining) * self._batches_per_step
 
 
 def rollout_settings(config: TextConfig, words: tuple[str, ...]) -> RolloutSettings:

@@ -12,6 +12,7 @@ import pytest
 
 from envs import REWARD_RULES
 from rlgan.cli import main
+from rlgan.run import Checkpoints
 
 LOCAL = ["--workers", "0", "--steps", "4"]
 
@@ -95,6 +96,8 @@ def test_the_installed_command_is_the_same():
         (["train", "--frobnicate"], ["--frobnicate"]),
         (["evaluate"], ["RUN"]),
         (["sample", "somewhere", "--count", "0"], ["--count 0"]),
+        (["train", "--data", ""], ["--data is empty"]),
+        (["train", "--run-dir", ""], ["--run-dir is empty"]),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line_with_code_2(rlgan, tmp_path, words, parts):
@@ -216,6 +219,16 @@ def test_resume_goes_on_from_what_was_saved_and_rewinds_the_metrics(run, small_w
     assert [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [0, 4, 7]
 
 
+def test_a_run_can_be_resumed_again_and_again(small_words, capsys, digest, tmp_path):
+    parts, straight = str(tmp_path / "parts"), str(tmp_path / "straight")
+    words = ["train", *small_words, "--workers", "0"]
+    assert main([*words, "--run-dir", parts, "--resume", "--steps", "1"]) == 0  # a first start may say so too
+    for steps in ("2", "3", "4"):
+        assert main(["train", "--run-dir", parts, "--resume", "--steps", steps]) == 0, capsys.readouterr().err
+    assert main([*words, "--run-dir", straight, "--steps", "4"]) == 0
+    assert digest(parts, 4) == digest(straight, 4)
+
+
 def test_resume_with_nothing_left_to_do_does_nothing(run, capsys):
     before = (run / "metrics.jsonl").read_text()
     assert main(["train", "--run-dir", str(run), "--resume"]) == 0
@@ -246,7 +259,7 @@ def test_resume_falls_back_from_a_truncated_checkpoint_and_says_so(rlgan, tmp_pa
     file.write_bytes(file.read_bytes()[:100])
     done = rlgan("train", "--run-dir", run, "--resume", "--steps", "6")
     assert done.returncode == 0, done.stderr
-    assert "checkpoint 6 is damaged: generator.safetensors is not what was saved; trying the one before" in done.stdout
+    assert "checkpoint 6 is damaged: generator.safetensors is not what was saved; it is now 6.unused-" in done.stdout
     assert "going on from step 4" in done.stdout
     assert digest(run, 6) == due
 
@@ -264,6 +277,63 @@ def test_a_checkpoint_of_another_run_is_not_taken(rlgan, run, tmp_path, small_wo
     names = sorted(entry.name.partition(".")[0] for entry in (run / "checkpoints").iterdir())
     assert names == ["4", "5"]
     assert not (run / "checkpoints" / "4").exists()
+
+
+@pytest.mark.parametrize("command", ["sample", "evaluate"])
+def test_a_checkpoint_of_another_run_is_not_measured_either(run, tmp_path, small_words, capsys, command):
+    other = str(tmp_path / "other")
+    assert main(["train", *small_words, *LOCAL, "--seed", "1", "--run-dir", other]) == 0
+    shutil.copytree(f"{other}/checkpoints/4", run / "checkpoints" / "999")
+    assert main([command, str(run)]) == 0
+    assert "checkpoint 999 is of another recipe or other data" in capsys.readouterr().err
+
+
+def test_a_damaged_best_gives_way_to_the_newest_and_then_to_a_better(run, capsys):
+    assert main(["train", "--run-dir", str(run), "--resume", "--workers", "0", "--steps", "6"]) == 0
+    manifest = run / "checkpoints" / "4" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"validation_perplexity": 1.0}))
+    (run / "checkpoints" / "4" / "generator.safetensors").write_bytes(b"cut")
+    assert main(["evaluate", str(run), "--checkpoint", "best", "--json"]) == 0
+    out = capsys.readouterr()
+    assert "taking the newest" in out.err
+    assert json.loads(out.out.splitlines()[-1])["step"] == 6
+    assert main(["train", "--run-dir", str(run), "--resume", "--workers", "0", "--steps", "8"]) == 0
+    assert Checkpoints(run / "checkpoints").best() in (6, 8)
+
+
+def test_a_full_disk_leaves_the_metrics_as_they_were(run):
+    metrics = run / "metrics.jsonl"
+    long = json.dumps({"step": 3, "pad": "x" * 100_000})  # kept by the rewind, and too much for the disk
+    metrics.write_text(metrics.read_text() + long + "\n" + json.dumps({"step": 9}) + "\n")
+    before = metrics.read_text()
+    typed = f"ulimit -f 40; exec {sys.executable} -m rlgan train --run-dir {run} --resume --steps 8"
+    done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, timeout=120)
+    _refused(done, 1, "metrics.jsonl can't be written")
+    assert metrics.read_text() == before
+
+
+def test_names_that_are_not_utf_8_are_shown_as_escapes(rlgan, tmp_path, small_words, text):
+    """TensorBoard can't write to such a directory, so a run is refused there; data may have any name."""
+    data = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")
+    shutil.copy(text, data)
+    words = ["train", *small_words, *LOCAL, "--data", data]
+    _refused(rlgan(*words, "--run-dir", os.fsdecode(b"run\xe9"), cwd=tmp_path), 2, "run\\udce9 is not UTF-8")
+    done = rlgan(*words, "--run-dir", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "caf\\udce9.txt" in done.stdout
+    done = rlgan("train", "--run-dir", tmp_path / "run", "--resume", "--steps", "5")
+    assert done.returncode == 0, done.stderr
+
+
+def test_who_reads_the_samples_may_leave_early(run):
+    typed = f"{sys.executable} -m rlgan sample {run} --count 20000 | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_page_that_no_memory_holds_is_said(rlgan, tmp_path):
+    done = rlgan("train", "--length", "1000000000000", "--workers", "0", "--run-dir", tmp_path / "run")
+    _refused(done, 1, "not enough memory")
 
 
 def test_a_full_disk_while_saving_leaves_the_last_whole_checkpoint(run):

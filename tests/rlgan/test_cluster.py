@@ -117,6 +117,29 @@ def test_a_local_ray_listens_on_loopback_alone(start, tmp_path):
     assert {c.laddr.ip for c in sockets} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
+def test_an_empty_address_is_no_address(rlgan, small_words, tmp_path):
+    """A bare `ray.init` would look for somebody's cluster."""
+    words = ["train", *small_words, "--workers", 1, "--steps", 1, "--run-dir", tmp_path / "run"]
+    done = rlgan(*words, environment={"RAY_ADDRESS": ""})
+    assert done.returncode == 0, done.stderr
+    assert "on a local Ray" in done.stdout
+
+
+def test_a_killed_learner_ends_the_run_with_what_to_do(start, rlgan, tmp_path):
+    run = tmp_path / "run"
+    process = start("--steps", 100_000, "--checkpoint-every", 5, "--run-dir", run, until="step 0")
+    time.sleep(2)
+    (learner,) = [p for p in _family(process) if "LearnerHost" in " ".join(p.cmdline())]
+    learner.kill()
+    rest = process.stdout.read()
+    assert process.wait(60) == 1
+    (line,) = [line for line in rest.splitlines() if line.startswith("rlgan: error")]
+    assert "an actor died" in line
+    assert line.endswith("go on with --resume")
+    assert "Traceback" not in rest
+    assert "going on from step" in rlgan("train", "--run-dir", run, "--resume", "--workers", 0, "--steps", 1).stdout
+
+
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_the_bits_stay(start, rlgan, small_words, tmp_path, digest):
     steps = 400

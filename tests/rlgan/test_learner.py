@@ -173,6 +173,8 @@ def test_an_epoch_is_one_pass_of_real_rows_through_the_discriminator(task):
     task = task(discriminator_steps=2, batch_size=16)
     steps = task.steps(1.0)
     assert steps == 20_000 / 16 / 2
+    assert task.epoch(steps - 1) < 1 <= task.epoch(steps)
+    assert task.steps(1e12) > 1e14  # at once
     seen = np.concatenate([task.real(step, j).real for step in range(steps) for j in range(2)])
     rows, counts = np.unique(np.concatenate([task.corpus.train.tokens]), axis=0, return_counts=True)
     again, seen_counts = np.unique(seen, axis=0, return_counts=True)

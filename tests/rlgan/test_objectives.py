@@ -25,7 +25,7 @@ def test_what_is_masked_counts_for_nothing():
     advantages = torch.tensor([[1.0, 2.0, 7.0], [3.0, 7.0, 7.0]])
     mask = torch.tensor([[True, True, False], [True, False, False]])
     np.testing.assert_allclose(
-        float(objectives.policy_gradient(log_probs, advantages, mask)), (1 + 4 + 9) / 3, rtol=1e-6
+        float(objectives.policy_gradient(log_probs, advantages, mask)), (1 + 4 + 9) / 6, rtol=1e-6
     )
     np.testing.assert_allclose(float(objectives.likelihood(log_probs, mask)), (1 + 2 + 3) / 3, rtol=1e-6)
 

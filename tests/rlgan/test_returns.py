@@ -37,7 +37,7 @@ def test_the_baseline_is_the_mean_of_the_others_that_chose_a_token_there():
             others = [q_values[j, t] for j in range(5) if j != i and mask[j, t]]
             # Where it chose no token itself, nothing is taken off anything.
             if mask[i, t]:
-                np.testing.assert_allclose(baseline[i, t], np.mean(others) if others else 0.0, rtol=1e-5)
+                np.testing.assert_allclose(baseline[i, t], np.mean(others) if others else q_values[i, t], rtol=1e-5)
 
 
 def test_the_baseline_adds_no_bias():
