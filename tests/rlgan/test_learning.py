@@ -42,8 +42,10 @@ def test_mle_falls_far_below_the_unigrams(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_main_job_as_typed_learns_in_three_minutes(rlgan, tmp_path):
-    done = rlgan("train", "--run-dir", tmp_path / "run", timeout=240)
+def test_the_main_job_as_typed_learns_within_its_bound_of_time(rlgan, tmp_path):
+    done = rlgan(
+        "train", "--run-dir", tmp_path / "run", timeout=400
+    )  # 2.5 minutes of training, and a slow machine before and after
     assert done.returncode == 0, done.stderr
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["test_perplexity"] < UNTRAINED / 5 < UNIGRAM
