@@ -10,6 +10,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,7 @@ class RayEngine:
         self._run = run
         self._say = say
         self._made: Counter[str] = Counter()
+        self._cpu_seconds: dict[ActorHandle[Any], float] = {}
         try:
             if ATTACHED:
                 _knock(os.environ["RAY_ADDRESS"])
@@ -223,9 +225,11 @@ class RayEngine:
 
     def cpu_seconds(self) -> float:
         """CPU time of all processes that compute, so far; Ray's own are not among them."""
-        actors = (self._learner, *self._workers)
-        times: list[float] = [_get(actor.cpu_seconds.remote()) for actor in actors]
-        return time.process_time() + sum(times)
+        for actor in (self._learner, *self._workers):
+            with suppress(RayActorError):  # who died keeps what was last known
+                seconds: float = ray.get(actor.cpu_seconds.remote())
+                self._cpu_seconds[actor] = seconds
+        return time.process_time() + sum(self._cpu_seconds.values())
 
     def close(self) -> None:
         """End the actors, and the local Ray with them."""
