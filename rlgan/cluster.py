@@ -227,8 +227,8 @@ class RayEngine:
         """CPU time of all processes that compute, so far; Ray's own are not among them."""
         for actor in (self._learner, *self._workers):
             with suppress(RayActorError):  # who died keeps what was last known
-                seconds: float = ray.get(actor.cpu_seconds.remote())
-                self._cpu_seconds[actor] = seconds
+                seconds: ObjectRef[float] = actor.cpu_seconds.remote()
+                self._cpu_seconds[actor] = ray.get(seconds)
         return time.process_time() + sum(self._cpu_seconds.values())
 
     def close(self) -> None:
