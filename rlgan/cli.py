@@ -152,8 +152,7 @@ def train(words: list[str]) -> None:
         terminal.say(f"run: {run.path}")
         start = None
         if config.resume:
-            run.checkpoints.set_aside_broken(terminal.say, recipe_id)
-            start = run.checkpoints.newest(terminal.say, recipe_id)
+            start = run.checkpoints.set_aside_broken(terminal.say, recipe_id)
             terminal.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
 
         from rlgan.train import train as loop

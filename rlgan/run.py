@@ -159,16 +159,22 @@ class Checkpoints:
                 say(f"{error}; trying the one before")
         return None
 
-    def set_aside_broken(self, say: Callable[[str], None], recipe: str) -> None:
-        """Rename the checkpoints that can't be gone on from: they would count among the newest, or as the best."""
+    def set_aside_broken(self, say: Callable[[str], None], recipe: str) -> Checkpoint | None:
+        """Rename the checkpoints that can't be gone on from: they would count among the newest, or as the best.
+
+        Returns:
+            The newest of the others, or None.
+        """
+        newest = None
         for step in self.steps():
             try:
-                self.load(step, recipe)
+                newest = self.load(step, recipe)
             except BrokenCheckpointError as error:
                 place = self.folder / str(step)
                 aside = place.with_name(f"{step}.unused-{time.time_ns()}")
                 place.rename(aside)
                 say(f"{error}; it is now {aside.name}")
+        return newest
 
     def best(self) -> int | None:
         """The step of the checkpoint of the least validation perplexity."""
