@@ -266,9 +266,9 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
         from rlgan.local import LocalEngine
 
         return LocalEngine(task, config)
-    if config.workers > task.config.shards:
+    if config.workers > task.shards:
         terminal.say(
-            f"{config.workers} workers and {task.config.shards} shards: {config.workers - task.config.shards} will be "
+            f"{config.workers} workers and {task.shards} shards: {config.workers - task.shards} will be "
             "idle; --shards belongs to the recipe and caps how many are useful"
         )
     terminal.say("starting Ray ...")

@@ -131,12 +131,12 @@ class RunConfig:
     minutes: float | None = None
     """Stop after this much time in training, earlier parts of a resumed run included."""
     evaluate_every: int | None = None
-    """Steps between evaluations, beside one before the first and one at the end. By default a third of an epoch, at
-    least 100."""
+    """Steps between evaluations, beside one before the first and one at the end. By default what suits the task (text:
+    a third of an epoch, at least 100)."""
     checkpoint_every: int = 100
     """Steps between checkpoints; there is one at the end in any case."""
     keep_checkpoints: int = 3
-    """How many of the newest are kept, beside the best by validation perplexity."""
+    """How many of the newest are kept, beside the best by the task's score (text: validation perplexity)."""
     log_every: int = 10
     """Steps between training scalars in TensorBoard."""
 

@@ -5,7 +5,6 @@ from typing import Protocol
 
 import torch
 
-from rlgan.config import TextConfig
 from rlgan.learner import Learner
 from rlgan.types import Evaluation, Plan, Rollout, Weights
 
@@ -30,8 +29,28 @@ class Task(Protocol):
     """What the loop and the processes ask of a task. Picklable."""
 
     @property
-    def config(self) -> TextConfig:
-        """The recipe."""
+    def lag(self) -> int:
+        """Rollouts of step t are made with the weights after update max(t - lag, 0)."""
+        ...
+
+    @property
+    def shards(self) -> int:
+        """Parts in which a batch of rollouts is made."""
+        ...
+
+    @property
+    def score(self) -> str:
+        """The metric of an evaluation that says which checkpoint is the best: the one where it is least."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """The metric of an update that counts what the generator learned from; speeds are given in it."""
+        ...
+
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between evaluations where nothing is asked."""
         ...
 
     @property
@@ -57,4 +76,12 @@ class Task(Protocol):
 
     def steps(self, epochs: float) -> int:
         """The first step before which so many epochs have passed."""
+        ...
+
+    def brief(self, evaluation: Evaluation) -> str:
+        """What an evaluation found, in some words for people."""
+        ...
+
+    def summary(self, evaluation: Evaluation) -> list[str]:
+        """What an evaluation found, in a line or more for people."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -32,6 +33,8 @@ class TextTask:
 
     config: TextConfig
     corpus: Corpus
+    score: ClassVar[str] = "validation_perplexity"
+    unit: ClassVar[str] = "tokens"
 
     @staticmethod
     def load(config: TextConfig) -> "TextTask":
@@ -54,6 +57,21 @@ class TextTask:
     def shard_maker(self) -> Callable[[torch.device], Player]:
         """Makes a player on a device; it travels to the rollout workers, the data does not."""
         return partial(Player, rollout_settings(self.config, self.corpus.words))
+
+    @property
+    def lag(self) -> int:
+        """Of the rollouts behind the learner."""
+        return self.config.lag
+
+    @property
+    def shards(self) -> int:
+        """Parts in which a batch of rollouts is made."""
+        return self.config.shards
+
+    @property
+    def evaluate_every(self) -> int:
+        """Three times an epoch, but not all the time."""
+        return max(100, math.ceil(self.steps(1.0) / 3))
 
     @property
     def batches_per_epoch(self) -> float:
@@ -118,6 +136,23 @@ class TextTask:
     def evaluator(self, device: torch.device) -> "TextEvaluator":
         """What evaluates weights on this corpus."""
         return TextEvaluator(self, device)
+
+    def brief(self, evaluation: Evaluation) -> str:
+        """The test perplexity beside what there is to hold it against."""
+        m = evaluation.metrics
+        floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
+        return f"test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor})"
+
+    def summary(self, evaluation: Evaluation) -> list[str]:
+        """A line for people, and a sequence that the generator wrote."""
+        m = evaluation.metrics
+        found = (
+            f"{self.brief(evaluation)}, "
+            f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
+            f"{m['discriminator_accuracy_generated']:.0%} of generated, "
+            f"{m['distinct_sequences']:.0%} distinct; it writes:"
+        )
+        return [found, f"    {evaluation.texts[0]}"]
 
     @property
     def _batches_per_step(self) -> int:
