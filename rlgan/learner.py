@@ -139,8 +139,12 @@ class Learner:
             mean.lerp_(parameter, 1 - decay)
 
     def _numbers(self, step: int, update: int) -> np.random.Generator:
-        # Dropout draws from torch's own generator, which is seeded by the same key.
-        torch.manual_seed(torch_seed(self.seed, Purpose.LEARNER, step, update, 1))
+        # Dropout draws from torch's own generators, which are seeded by the same key. Not by `torch.manual_seed`: where
+        # CUDA is not in use, that keeps the caller's traceback, which takes longer than a small network's update.
+        seed = torch_seed(self.seed, Purpose.LEARNER, step, update, 1)
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.manual_seed_all(seed)
         return stream(self.seed, Purpose.LEARNER, step, update, 0)
 
     def _apply(self, name: str, loss: Loss, step: int, rate: float) -> Metrics:
