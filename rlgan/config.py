@@ -14,6 +14,10 @@ RewardControl = Literal["none", "constant", "shuffled", "random_discriminator"]
 Baseline = Literal["none", "others"]
 Layout = Literal["windows", "sentences"]
 Preset = Literal["paper", "best"]
+AdversarialLoss = Literal["non_saturating", "saturating", "relativistic"]
+OptimizerName = Literal["sgd", "adam"]
+Decay = Literal["none", "linear", "cosine"]
+BatchFeatureName = Literal["none", "discrimination", "deviation", "packing"]
 
 
 class UsageError(ValueError):
@@ -111,6 +115,76 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
+class GaussianConfig:
+    """The recipe: everything that the result depends on. A resumed run must have the same."""
+
+    preset: Preset = "best"
+    """Where the defaults come from: the paper's recipe and nothing else, or the best we have."""
+    seed: int = 0
+    """Of everything random."""
+    batch_size: Annotated[int, arg(aliases=["--batch"])] = 200
+    """Real samples, and generated ones, per update."""
+    iterations: int = 4500
+    """Training iterations, which the decay of the learning rates is spread over; pre-training comes before."""
+    loss: AdversarialLoss = "non_saturating"
+    """What the generator lowers; with relativistic, D's loss is R3GAN's too."""
+    width: int = 1
+    """Times as many units in every hidden layer of both networks."""
+    depth: int = 1
+    """Times as many hidden layers in both networks."""
+    discriminator_steps: Annotated[int, arg(aliases=["-k"])] = 1
+    """k, updates of the discriminator per iteration."""
+    generator_steps: int = 1
+    """Updates of the generator per iteration."""
+    pretraining: int = 0
+    """Iterations before the others in which D alone is trained, on the untrained generator's samples."""
+    optimizer: OptimizerName = "sgd"
+    """Of both networks."""
+    generator_learning_rate: float = 0.03
+    """For G."""
+    discriminator_learning_rate: float = 0.03
+    """For D."""
+    momentum: float = 0.6
+    """SGD's momentum; Adam's first decay rate."""
+    adam_beta2: float = 0.999
+    """Adam's second decay rate."""
+    decay: Decay = "none"
+    """How the learning rates fall to 0 over the iterations."""
+    batch_features: BatchFeatureName = "none"
+    """What D is told of a sample's company: discrimination (Salimans et al.), deviation (Karras et al.), packing: all
+    (PacGAN)."""
+    group: int = 25
+    """Samples that make a company, with batch features."""
+    kernels: int = 3
+    """Of minibatch discrimination: numbers that D is told."""
+    kernel_dimension: int = 2
+    """Of minibatch discrimination: dimensions of each kernel."""
+    r1: float = 0.0
+    """Weight of the gradient penalty on real samples, E |grad D|^2 / 2."""
+    r2: float = 0.0
+    """The same on generated ones."""
+    generator_average: float = 0.0
+    """Decay per step of an average of G's weights, which evaluations and samples then use; 0 for none."""
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        positive = (
+            "batch_size iterations width depth discriminator_steps generator_steps generator_learning_rate "
+            "discriminator_learning_rate group kernels kernel_dimension"
+        )
+        for name in positive.split():
+            _require(self, name, "more than 0", lambda value: value > 0)
+        for name in ("seed", "pretraining", "r1", "r2"):
+            _require(self, name, "0 or more", lambda value: value >= 0)
+        for name in ("momentum", "adam_beta2", "generator_average"):
+            _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
+        if self.batch_features != "none" and self.batch_size % self.group:
+            raise UsageError(f"--group {self.group} does not divide --batch-size {self.batch_size}: choose a divisor")
+        if self.batch_features in ("discrimination", "deviation") and self.group < 2:
+            raise UsageError("--group is 1: a company needs 2 or more")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """How the recipe is run: nothing here changes the result, and all of it may change on --resume."""
 
@@ -176,9 +250,24 @@ BEST = TextConfig(
     generator_average=0.99,
 )
 TEXT_PRESETS: dict[str, TextConfig] = {"paper": PAPER, "best": BEST}
+GAUSSIAN_PRESETS: dict[str, GaussianConfig] = {
+    # The section does not give its learning rate and momentum: at these, G collapses as its figure 2 shows.
+    "paper": GaussianConfig(preset="paper"),
+    "best": GaussianConfig(
+        preset="best",
+        optimizer="adam",
+        momentum=0.0,
+        adam_beta2=0.9,
+        generator_learning_rate=3e-3,
+        discriminator_learning_rate=1e-2,
+        decay="linear",
+        batch_features="discrimination",
+        generator_average=0.99,
+    ),
+}
 
 
-def changed(old: TextConfig, new: TextConfig) -> list[str]:
+def changed(old: "TextConfig | GaussianConfig", new: "TextConfig | GaussianConfig") -> list[str]:
     """Name the settings in which two recipes differ, as `--flag old -> new`.
 
     Where the data lies is not among them: what it holds counts.

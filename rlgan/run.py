@@ -314,8 +314,11 @@ class Recorder:
                 self._events.add_scalar(f"{name}/{position:02}", value, step)
         for name, sample in evaluation.histograms.items():
             self._events.add_histogram(name, np.asarray(sample), step)
-        # As a block of code: Markdown would take `<unk>` for a tag and drop it.
-        self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
+        for name, picture in evaluation.pictures.items():
+            self._events.add_image(name, picture, step, dataformats="HWC")
+        if evaluation.texts:
+            # As a block of code: Markdown would take `<unk>` for a tag and drop it.
+            self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
         self._events.flush()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ was written, and is the generator's `<start>`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -110,3 +110,4 @@ class Evaluation:
     series: dict[str, list[float]]  # values by position
     texts: list[str]  # samples, for people
     histograms: dict[str, NDArray[Any]]  # values by name, [N]
+    pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)  # by name, [height, width, 3]
