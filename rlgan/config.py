@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from tyro.conf import arg
 
@@ -26,6 +26,38 @@ class UsageError(ValueError):
 
 class RunError(RuntimeError):
     """What was asked for can't be done here and now; the message is one line for the person who asked. Exit code 1."""
+
+
+class Recipe(Protocol):
+    """What the command line asks of a task's settings: a dataclass."""
+
+    @property
+    def preset(self) -> Preset:
+        """Where the defaults come from."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """For the name of a run's directory."""
+        ...
+
+    @property
+    def bounds(self) -> "Bounds":
+        """How long a run is for which nothing is said."""
+        ...
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where a run ends: at the first that is reached."""
+
+    steps: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +123,17 @@ class TextConfig:
     def shard_size(self) -> int:
         """Sequences in a shard."""
         return self.batch_size // self.shards
+
+    @property
+    def label(self) -> str:
+        """For the name of a run's directory."""
+        return f"text-{self.method}"
+
+    @property
+    def bounds(self) -> Bounds:
+        """Without a bound: a short look at the stories, also on a slow machine; an epoch of anything else."""
+        # Three minutes of two cores with all that comes before and after.
+        return Bounds(steps=800, minutes=2.5) if self.data == "stories" else Bounds(epochs=1)
 
     def check(self) -> None:
         """Raise UsageError, one line, where a value makes no sense."""
@@ -165,6 +208,16 @@ class GaussianConfig:
     """The same on generated ones."""
     generator_average: float = 0.0
     """Decay per step of an average of G's weights, which evaluations and samples then use; 0 for none."""
+
+    @property
+    def label(self) -> str:
+        """For the name of a run's directory."""
+        return f"gaussian-{self.preset}"
+
+    @property
+    def bounds(self) -> Bounds:
+        """Without a bound: pre-training and all iterations."""
+        return Bounds(epochs=1)
 
     def check(self) -> None:
         """Raise UsageError, one line, where a value makes no sense."""
@@ -267,7 +320,12 @@ GAUSSIAN_PRESETS: dict[str, GaussianConfig] = {
 }
 
 
-def changed(old: "TextConfig | GaussianConfig", new: "TextConfig | GaussianConfig") -> list[str]:
+# No rollouts, so nothing that workers could do; and a step takes milliseconds.
+GAUSSIAN_RUN = RunConfig(workers=0, checkpoint_every=500)
+PRESETS: dict[str, dict[str, Any]] = {"text": TEXT_PRESETS, "gaussian": GAUSSIAN_PRESETS}  # recipes, by task and name
+
+
+def changed(old: Any, new: Any) -> list[str]:
     """Name the settings in which two recipes differ, as `--flag old -> new`.
 
     Where the data lies is not among them: what it holds counts.

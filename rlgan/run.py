@@ -1,7 +1,7 @@
 """A run's directory: config, vocabulary, metrics, TensorBoard's events, log, and checkpoints that are whole or absent.
 
     RUN/config.json        the resolved settings and what they ran on
-    RUN/vocabulary.json    the words by token
+    RUN/vocabulary.json    the words by token, of text
     RUN/metrics.jsonl      a line per evaluation
     RUN/events/            for TensorBoard
     RUN/log.txt            what the terminal said
@@ -247,9 +247,10 @@ class RunDirectory:
             ) from None
 
     def save_config(self, config: dict[str, Any], words: tuple[str, ...]) -> None:
-        """Write the settings and the vocabulary; whole or not at all."""
-        for file, content in ((self.vocabulary_file, list(words)), (self.config_file, config)):
-            _replace(file, json.dumps(content, indent=1).encode())
+        """Write the settings, and the vocabulary where there is one; whole or not at all."""
+        if words:
+            _replace(self.vocabulary_file, json.dumps(list(words), indent=1).encode())
+        _replace(self.config_file, json.dumps(config, indent=1).encode())
 
     def config(self) -> dict[str, Any]:
         """The settings as they were saved.

@@ -1,7 +1,7 @@
 """The tasks: all that is particular to one kind of GAN, each in one file."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -26,7 +26,32 @@ class Evaluator(Protocol):
 
 
 class Task(Protocol):
-    """What the loop and the processes ask of a task. Picklable."""
+    """What the loop, the processes and the command line ask of a task. Picklable."""
+
+    @property
+    def config(self) -> Any:
+        """The recipe, with all that it left to the data."""
+        ...
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What the result depends on, recipe and data, for JSON: a resumed run must have the same."""
+        ...
+
+    @property
+    def data(self) -> str:
+        """What the data is called."""
+        ...
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words of a text task, by token."""
+        ...
+
+    @property
+    def about(self) -> list[str]:
+        """Lines for people: what is trained, on what."""
+        ...
 
     @property
     def lag(self) -> int:
@@ -85,3 +110,19 @@ class Task(Protocol):
     def summary(self, evaluation: Evaluation) -> list[str]:
         """What an evaluation found, in a line or more for people."""
         ...
+
+
+def load(name: str, recipe: Any) -> Task:
+    """The task of a recipe, with its data.
+
+    Raises:
+        DataError: the data can't be had or does not fit the settings.
+    """
+    # Imported where it is needed: each brings what only it uses.
+    if name == "gaussian":
+        from rlgan.tasks.gaussian import GaussianTask
+
+        return GaussianTask(recipe)
+    from rlgan.tasks.text import TextTask
+
+    return TextTask.load(recipe)

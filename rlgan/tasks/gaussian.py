@@ -1,5 +1,6 @@
 """The Gaussian task: a perceptron pair on samples of N(0, 1), trained by direct gradients (Yala & Song, section 2)."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,9 +39,26 @@ class GaussianTask:
     config: GaussianConfig
     score: ClassVar[str] = "w1"
     unit: ClassVar[str] = "samples"
+    data: ClassVar[str] = "N(0, 1)"
+    vocabulary: ClassVar[tuple[str, ...]] = ()
     lag: ClassVar[int] = 0
     shards: ClassVar[int] = 1
     evaluate_every: ClassVar[int] = 500
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The recipe, which says all."""
+        return (dataclasses.asdict(self.config),)
+
+    @property
+    def about(self) -> list[str]:
+        """Lines for people: what is trained, on what."""
+        c = self.config
+        return [
+            f"gaussian, preset {c.preset}, seed {c.seed}",
+            f"data: {self.data}, {c.batch_size} a batch; {c.iterations:,} iterations, "
+            f"{c.pretraining:,} of D alone before",
+        ]
 
     @property
     def shard_maker(self) -> "Callable[[torch.device], NoShards]":
@@ -154,6 +172,13 @@ def generate(generator: PerceptronGenerator, count: int, numbers: np.random.Gene
     return generator(noise)[:, 0].cpu().numpy()  # type: ignore[no-any-return]
 
 
+def samples(config: GaussianConfig, weights: Weights, count: int, seed: int, device: torch.device) -> Float:
+    """Samples [count] that weights generate; the first n are the same however many are asked for."""
+    generator = networks(config)[0].to(device)
+    load(generator, weights.generator)
+    return generate(generator, count, stream(seed, Purpose.EVALUATION, 0))
+
+
 class GaussianEvaluator:
     """Evaluates weights: a pure function of them and of the seed."""
 
@@ -169,9 +194,8 @@ class GaussianEvaluator:
     def evaluate(self, weights: Weights) -> Evaluation:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
         load(self.generator, weights.generator)
-        load(self.discriminator, weights.discriminator)
         made = generate(self.generator, EVALUATION_SAMPLES, stream(self.seed, Purpose.EVALUATION, 0))
-        curve = measures.curve(self.discriminator, self.real[:, None])
+        curve = self.curve(weights)
         metrics: Metrics = measures.distances(made, self.real) | self._constant
         metrics |= {
             "std": float(made.std()),
@@ -181,3 +205,8 @@ class GaussianEvaluator:
         }
         picture: dict[str, Any] = {"density": figures.pixels(figures.densities({"": (made, curve)}))}
         return Evaluation(metrics, series={}, texts=[], histograms={"generated": made}, pictures=picture)
+
+    def curve(self, weights: Weights) -> Float:
+        """D over measures.GRID."""
+        load(self.discriminator, weights.discriminator)
+        return measures.curve(self.discriminator, self.real[:, None])

@@ -14,7 +14,7 @@ import torch
 from rlgan.adapters import PolicyGradient
 from rlgan.config import TextConfig
 from rlgan.data.stories import END
-from rlgan.data.text import Corpus, DataError, batch, load_stories, load_text, to_text, unigram_perplexity
+from rlgan.data.text import Corpus, DataError, batch, encode, load_stories, load_text, to_text, unigram_perplexity
 from rlgan.evaluation import text as measures
 from rlgan.learner import Learner
 from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
@@ -49,9 +49,47 @@ class TextTask:
             if config.vocab_size not in (None, len(corpus.words)):
                 raise DataError(f"the stories have {len(corpus.words)} words and need them all: leave --vocab-size out")
         else:
+            config = dataclasses.replace(config, data=str(Path(config.data).expanduser().resolve()))
             layout = config.layout or "windows"
             corpus = load_text(Path(config.data), config.vocab_size, config.length, layout)
         return TextTask(dataclasses.replace(config, layout=layout, vocab_size=len(corpus.words)), corpus)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The recipe and the corpus; where that lies does not count."""
+        return dataclasses.asdict(dataclasses.replace(self.config, data="")), self.corpus.fingerprint
+
+    @property
+    def data(self) -> str:
+        """Where the corpus lies."""
+        return self.config.data
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words by token."""
+        return self.corpus.words
+
+    @property
+    def about(self) -> list[str]:
+        """Lines for people: what is trained, on what."""
+        c, corpus = self.config, self.corpus
+        sizes = " / ".join(f"{len(rows.tokens):,}" for rows in (corpus.train, corpus.validation, corpus.test))
+        return [
+            f"{c.method} on text, preset {c.preset}, seed {c.seed}",
+            f"data: {corpus.name}, {len(corpus.words):,} words; {sizes} {c.layout} "
+            f"of {c.length} tokens to train / validate / test",
+        ]
+
+    def tested_on(self, path: str) -> "tuple[TextTask, int]":
+        """The same with another test set, in the run's vocabulary, and how many of its words that does not have.
+
+        Raises:
+            DataError: it can't be read.
+        """
+        words, layout = self.corpus.words, self.config.layout or "windows"
+        rows, unknown = encode(Path(path), words, self.config.length, layout)
+        corpus = dataclasses.replace(self.corpus, test=rows, true_log_probs=None)
+        return dataclasses.replace(self, corpus=corpus), unknown
 
     @property
     def shard_maker(self) -> Callable[[torch.device], Player]:
