@@ -30,6 +30,7 @@ HIDDEN = (6, 5)
 # Samples that an evaluation generates, and real ones that it holds them against.
 EVALUATION_SAMPLES = 10_000
 FLOOR_SAMPLES = 21
+CHUNK = 1_000
 
 
 @dataclass(frozen=True)
@@ -167,13 +168,15 @@ def optimizer(config: GaussianConfig, network: torch.nn.Module, rate: float) -> 
 
 @torch.inference_mode()
 def generate(generator: PerceptronGenerator, count: int, numbers: np.random.Generator) -> Float:
-    """Generate float32 [count] samples."""
-    noise = torch.from_numpy(uniform(numbers, count)).to(generator.output.weight.device)
-    return generator(noise)[:, 0].cpu().numpy()  # type: ignore[no-any-return]
+    """Generate float32 [count] samples; the first n are the same however many are asked for."""
+    device = generator.output.weight.device
+    # A product of other rows may round otherwise: always so many.
+    rounds = [torch.from_numpy(uniform(numbers, CHUNK)).to(device) for _ in range(math.ceil(count / CHUNK))]
+    return np.concatenate([generator(noise)[:, 0].cpu().numpy() for noise in rounds])[:count]
 
 
 def samples(config: GaussianConfig, weights: Weights, count: int, seed: int, device: torch.device) -> Float:
-    """Samples [count] that weights generate; the first n are the same however many are asked for."""
+    """Samples [count] that weights generate."""
     generator = networks(config)[0].to(device)
     load(generator, weights.generator)
     return generate(generator, count, stream(seed, Purpose.EVALUATION, 0))
