@@ -247,7 +247,9 @@ def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | 
 
 def _restored(saved: dict[str, Any]) -> Train:
     try:
-        return Train(TextConfig(**saved["recipe"]), RunConfig(**saved["run"]))
+        recipe = dict(saved["recipe"])
+        recipe["curriculum"] = tuple((epoch, w) for epoch, w in recipe["curriculum"])  # JSON has lists
+        return Train(TextConfig(**recipe), RunConfig(**saved["run"]))
     except (TypeError, KeyError) as error:
         raise RunError(f"the run's config.json is of another version of rlgan: {error}") from None
 

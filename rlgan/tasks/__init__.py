@@ -7,7 +7,7 @@ import torch
 
 from rlgan.config import TextConfig
 from rlgan.learner import Learner
-from rlgan.types import Evaluation, Plan, Rollout, Weights
+from rlgan.types import Evaluation, Metrics, Plan, Rollout, Weights
 
 
 class ShardMaker(Protocol):
@@ -57,4 +57,8 @@ class Task(Protocol):
 
     def steps(self, epochs: float) -> int:
         """The first step before which so many epochs have passed."""
+        ...
+
+    def collapse(self, metrics: Metrics) -> str | None:
+        """What in the metrics of a step or of an evaluation says that the generator has collapsed; None for nothing."""
         ...
