@@ -1,19 +1,23 @@
 """How the learning signal reaches the generator: a batch -> the two losses."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
+from envs import REWARD_RULES
 from rlgan import objectives
-from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
-from rlgan.returns import mean_of_others, unit_variance
+from rlgan.config import TextConfig
+from rlgan.networks.baselines import Critic, RunningMean
+from rlgan.networks.text import TextDiscriminator, TextGenerator
+from rlgan.returns import following_q, mean_of_others, unit_variance
 from rlgan.rollout import sample_noise
-from rlgan.types import Float, RealBatch, Rollout, Tokens
+from rlgan.types import Float, Mask, RealBatch, Rollout, Tokens
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Loss:
 
     value: Tensor  # [] with gradient
     metrics: dict[str, Tensor]  # each [] without
+    others: dict[str, Tensor] = field(default_factory=dict)  # of the adapter's other modules that learn, by name
 
 
 class Adapter(Protocol):
@@ -37,6 +42,11 @@ class Adapter(Protocol):
         """The network of the discriminator."""
         ...
 
+    @property
+    def others(self) -> Mapping[str, nn.Module]:
+        """Modules beside the two networks that learn or keep something from step to step, by name."""
+        ...
+
     def generator_loss(
         self, fakes: Rollout | None, real: RealBatch | None, supervision: float, numbers: np.random.Generator
     ) -> Loss:
@@ -49,67 +59,129 @@ class Adapter(Protocol):
 
 
 class PolicyGradient:
-    """w * MLE + (1 - w) * REINFORCE for the generator, the usual loss at every token for the discriminator.
+    """w * MLE + (1 - w) * policy gradient for the generator, the usual loss at every token for the discriminator.
 
     Yala & Song, sections 4.1 and 4.2: their four methods are four schedules of w.
+
+    Args:
+        generator: the policy.
+        discriminator: the judge; with `every_token` where the estimator is all_tokens.
+        control: a discriminator whose judgement all_tokens takes in place of the other's, or None.
+        settings: the recipe.
+        stop_token: what ends a sequence, or None.
     """
 
     def __init__(
         self,
-        generator: GRUGenerator,
-        discriminator: GRUDiscriminator,
-        *,
+        generator: TextGenerator,
+        discriminator: TextDiscriminator,
+        control: TextDiscriminator | None,
+        settings: TextConfig,
         stop_token: int | None,
-        baseline: str,
-        normalise_advantages: bool,
-        entropy_bonus: float,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
+        self.control = control
+        self.settings = settings
         self.stop_token = stop_token
-        self.baseline = baseline
-        self.normalise_advantages = normalise_advantages
-        self.entropy_bonus = entropy_bonus
-
-    def advantages(self, fakes: Rollout) -> Float:
-        """What each choice is weighed with, float32 [B, T], 0 where not mask."""
-        advantages = fakes.q_values
-        if self.baseline == "others":
-            advantages = (advantages - mean_of_others(fakes.q_values, fakes.mask)) * fakes.mask
-        if self.normalise_advantages:
-            advantages = unit_variance(advantages, fakes.mask)
-        return advantages
+        self.others: dict[str, nn.Module] = {}
+        s = settings
+        if s.baseline == "learned":
+            self.others["baseline"] = Critic(s.hidden_size)
+        elif s.baseline in ("moving_average", "per_position"):
+            self.others["baseline"] = RunningMean(1 if s.baseline == "moving_average" else s.length, s.baseline_decay)
+        for module in self.others.values():
+            module.to(self._device)
 
     def generator_loss(
         self, fakes: Rollout | None, real: RealBatch | None, supervision: float, numbers: np.random.Generator
     ) -> Loss:
         """Mix the two gradients as `supervision`, w, says; real tokens are read with a z of their own."""
-        value = torch.zeros((), device=self._device)
-        metrics: dict[str, Tensor] = {}
+        loss = Loss(torch.zeros((), device=self._device), {})
         if fakes is not None:
-            tokens, mask = self._tensor(fakes.tokens), self._tensor(fakes.mask)
-            distribution = self.generator(tokens, self._tensor(fakes.noise))
-            policy = objectives.policy_gradient(
-                objectives.chosen(distribution, tokens), self._tensor(self.advantages(fakes)), mask
-            )
-            value = value + (1 - supervision) * policy
-            metrics["loss_policy_gradient"] = policy.detach()
-            metrics["tokens"] = mask.sum()
-            metrics["reward"] = objectives.masked_mean(self._tensor(fakes.rewards), mask)
-            metrics["q_value"] = objectives.masked_mean(self._tensor(fakes.q_values), mask)
-            metrics["entropy"] = -objectives.masked_mean(self._tensor(fakes.log_probs), mask)
-            if self.entropy_bonus:
-                entropy = objectives.masked_mean(objectives.entropy(distribution), mask)
-                value = value - (1 - supervision) * self.entropy_bonus * entropy
+            policy = self._policy(fakes, numbers)
+            loss = Loss((1 - supervision) * policy.value, policy.metrics, policy.others)
         if real is not None:
             tokens = self._tensor(real.real)
-            noise = sample_noise(numbers, len(tokens), self.generator.gru.hidden_size)
+            noise = sample_noise(numbers, len(tokens), self.generator.noise_size)
             distribution = self.generator(tokens, self._tensor(noise))
             likelihood = objectives.likelihood(objectives.chosen(distribution, tokens), self._mask(tokens))
-            value = value + supervision * likelihood
-            metrics["loss_mle"] = likelihood.detach()
-            metrics.setdefault("tokens", self._mask(tokens).sum())
-        return Loss(value, metrics)
+            metrics = {"tokens": self._mask(tokens).sum()} | loss.metrics | {"loss_mle": likelihood.detach()}
+            loss = Loss(loss.value + supervision * likelihood, metrics, loss.others)
+        return loss
+
+    def _policy(self, fakes: Rollout, numbers: np.random.Generator) -> Loss:
+        """The policy gradient of a batch of rollouts."""
+        tokens, mask = self._tensor(fakes.tokens), self._tensor(fakes.mask)
+        states = self.generator.states(tokens, self._tensor(fakes.noise))
+        distribution = self.generator.distribution(states)
+        log_probs = objectives.chosen(distribution, tokens)
+        s = self.settings
+        q_values, value = fakes.q_values, torch.zeros((), device=self._device)
+        if s.estimator == "all_tokens":
+            rewards = self._rewards(tokens, numbers)
+            rule = objectives.expected_reward if s.weighting == "expected" else objectives.forward_kl
+            value = rule(distribution, rewards, mask)
+            # The reward of this token is in the sum; what the sample still tells is what comes after it.
+            q_values = following_q(q_values, s.discount)
+        others: dict[str, Tensor] = {}
+        if s.estimator == "reinforce" or s.discount:
+            advantages, others = self.advantages(q_values, fakes.mask, states.detach())
+            if s.lag and s.importance_limit:
+                behaviour = self._tensor(fakes.log_probs)
+                advantages = advantages * objectives.importance(log_probs, behaviour, s.importance_limit)
+            value = value + objectives.policy_gradient(log_probs, advantages, mask)
+        metrics = {
+            "loss_policy_gradient": value.detach(),
+            "tokens": mask.sum(),
+            "reward": objectives.masked_mean(self._tensor(fakes.rewards), mask),
+            "q_value": objectives.masked_mean(self._tensor(fakes.q_values), mask),
+            "entropy": -objectives.masked_mean(self._tensor(fakes.log_probs), mask),
+            "distinct": torch.tensor(len(np.unique(fakes.tokens, axis=0)) / len(fakes.tokens)),
+        }
+        if s.entropy_bonus:
+            value = value - s.entropy_bonus * objectives.masked_mean(objectives.entropy(distribution), mask)
+        return Loss(value, metrics, others)
+
+    def advantages(self, q_values: Float, mask: Mask, states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What each choice is weighed with, [B, T], 0 where not mask, and the loss of a baseline that learns.
+
+        Args:
+            q_values: float32 [B, T], 0 where not mask.
+            mask: bool [B, T].
+            states: [B, T, H], the generator's, without gradient.
+        """
+        targets, counted = self._tensor(q_values), self._tensor(mask)
+        baseline, losses = torch.zeros_like(targets), dict[str, Tensor]()
+        keeper = self.others.get("baseline")
+        if self.settings.baseline == "others":
+            baseline = self._tensor(mean_of_others(q_values, mask))
+        elif isinstance(keeper, RunningMean):
+            baseline = keeper().expand_as(targets)
+            keeper.take(targets, counted)
+        elif keeper is not None:
+            values = keeper(states)
+            baseline, losses["baseline"] = values.detach(), objectives.squared_error(values, targets, counted)
+        advantages = (targets - baseline) * counted
+        if self.settings.normalise_advantages:
+            advantages = self._tensor(unit_variance(advantages.cpu().numpy(), mask))
+        return advantages, losses
+
+    @torch.no_grad()
+    def _rewards(self, tokens: Tensor, numbers: np.random.Generator) -> Tensor:
+        """The reward [B, T, V] of every token at each place of tokens [B, T], by D as it is or by the control."""
+        judge = self.control or self.discriminator
+        judge.eval()
+        log_odds = judge.every_next(tokens)
+        before = functional.pad(judge(tokens)[:, :-1], (1, 0))
+        judge.train()
+        if self.settings.reward_control == "constant":
+            return torch.ones_like(log_odds)
+        if self.settings.reward_control == "shuffled":
+            # Dealt to other tokens: dealt to other sequences alone, they would still tell which words real text has.
+            log_odds = log_odds[..., self._tensor(numbers.permutation(log_odds.shape[-1]))]
+        rule = REWARD_RULES[self.settings.reward]
+        return torch.from_numpy(rule(log_odds.cpu().numpy(), before[..., None].cpu().numpy())).to(self._device)
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, numbers: np.random.Generator) -> Loss:
         """The usual loss after every counted token of both."""
@@ -169,6 +241,7 @@ class DirectGradient:
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
+        self.others: dict[str, nn.Module] = {}
         self.noise = noise
         self.loss = objectives.ADVERSARIAL[loss]
         self.r1 = r1

@@ -366,7 +366,12 @@ def _restored(saved: dict[str, Any], name: str) -> Any:
         raise RunError(f"the run is one of {saved.get('task')}, not of {name}: give its task, or another --run-dir")
     try:
         kind, recipe = TRAIN[name], type(PRESETS[name]["best"])
-        return kind(recipe(**saved["recipe"]), RunConfig(**saved["run"]))
+        # JSON has lists where a recipe has tuples.
+        settings = {
+            key: tuple(map(tuple, value)) if isinstance(value, list) else value
+            for key, value in saved["recipe"].items()
+        }
+        return kind(recipe(**settings), RunConfig(**saved["run"]))
     except (TypeError, KeyError) as error:
         raise RunError(f"the run's config.json is of another version of rlgan: {error}") from None
 

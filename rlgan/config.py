@@ -8,16 +8,22 @@ from typing import Annotated, Any, Literal, Protocol
 
 from tyro.conf import arg
 
-Method = Literal["mle", "policygan", "pretraingan", "mixedgan"]
+Method = Literal["mle", "policygan", "pretraingan", "mixedgan", "curriculum"]
+Estimator = Literal["reinforce", "all_tokens"]
+Weighting = Literal["expected", "forward_kl"]
+Architecture = Literal["gru", "cnn"]
 RewardRule = Literal["probability", "log_probability", "centred", "log_odds", "density_ratio", "token_ratio"]
 RewardControl = Literal["none", "constant", "shuffled", "random_discriminator"]
-Baseline = Literal["none", "others"]
+Baseline = Literal["none", "others", "moving_average", "per_position", "learned"]
 Layout = Literal["windows", "sentences"]
 Preset = Literal["paper", "best"]
 AdversarialLoss = Literal["non_saturating", "saturating", "relativistic"]
 OptimizerName = Literal["sgd", "adam"]
 Decay = Literal["none", "linear", "cosine"]
 BatchFeatureName = Literal["none", "discrimination", "deviation", "packing"]
+
+# Rewards that are weights: forward_kl takes no others.
+POSITIVE_REWARDS: tuple[RewardRule, ...] = ("probability", "density_ratio", "token_ratio")
 
 
 class UsageError(ValueError):
@@ -69,7 +75,8 @@ class TextConfig:
     method: Method = "policygan"
     """How the generator learns (Yala & Song, section 4.2)."""
     data: str = "stories"
-    """`stories` (built in), a directory with ptb.{train,valid,test}.txt, or a UTF-8 file, a sentence per line."""
+    """`stories` or `oracle` (SeqGAN's synthetic benchmark), both built in, a directory with ptb.{train,valid,test}.txt,
+    or a UTF-8 file, a sentence per line."""
     layout: Layout | None = None
     """windows: T tokens cut in order from the stream; sentences: one per row. By default what suits the data."""
     vocab_size: int | None = None
@@ -86,6 +93,12 @@ class TextConfig:
     """Rollouts of step t are made with the weights after update max(t - lag, 0)."""
     discriminator_steps: Annotated[int, arg(aliases=["-k"])] = 1
     """k, updates of the discriminator per update of the generator."""
+    estimator: Estimator = "reinforce"
+    """Of the policy gradient. all_tokens: section 4.1's sum over every next token, with a D that scores them all at
+    once; exact at lambda = 0, lambda Q_t+1 is added on the sampled token."""
+    weighting: Weighting = "expected"
+    """What all_tokens follows. expected: the gradient of sum_y G(y) r(y). forward_kl: -sum_y w(y) log G(y), the weights
+    w proportional to G(y) r(y)."""
     discount: Annotated[float, arg(aliases=["--lambda"])] = 0.9
     """lambda in Q_t = D(Y_0:t) + lambda D(Y_0:t+1) + ..."""
     reward: RewardRule = "probability"
@@ -93,13 +106,24 @@ class TextConfig:
     reward_control: RewardControl = "none"
     """Rewards that say nothing, to hold a gain against: all 1; dealt to other sequences; by a D that never learns."""
     baseline: Baseline = "none"
-    """Taken off Q. others: the mean of the other sequences at the same position."""
+    """Taken off Q. others: the mean of the other sequences at the same position; moving_average, per_position: of all
+    steps before, one number or one per position; learned: a linear function of G's state."""
+    baseline_decay: float = 0.9
+    """Of moving_average and per_position, per step."""
+    baseline_learning_rate: float = 1e-3
+    """Adam's, for the learned one."""
+    monte_carlo_rollouts: int = 1
+    """Ways in which each sequence is gone on with from each place, whose returns are averaged; 1: its own alone."""
+    importance_limit: float = 0.0
+    """With a lag: weigh each token by G(y) now over G(y) when it was chosen, at most this; 0: no correction."""
     normalise_advantages: bool = False
     """Divide advantages by their root mean square at each position."""
     entropy_bonus: float = 0.0
     """Weight of the generator's entropy, in nats per token, in its objective."""
     supervision: float = 0.5
     """w of mixedgan: w * MLE + (1 - w) * policy gradient."""
+    curriculum: tuple[tuple[float, float], ...] = ((0.0, 1.0), (1.0, 0.0))
+    """w of curriculum: pairs of epoch and w, which falls; between them straight lines."""
     generator_learning_rate: float = 1e-3
     """Adam's, for G."""
     discriminator_learning_rate: float = 1e-3
@@ -114,6 +138,10 @@ class TextConfig:
     """Share of the words that D, while it learns, does not see."""
     generator_average: float = 0.0
     """Decay per step of an average of G's weights, which evaluations and samples then use; 0 for none."""
+    generator: Architecture = "gru"
+    """What reads in G: a GRU, or causal convolutions over 31 tokens."""
+    discriminator: Architecture = "gru"
+    """The same for D."""
     embedding_size: int = 200
     """Of both networks."""
     hidden_size: int = 200
@@ -139,16 +167,32 @@ class TextConfig:
         """Raise UsageError, one line, where a value makes no sense."""
         positive = (
             "length batch_size shards discriminator_steps generator_learning_rate discriminator_learning_rate "
-            "gradient_norm embedding_size hidden_size"
+            "baseline_learning_rate gradient_norm monte_carlo_rollouts embedding_size hidden_size"
         )
         for name in positive.split():
             _require(self, name, "more than 0", lambda value: value > 0)
-        for name in ("lag", "seed", "entropy_bonus"):
+        for name in ("lag", "seed", "entropy_bonus", "importance_limit"):
             _require(self, name, "0 or more", lambda value: value >= 0)
         for name in ("discount", "supervision"):
             _require(self, name, "from 0 to 1", lambda value: 0 <= value <= 1)
-        for name in ("adam_beta1", "discriminator_dropout", "discriminator_word_dropout", "generator_average"):
+        decays = "adam_beta1 baseline_decay discriminator_dropout discriminator_word_dropout generator_average"
+        for name in decays.split():
             _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
+        epochs, supervision = zip(*self.curriculum, strict=True) if self.curriculum else ((), ())
+        if (
+            not all(0 <= w <= 1 and epoch >= 0 for epoch, w in self.curriculum)
+            or list(epochs) != sorted(set(epochs))
+            or list(supervision) != sorted(supervision, reverse=True)
+            or not epochs
+        ):
+            raise UsageError(
+                f"--curriculum {self.curriculum}: give pairs of epoch and w, epochs rising and w falling from 1 to 0"
+            )
+        if self.estimator == "all_tokens" and self.weighting == "forward_kl" and self.reward not in POSITIVE_REWARDS:
+            raise UsageError(
+                f"--weighting forward_kl with --reward {self.reward}, which can be negative: give one of "
+                f"{', '.join(POSITIVE_REWARDS)}, or --weighting expected"
+            )
         if not self.data:
             raise UsageError("--data is empty: give stories, a directory or a file")
         if self.vocab_size is not None:
@@ -264,6 +308,8 @@ class RunConfig:
     """Steps between checkpoints; there is one at the end in any case."""
     keep_checkpoints: int = 3
     """How many of the newest are kept, beside the best by the task's score (text: validation perplexity)."""
+    on_collapse: Literal["warn", "stop"] = "warn"
+    """What to do when the generator writes nearly always the same, ten steps in a row."""
     log_every: int = 10
     """Steps between training scalars in TensorBoard."""
 

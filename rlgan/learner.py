@@ -34,8 +34,8 @@ class Learner:
     Args:
         adapter: holds the networks and gives the losses.
         source: of real batches.
-        generator_optimizer: over the parameters of `adapter.generator`.
-        discriminator_optimizer: over those of `adapter.discriminator`.
+        optimizers: by name: over the parameters of `generator`, of `discriminator` and of each of `adapter.others`
+            that has any.
         gradient_norm: gradients of a larger norm are scaled down to it.
         average: decay per step of an average of the generator's weights, which evaluations then use; 0 for none.
         seed: of the learner's own draws (noise, dropout).
@@ -45,8 +45,7 @@ class Learner:
         self,
         adapter: Adapter,
         source: RealSource,
-        generator_optimizer: torch.optim.Optimizer,
-        discriminator_optimizer: torch.optim.Optimizer,
+        optimizers: dict[str, torch.optim.Optimizer],
         *,
         gradient_norm: float,
         average: float,
@@ -54,8 +53,9 @@ class Learner:
     ) -> None:
         self.adapter = adapter
         self.source = source
-        self.optimizers = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
+        self.optimizers = optimizers
         self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
+        self.networks |= adapter.others
         self.gradient_norm = gradient_norm
         self.average = average
         self.averaged = copy.deepcopy(adapter.generator) if average else adapter.generator
@@ -82,6 +82,9 @@ class Learner:
             real = self.source.real(step, i) if plan.supervision > 0 or not plan.rollouts else None
             loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, i))
             metrics |= self._apply("generator", loss, step, plan.learning_rate)
+            for name, value in loss.others.items():
+                other = Loss(value, {f"loss_{name}": value.detach()})
+                metrics |= self._apply(name, other, step, plan.learning_rate)
         if plan.generator_steps:
             self._take_average(step)
         for j in range(plan.discriminator_steps):
@@ -94,7 +97,7 @@ class Learner:
 
     def weights(self) -> Weights:
         """A copy of both networks as they are now."""
-        return Weights(self.version, *(unload(network) for network in self.networks.values()))
+        return Weights(self.version, unload(self.networks["generator"]), unload(self.networks["discriminator"]))
 
     def evaluated_weights(self) -> Weights:
         """What evaluations and samples use: with the average of the generator's weights, where there is one."""

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from rlgan.config import GaussianConfig
 from rlgan.device import prepare
-from rlgan.evaluation import figures
+from rlgan.evaluation import gaussian_figures as figures
 from rlgan.tasks.gaussian import EVALUATION_SAMPLES, GaussianTask, samples
 from rlgan.types import Evaluation, Float, Metrics, Weights
 

@@ -25,6 +25,13 @@ def discounted_q(rewards: Float, discount: float) -> Float:
     return q_values
 
 
+def following_q(q_values: Float, discount: float) -> Float:
+    """What of each Q is not the reward of its own step: discount * q[t+1], 0 at the end; float32 [B, T]."""
+    following = np.zeros_like(q_values)
+    following[:, :-1] = discount * q_values[:, 1:]
+    return following
+
+
 def mean_of_others(q_values: Float, mask: Mask) -> Float:
     """Baseline b[i, t]: the mean of q[j, t] over the other sequences j that chose a token at t.
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from envs import DiscriminatorRewardVector
 from envs.reward import State
 from rlgan.config import RewardControl
-from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
+from rlgan.networks.text import TextDiscriminator, TextGenerator, TextNetworks
 from rlgan.returns import discounted_q
 from rlgan.streams import Purpose, stream, torch_seed
 from rlgan.types import Float, Mask, Rollout, Tensors, Tokens, Weights
@@ -22,28 +22,29 @@ from rlgan.types import Float, Mask, Rollout, Tensors, Tokens, Weights
 class RolloutSettings:
     """What a rollout worker must know, and no more: it needs no data."""
 
-    vocab_size: int
+    networks: TextNetworks
     length: int
     stop_token: int | None
     rows: int  # sequences played at a time
     reward: str  # a name in envs.REWARD_RULES
     reward_control: RewardControl
     discount: float
-    embedding_size: int
-    hidden_size: int
+    monte_carlo_rollouts: int
     seed: int
+    temperature: float = 1.0  # log-probabilities are divided by it
 
 
 class DiscriminatorScorer:
-    """An `envs.Scorer` that reads on with a discriminator; its state is the GRU's, float32 [N, H]."""
+    """An `envs.Scorer` that reads on with a discriminator; its state is the network's, float32 [N, S]."""
 
-    def __init__(self, discriminator: GRUDiscriminator) -> None:
+    def __init__(self, discriminator: TextDiscriminator) -> None:
         self.discriminator = discriminator
         self._device = discriminator.output.weight.device
 
+    @torch.inference_mode()
     def start(self, count: int) -> State:
         """The state before any token."""
-        return (np.zeros((count, self.discriminator.gru.hidden_size), dtype=np.float32),)
+        return (self.discriminator.begin(count).cpu().numpy(),)
 
     @torch.inference_mode()
     def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
@@ -60,14 +61,13 @@ class Player:
         s = settings
         self.settings = settings
         self.device = device
-        self.generator = GRUGenerator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
-        torch.manual_seed(torch_seed(s.seed, Purpose.CONTROL))  # for the control by a random discriminator
-        self.discriminator = GRUDiscriminator(s.vocab_size, s.embedding_size, s.hidden_size).to(device).eval()
+        self.generator = TextGenerator(s.networks).to(device).eval()
+        self.discriminator = random_discriminator(s.networks, s.seed).to(device).eval()
         environment = gymnasium.make_vec(
             "envs:rlgan/TextGeneration-v0",
             num_envs=s.rows,
             vectorization_mode="vector_entry_point",
-            vocab_size=s.vocab_size,
+            vocab_size=s.networks.vocab_size,
             max_length=s.length,
             stop_token=s.stop_token,
             # A batch has one page per row: a row that has ended waits for the others.
@@ -89,42 +89,90 @@ class Player:
         load(self.generator, weights.generator)
         if self.settings.reward_control != "random_discriminator":
             load(self.discriminator, weights.discriminator)
-        rows, length = self.settings.rows, self.settings.length
-        noise = sample_noise(numbers, rows, self.settings.hidden_size)
-        uniforms = torch.from_numpy(numbers.random((length, rows), dtype=np.float32)).to(self.device)
-        log_probs = np.zeros((rows, length), dtype=np.float32)
-        rewards = np.zeros((rows, length), dtype=np.float32)
-        mask = np.zeros((rows, length), dtype=np.bool_)
+        rows = self.settings.rows
+        noise = sample_noise(numbers, rows, self.generator.noise_size)
+        first = torch.full((rows,), self.settings.networks.vocab_size, device=self.device)
         with torch.inference_mode():
-            state = torch.from_numpy(noise).to(self.device)
-            tokens, _ = self.environment.reset()
-            last = np.full(rows, self.settings.vocab_size, dtype=np.int64)
-            alive = np.ones(rows, dtype=np.bool_)
-            for t in range(length):
-                distribution, state = self.generator.following(torch.from_numpy(last[:, None]).to(self.device), state)
-                actions = sample(distribution[:, 0], uniforms[t])
-                chosen = distribution[:, 0].gather(1, actions[:, None])[:, 0]
-                mask[:, t] = alive
-                log_probs[:, t] = chosen.cpu().numpy() * alive
-                last = actions.cpu().numpy()
-                tokens, reward, ended, _, _ = self.environment.step(last)
-                rewards[:, t] = reward
-                alive = ~ended
-                if not alive.any():
-                    break
+            self.environment.reset()
+            state = self.generator.begin(torch.from_numpy(noise).to(self.device))
+            written = self._write(first, state, 0, np.ones(rows, np.bool_), numbers)
+            q_values = self._q_values(written, numbers)
+        return Rollout(
+            tokens=written.tokens,
+            noise=noise,
+            log_probs=written.log_probs,
+            rewards=written.rewards,
+            q_values=q_values,
+            mask=written.mask,
+            version=weights.version,
+        )
+
+    def _write(self, last: Tensor, state: Tensor, place: int, alive: Mask, numbers: np.random.Generator) -> "_Written":
+        """Go on from a place of the page to its end.
+
+        Args:
+            last: int64 [N], the tokens before the place.
+            state: the generator's [N, S], before it read them.
+            place: from 0.
+            alive: bool [N], which rows go on.
+            numbers: the stream that every random number comes from.
+        """
+        rows, length = self.settings.rows, self.settings.length
+        uniforms = torch.from_numpy(numbers.random((length - place, rows), dtype=np.float32)).to(self.device)
+        log_probs, rewards = np.zeros((2, rows, length), dtype=np.float32)
+        mask = np.zeros((rows, length), dtype=np.bool_)
+        tokens = np.full((rows, length), self.settings.networks.vocab_size, dtype=np.int64)
+        states = []
+        for t in range(place, length):
+            distribution, state = self.generator.following(last[:, None], state)
+            states.append(state)
+            if self.settings.temperature != 1:
+                distribution = functional.log_softmax(distribution / self.settings.temperature, dim=-1)
+            last = sample(distribution[:, 0], uniforms[t - place])
+            chosen = distribution[:, 0].gather(1, last[:, None])[:, 0]
+            mask[:, t] = alive
+            log_probs[:, t] = chosen.cpu().numpy() * alive
+            page, reward, ended, _, _ = self.environment.step(last.cpu().numpy())
+            rewards[:, t] = reward
+            tokens = page.astype(np.int64, copy=False)
+            alive = ~ended
+            if not alive.any():
+                break
         if self.settings.reward_control == "constant":
             rewards = mask.astype(np.float32)
         elif self.settings.reward_control == "shuffled":
             rewards = shuffled(rewards, mask, numbers)
-        return Rollout(
-            tokens=tokens.astype(np.int64, copy=False),
-            noise=noise,
-            log_probs=log_probs,
-            rewards=rewards,
-            q_values=discounted_q(rewards, self.settings.discount),
-            mask=mask,
-            version=weights.version,
-        )
+        return _Written(tokens, log_probs, rewards, mask, states)
+
+    def _q_values(self, written: "_Written", numbers: np.random.Generator) -> Float:
+        """Q of each choice, float32 [B, T], with the mean over several ways to go on from it where that is asked for.
+
+        Yala & Song, section 4.1: "in principle, we can average several rollouts". The sequence itself is one of them.
+        """
+        s = self.settings
+        own = discounted_q(written.rewards, s.discount)
+        q_values = own.copy()
+        for t in range(len(written.states) - 1 if s.monte_carlo_rollouts > 1 else 0):
+            alive, prefix = written.mask[:, t + 1], written.tokens[:, : t + 1]  # who goes on after place t, with what
+            last = torch.from_numpy(np.where(alive, prefix[:, -1], 0)).to(self.device)
+            returns = own[:, t + 1].copy()
+            for _ in range(s.monte_carlo_rollouts - 1):
+                self.environment.reset(options={"reset_mask": alive, "prefix": prefix})
+                other = self._write(last, written.states[t], t + 1, alive, numbers)
+                returns += discounted_q(other.rewards, s.discount)[:, t + 1]
+            q_values[:, t] = written.rewards[:, t] + s.discount * returns / s.monte_carlo_rollouts
+        return q_values
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What was written from a place on; the arrays have all places, 0 before it."""
+
+    tokens: Tokens  # [B, T] the whole page
+    log_probs: Float  # [B, T]
+    rewards: Float  # [B, T]
+    mask: Mask  # [B, T]
+    states: list[Tensor]  # the generator's [B, S] before each choice, its token not read yet
 
 
 def shuffled(rewards: Float, mask: Mask, numbers: np.random.Generator) -> Float:
@@ -167,13 +215,19 @@ def sample(log_probs: Tensor, uniforms: Tensor) -> Tensor:
     return (block[:, 0] * side + offset).clamp(max=vocab_size - 1)
 
 
+def random_discriminator(networks: TextNetworks, seed: int) -> TextDiscriminator:
+    """One that never learns: for a control, the same in all processes."""
+    torch.manual_seed(torch_seed(seed, Purpose.CONTROL))
+    return TextDiscriminator(networks)
+
+
 @torch.no_grad()
 def load(network: torch.nn.Module, tensors: Tensors) -> None:
-    """Copy numpy arrays, which may be read-only, into a network's parameters of the same names."""
-    for name, parameter in network.named_parameters():
-        parameter.copy_(torch.tensor(tensors[name]))
+    """Copy numpy arrays, which may be read-only, into a network's parameters and buffers of the same names."""
+    for name, tensor in network.state_dict().items():
+        tensor.copy_(torch.tensor(tensors[name]))
 
 
 def unload(network: torch.nn.Module) -> Tensors:
-    """Copy a network's parameters out as numpy arrays by name."""
-    return {name: parameter.detach().cpu().numpy().copy() for name, parameter in network.named_parameters()}
+    """Copy a network's parameters and buffers out as numpy arrays by name."""
+    return {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items()}

@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     LEARNER = 4
     EVALUATION = 5
     STORIES = 6
+    ORACLE = 7
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

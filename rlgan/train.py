@@ -16,6 +16,9 @@ from rlgan.tasks import Task
 from rlgan.terminal import Terminal
 from rlgan.types import Evaluation, Metrics, Plan, State, Weights
 
+# Steps in a row that look collapsed before it is said: one may be chance.
+ALARM_STEPS = 10
+
 W = TypeVar("W")  # weights, or a reference to them
 P = TypeVar("P")  # the draws of a step, or what they are waited for by
 
@@ -135,6 +138,8 @@ class Training(Generic[W, P]):
         self.seconds_before = start.seconds if start else 0.0
         self.started = time.monotonic()
         self.meter = Meter(engine, task.unit)
+        self.collapsed_steps = 0  # that looked collapsed, in a row
+        self.collapse: str | None = None  # what the run is to end for
         if start:
             engine.restore(start.state, start.step)
             self.versions = {weights.version: engine.adopt(weights) for weights in start.lagged}
@@ -151,7 +156,7 @@ class Training(Generic[W, P]):
         if self.recorder.last_step < 0:
             self.evaluate()
         asked: dict[int, P] = {}
-        while self.fraction() < 1 and not stop.signal:
+        while self.fraction() < 1 and not stop.signal and not self.collapse:
             self.publish()
             for step in range(self.step, int(min(self.step + self.lag, self.last - 1)) + 1):
                 if step not in asked:
@@ -169,6 +174,8 @@ class Training(Generic[W, P]):
             return
         self.evaluate()
         self.save()
+        if self.collapse:
+            raise RunError(f"{self.collapse}: stopped as --on-collapse asks; step {self.step} is saved")
 
     def publish(self) -> None:
         """Copy the weights out for the rollouts of this version, if any will be made; forget those that none needs."""
@@ -185,7 +192,14 @@ class Training(Generic[W, P]):
         return self.engine.request(weights, step, plan)
 
     def record(self, metrics: Metrics) -> None:
-        """Count an update, and show it."""
+        """Count an update, show it, and give the alarm when it is one more that looks collapsed."""
+        sign = self.task.collapse(metrics)
+        self.collapsed_steps = self.collapsed_steps + 1 if sign else 0
+        metrics = metrics | {"collapse_alarm": float(self.collapsed_steps >= ALARM_STEPS)}
+        if sign and self.collapsed_steps == ALARM_STEPS:
+            line = f"collapsed at step {self.step}: {sign}, {ALARM_STEPS} steps in a row"
+            self.terminal.say(f"ALARM: {line}")
+            self.collapse = line if self.config.on_collapse == "stop" else None
         self.meter.add(metrics)
         if self.step % self.config.log_every == 0:
             self.recorder.training(self.step, metrics)
@@ -206,6 +220,9 @@ class Training(Generic[W, P]):
         first, *others = self.task.summary(evaluation)
         for line in (f"step {self.step}: {first}", *others):
             self.terminal.say(line)
+        sign = self.task.collapse(evaluation.metrics)
+        if sign:
+            self.terminal.say(f"ALARM: {sign}")
         if self.step > 0 and score < self.best:
             self.best = score
             self.save()

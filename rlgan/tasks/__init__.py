@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 
 from rlgan.learner import Learner
-from rlgan.types import Evaluation, Plan, Rollout, Weights
+from rlgan.types import Evaluation, Metrics, Plan, Rollout, Weights
 
 
 class ShardMaker(Protocol):
@@ -109,6 +109,10 @@ class Task(Protocol):
 
     def summary(self, evaluation: Evaluation) -> list[str]:
         """What an evaluation found, in a line or more for people."""
+        ...
+
+    def collapse(self, metrics: Metrics) -> str | None:
+        """What in the metrics of a step or of an evaluation says that the generator has collapsed; None for nothing."""
         ...
 
 

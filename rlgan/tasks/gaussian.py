@@ -12,8 +12,8 @@ import torch
 from rlgan.adapters import DirectGradient
 from rlgan.config import GaussianConfig
 from rlgan.data.gaussian import NOISE_LIMIT, gaussian, uniform
-from rlgan.evaluation import figures
 from rlgan.evaluation import gaussian as measures
+from rlgan.evaluation import gaussian_figures as figures
 from rlgan.learner import Learner
 from rlgan.networks.perceptron import (
     BatchFeature,
@@ -103,8 +103,10 @@ class GaussianTask:
         return Learner(
             adapter,
             self,
-            optimizer(c, generator, c.generator_learning_rate),
-            optimizer(c, discriminator, c.discriminator_learning_rate),
+            {
+                "generator": optimizer(c, generator, c.generator_learning_rate),
+                "discriminator": optimizer(c, discriminator, c.discriminator_learning_rate),
+            },
             gradient_norm=math.inf,
             average=c.generator_average,
             seed=c.seed,
@@ -113,6 +115,10 @@ class GaussianTask:
     def evaluator(self, device: torch.device) -> "GaussianEvaluator":
         """What measures weights against fresh real samples."""
         return GaussianEvaluator(self.config, device)
+
+    def collapse(self, metrics: Metrics) -> str | None:
+        """The Helvetica problem, which evaluations see: a spike where a Gaussian should be."""
+        return f"the samples' standard deviation is {metrics['std']:.2f}" if metrics.get("collapsed") else None
 
     def brief(self, evaluation: Evaluation) -> str:
         """The distances beside their floors."""

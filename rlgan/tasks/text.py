@@ -15,16 +15,20 @@ from rlgan.adapters import PolicyGradient
 from rlgan.config import TextConfig
 from rlgan.data.stories import END
 from rlgan.data.text import Corpus, DataError, batch, encode, load_stories, load_text, to_text, unigram_perplexity
+from rlgan.evaluation import quality
 from rlgan.evaluation import text as measures
 from rlgan.learner import Learner
-from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
-from rlgan.rollout import Player, RolloutSettings, load
+from rlgan.networks.text import TextDiscriminator, TextGenerator, TextNetworks
+from rlgan.rollout import Player, RolloutSettings, load, random_discriminator
 from rlgan.streams import Purpose, stream, torch_seed
 from rlgan.types import Evaluation, Mask, Metrics, Plan, RealBatch, Rollout, Tokens, Weights
 
 # Sequences that an evaluation generates, and real rows that it shows the discriminator.
 EVALUATION_ROWS = 512
 SAMPLES_SHOWN = 10
+# Below these a generator writes nearly always the same: nats per token, and the share of different sequences.
+COLLAPSED_ENTROPY = 0.5
+COLLAPSED_DISTINCT = 0.5
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,9 @@ class TextTask:
             return Plan(supervision=1.0, discriminator_steps=1, random_fakes=True)
         if c.method == "mle":
             return Plan(supervision=1.0, discriminator_steps=0)
+        if c.method == "curriculum":
+            epochs, supervision = zip(*c.curriculum, strict=True)
+            return Plan(float(np.interp(self.epoch(step), epochs, supervision)), c.discriminator_steps)
         return Plan(c.supervision if c.method == "mixedgan" else 0.0, c.discriminator_steps)
 
     def epoch(self, step: int) -> float:
@@ -149,27 +156,41 @@ class TextTask:
         """A learner with fresh networks, the same for the same seed on every device."""
         c = self.config
         torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
-        sizes = (len(self.corpus.words), c.embedding_size, c.hidden_size)
-        generator = GRUGenerator(*sizes).to(device)
-        discriminator = GRUDiscriminator(*sizes, c.discriminator_dropout, c.discriminator_word_dropout).to(device)
-        adapter = PolicyGradient(
-            generator,
-            discriminator,
-            stop_token=self.corpus.stop_token,
-            baseline=c.baseline,
-            normalise_advantages=c.normalise_advantages,
-            entropy_bonus=c.entropy_bonus,
-        )
-        betas = (c.adam_beta1, 0.999)
+        networks = text_networks(c, self.corpus.words)
+        generator = TextGenerator(networks).to(device)
+        discriminator = TextDiscriminator(networks, c.discriminator_dropout, c.discriminator_word_dropout).to(device)
+        control = None
+        if c.reward_control == "random_discriminator":
+            control = random_discriminator(networks, c.seed).to(device)
+        adapter = PolicyGradient(generator, discriminator, control, c, self.corpus.stop_token)
+        rates = {
+            "generator": c.generator_learning_rate,
+            "discriminator": c.discriminator_learning_rate,
+            "baseline": c.baseline_learning_rate,
+        }
+        learners = {"generator": generator, "discriminator": discriminator} | adapter.others
         return Learner(
             adapter,
             self,
-            torch.optim.Adam(generator.parameters(), c.generator_learning_rate, betas, fused=True),
-            torch.optim.Adam(discriminator.parameters(), c.discriminator_learning_rate, betas, fused=True),
+            {
+                name: torch.optim.Adam(network.parameters(), rates[name], (c.adam_beta1, 0.999), fused=True)
+                for name, network in learners.items()
+                if list(network.parameters())
+            },
             gradient_norm=c.gradient_norm,
             average=c.generator_average,
             seed=c.seed,
         )
+
+    def collapse(self, metrics: Metrics) -> str | None:
+        """The Helvetica problem in text: rollouts (or, in an evaluation, samples) that are nearly all the same."""
+        entropy = metrics.get("generator_entropy", metrics.get("entropy", math.inf))
+        distinct = metrics.get("distinct_sequences", metrics.get("distinct", math.inf))
+        if entropy < COLLAPSED_ENTROPY:
+            return f"the generator's entropy is {entropy:.2f} nats per token"
+        if distinct < COLLAPSED_DISTINCT:
+            return f"of its sequences only {distinct:.0%} are different"
+        return None
 
     def evaluator(self, device: torch.device) -> "TextEvaluator":
         """What evaluates weights on this corpus."""
@@ -194,33 +215,50 @@ class TextTask:
 
     @property
     def _batches_per_step(self) -> int:
-        return max(self.plan(self.pretraining_steps).discriminator_steps, 1)
+        return 1 if self.config.method == "mle" else self.config.discriminator_steps
 
     def _batches(self, step: int) -> int:
         pretraining = min(step, self.pretraining_steps)
         return pretraining + (step - pretraining) * self._batches_per_step
 
 
+def text_networks(config: TextConfig, words: tuple[str, ...]) -> TextNetworks:
+    """What both players are made of."""
+    return TextNetworks(
+        vocab_size=len(words),
+        embedding_size=config.embedding_size,
+        hidden_size=config.hidden_size,
+        generator=config.generator,
+        discriminator=config.discriminator,
+        every_token=config.estimator == "all_tokens",
+    )
+
+
 def rollout_settings(config: TextConfig, words: tuple[str, ...]) -> RolloutSettings:
     """How the environment is played in training: a sentence ends with `<eos>`, a window is always full."""
     return RolloutSettings(
-        vocab_size=len(words),
+        networks=text_networks(config, words),
         length=config.length,
         stop_token=words.index(END) if config.layout == "sentences" else None,
         rows=config.shard_size,
         reward=config.reward,
         reward_control=config.reward_control,
         discount=config.discount,
-        embedding_size=config.embedding_size,
-        hidden_size=config.hidden_size,
+        monte_carlo_rollouts=config.monte_carlo_rollouts,
         seed=config.seed,
     )
 
 
-def sampler(config: TextConfig, words: tuple[str, ...], device: torch.device) -> Player:
+def sampler(config: TextConfig, words: tuple[str, ...], device: torch.device, temperature: float = 1.0) -> Player:
     """A player of the same environment for samples: needs no data, and shows D's own rewards."""
-    settings = rollout_settings(config, words)
-    return Player(dataclasses.replace(settings, rows=measures.CHUNK, reward_control="none"), device)
+    settings = dataclasses.replace(
+        rollout_settings(config, words),
+        rows=measures.CHUNK,
+        reward_control="none",
+        monte_carlo_rollouts=1,
+        temperature=temperature,
+    )
+    return Player(settings, device)
 
 
 def generate(player: Player, weights: Weights, count: int, seed: int) -> Rollout:
@@ -238,7 +276,7 @@ class TextEvaluator:
         self.player = sampler(task.config, task.corpus.words, device)
         self._constant = {
             "unigram_perplexity": unigram_perplexity(task.corpus, task.corpus.test),
-            "distinct_bigrams_real": measures.distinct_bigrams(*self._real),
+            "distinct_bigrams_real": quality.distinct(*self._real, 2),
         }
         floor = task.corpus.floor_perplexity(task.corpus.test)
         if floor is not None:
@@ -266,8 +304,8 @@ class TextEvaluator:
             "discriminator_accuracy_real": float((real > 0).mean()),
             "discriminator_accuracy_generated": float((fake < 0).mean()),
             "generator_entropy": -float(made.log_probs.sum() / made.mask.sum()),
-            "distinct_sequences": measures.distinct_sequences(made.tokens),
-            "distinct_bigrams": measures.distinct_bigrams(made.tokens, made.mask),
+            "distinct_sequences": quality.distinct_sequences(made.tokens),
+            "distinct_bigrams": quality.distinct(made.tokens, made.mask, 2),
             "length": float(made.mask.sum(axis=1).mean()),
         }
         counts = np.maximum(made.mask.sum(axis=0), 1)

@@ -37,6 +37,19 @@ def test_every_parameter_of_both_networks_moves(task):
     assert _moved(before.discriminator, after.discriminator) == set(before.discriminator)
 
 
+@pytest.mark.parametrize("kind", ["gru", "cnn"])
+@pytest.mark.parametrize("estimator", ["reinforce", "all_tokens"])
+def test_every_parameter_moves_whatever_the_networks_and_the_estimator(task, kind, estimator):
+    task = task(layout="windows", generator=kind, discriminator=kind, estimator=estimator, baseline="learned")
+    learner = task.learner(CPU)
+    before = learner.state_dict()
+    after = _train(task, 2, learner).state_dict()
+    for group in ("generator", "discriminator", "baseline"):
+        # Convolutions of a discriminator read no z.
+        due = set(before[group]) - ({"core.noise.weight"} if group == "discriminator" else set())
+        assert _moved(before[group], after[group]) == due
+
+
 def test_each_loss_moves_its_own_player_alone(task):
     task = task(discriminator_learning_rate=1e-30)
     before = task.learner(CPU).weights()
@@ -100,8 +113,18 @@ def test_gradients_are_scaled_to_the_norm_asked_for(task):
     np.testing.assert_allclose(lengths[1e-3], 1e-3, rtol=1e-2)
 
 
-def test_a_state_taken_up_goes_on_to_the_same_bits(task):
-    task = task(discriminator_dropout=0.3, discriminator_word_dropout=0.2, generator_average=0.9)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"generator_average": 0.9},
+        {"baseline": "moving_average"},
+        {"baseline": "per_position"},
+        {"baseline": "learned", "generator": "cnn", "discriminator": "cnn"},
+        {"estimator": "all_tokens", "reward_control": "shuffled"},
+    ],
+)
+def test_a_state_taken_up_goes_on_to_the_same_bits(task, changes):
+    task = task(discriminator_dropout=0.3, discriminator_word_dropout=0.2, **changes)
     whole = _train(task, 4).state_dict()
     half = _train(task, 2)
     resumed = task.learner(CPU)
@@ -141,7 +164,7 @@ def test_mle_lowers_the_loss_of_its_batch_as_the_definition_has_it(task):
     losses = [learner.update(0, task.plan(0), [])["loss_mle"] for _ in range(30)]
     real = torch.from_numpy(task.real(0, 0).real)
     with torch.no_grad():
-        log_probs = g(real, torch.zeros(len(real), g.gru.hidden_size)).gather(2, real[..., None])
+        log_probs = g(real, torch.zeros(len(real), g.noise_size)).gather(2, real[..., None])
     assert losses[0] == pytest.approx(np.log(394), rel=0.05)
     assert losses[-1] < losses[0] - 0.2
     assert -float(log_probs.mean()) == pytest.approx(losses[-1], rel=0.05)
@@ -150,6 +173,12 @@ def test_mle_lowers_the_loss_of_its_batch_as_the_definition_has_it(task):
 def test_the_methods_are_schedules_of_supervision(task):
     assert task(method="policygan").plan(5) == Plan(0.0, 1)
     assert task(method="mixedgan", supervision=0.25).plan(5) == Plan(0.25, 1)
+    curriculum = task(method="curriculum", curriculum=((0.0, 1.0), (1.0, 0.5), (2.0, 0.5), (2.0016, 0.0)))
+    # 1,250 batches are an epoch.
+    assert [curriculum.plan(step).supervision for step in (0, 625, 1250, 2000, 2501, 10**6)] == pytest.approx(
+        [1.0, 0.75, 0.5, 0.5, 0.25, 0.0]
+    )
+    assert curriculum.plan(0).draws == 1  # the discriminator learns from rollouts from the beginning on
     pretrain = task(method="pretraingan")
     first = int(np.ceil(20_000 / 16))
     assert pretrain.plan(first - 1) == Plan(1.0, 1, random_fakes=True)

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from rlgan import objectives
@@ -92,3 +93,72 @@ def test_the_gradient_penalty_is_half_the_mean_square_of_the_slope():
     assert penalty.item() == (13 + 25) / 2 / 2
     # It has a gradient of its own: with the weight squared, twice its value.
     assert torch.autograd.grad(penalty, weight)[0].item() == 2 * penalty.item()
+
+
+def _three_arms():
+    logits = torch.tensor([0.2, -0.5, 1.0], dtype=torch.float64, requires_grad=True)
+    return logits, torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64), torch.ones(1, 1, dtype=torch.bool)
+
+
+def test_the_sum_over_all_arms_has_the_gradient_that_reinforce_has_in_expectation():
+    logits, worth, mask = _three_arms()
+    sampled = torch.zeros(3, dtype=torch.float64)
+    for arm, probability in enumerate(logits.softmax(0).tolist()):
+        loss = objectives.policy_gradient(logits.log_softmax(0)[arm].view(1, 1), worth[arm].view(1, 1), mask)
+        sampled += probability * torch.autograd.grad(loss, logits)[0]
+    loss = objectives.expected_reward(logits.log_softmax(0).view(1, 1, 3), worth.view(1, 1, 3), mask)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], sampled)
+
+
+def test_with_true_ratios_a_step_of_forward_kl_is_one_towards_the_real_distribution():
+    """The gradient of KL(p | G) is that of -sum_y p(y) log G(y), whatever all ratios are multiplied with."""
+    logits, _, mask = _three_arms()
+    real = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64)
+    (due,) = torch.autograd.grad(-(real * logits.log_softmax(0)).sum(), logits)
+    log_probs = logits.log_softmax(0)
+    ratios = 7 * real / log_probs.exp().detach()
+    loss = objectives.forward_kl(log_probs.view(1, 1, 3), ratios.view(1, 1, 3), mask)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], due)
+
+
+@pytest.mark.parametrize("rule", [objectives.expected_reward, objectives.forward_kl])
+def test_equal_rewards_for_all_tokens_teach_nothing(rule):
+    logits, _, mask = _three_arms()
+    loss = rule(logits.log_softmax(0).view(1, 1, 3), torch.ones(1, 1, 3, dtype=torch.float64), mask)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.zeros(3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("rule", [objectives.expected_reward, objectives.forward_kl])
+def test_all_tokens_of_a_place_that_does_not_count_add_nothing(rule):
+    log_probs = torch.randn(2, 3, 4).log_softmax(-1)
+    rewards, mask = torch.rand(2, 3, 4), torch.tensor([[True, True, False], [True, False, False]])
+    other = rewards.where(mask[..., None], rewards + 1)
+    torch.testing.assert_close(rule(log_probs, rewards, mask), rule(log_probs, other, mask))
+    one = rule(log_probs[:1, :1], rewards[:1, :1], mask[:1, :1])
+    alone = torch.zeros(2, 3, dtype=torch.bool)
+    alone[0, 0] = True
+    torch.testing.assert_close(rule(log_probs, rewards, alone), one / 6)  # the mean is over all places
+
+
+def test_importance_makes_up_for_choices_of_another_policy():
+    """The mean over what the old policy draws, weighed, is the mean over what the new one would draw."""
+    logits, worth, mask = _three_arms()
+    old = torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
+    new = logits.log_softmax(0)
+    (due,) = torch.autograd.grad(-(new.exp() * worth).sum(), logits, retain_graph=True)
+    weighed = torch.zeros(3, dtype=torch.float64)
+    for arm in range(3):
+        log_prob = new[arm].view(1, 1)
+        weight = objectives.importance(log_prob, old[arm].log().view(1, 1), limit=100.0)
+        assert not weight.requires_grad
+        loss = objectives.policy_gradient(log_prob, worth[arm] * weight, mask)
+        weighed += old[arm] * torch.autograd.grad(loss, logits, retain_graph=True)[0]
+    torch.testing.assert_close(weighed, due)
+    limited = objectives.importance(torch.tensor([[0.0, -1.0]]), torch.tensor([[-3.0, -1.0]]), limit=2.0)
+    assert limited.tolist() == [[2.0, 1.0]]
+
+
+def test_the_squared_error_is_over_counted_places():
+    values, targets = torch.tensor([[1.0, 2.0, 9.0]]), torch.tensor([[3.0, 2.5, 0.0]])
+    mask = torch.tensor([[True, True, False]])
+    np.testing.assert_allclose(float(objectives.squared_error(values, targets, mask)), (4 + 0.25) / 2)

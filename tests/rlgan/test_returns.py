@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlgan.returns import discounted_q, mean_of_others, unit_variance
+from rlgan.returns import discounted_q, following_q, mean_of_others, unit_variance
 
 
 def test_a_reward_at_the_end_halves_on_the_way_back():
@@ -63,3 +63,10 @@ def test_unit_variance_makes_each_positions_mean_square_one():
     for t in range(3):
         np.testing.assert_allclose(np.mean(scaled[mask[:, t], t] ** 2), 1, rtol=1e-4)
     np.testing.assert_array_equal(scaled[:, 3], 0)
+
+
+def test_what_follows_is_q_less_the_reward_of_the_step():
+    rewards = np.random.default_rng(3).random((5, 7), dtype=np.float32)
+    np.testing.assert_allclose(
+        following_q(discounted_q(rewards, 0.9), 0.9), discounted_q(rewards, 0.9) - rewards, atol=1e-5
+    )

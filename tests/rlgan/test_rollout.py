@@ -1,14 +1,17 @@
+import dataclasses
+import itertools
+
 import gymnasium
 import numpy as np
 import pytest
 import torch
 
 from envs import DiscriminatorRewardVector, TextGenerationVectorEnv
-from rlgan.networks.gru import GRUDiscriminator
+from rlgan.networks.text import TextDiscriminator, TextNetworks
 from rlgan.returns import discounted_q
-from rlgan.rollout import DiscriminatorScorer, sample
+from rlgan.rollout import DiscriminatorScorer, Player, RolloutSettings, load, sample, unload
 from rlgan.streams import Purpose, stream
-from rlgan.types import Rollout
+from rlgan.types import Rollout, Weights
 
 
 @pytest.fixture
@@ -47,6 +50,72 @@ def test_what_a_rollout_says_is_what_the_networks_say(player, weights):
     np.testing.assert_allclose(made.log_probs, log_probs, atol=1e-5)
     np.testing.assert_allclose(made.rewards, torch.sigmoid(log_odds).numpy() * made.mask, atol=1e-5)
     np.testing.assert_array_equal(made.q_values, discounted_q(made.rewards, 0.9))
+
+
+def _continuations(player, prefix, noise, discount):
+    """The expected lambda-sum of D over all ways to go on from a prefix, and how much it scatters, by enumeration."""
+    settings = player.settings
+    left = settings.length - len(prefix)
+    rows = torch.tensor([[*prefix, *rest] for rest in itertools.product(range(3), repeat=left)])
+    with torch.no_grad():
+        log_probs = player.generator(rows, noise.expand(len(rows), -1)).gather(2, rows[..., None])[..., 0]
+        rewards = torch.sigmoid(player.discriminator(rows))[:, len(prefix) :]
+    probabilities = log_probs[:, len(prefix) :].sum(dim=1).exp()
+    returns = (rewards * discount ** torch.arange(left)).sum(dim=1)
+    mean = (probabilities * returns).sum()
+    return float(mean), float((probabilities * (returns - mean) ** 2).sum().sqrt())
+
+
+def test_q_over_many_rollouts_nears_the_expectation_over_all_ways_to_go_on():
+    count, discount = 400, 0.9
+    settings = RolloutSettings(
+        TextNetworks(3, 4, 4, "gru", "gru", every_token=False), length=4, stop_token=None, rows=3, reward="probability",
+        reward_control="none", discount=discount, monte_carlo_rollouts=count, seed=0,
+    )  # fmt: skip
+    player = Player(settings, torch.device("cpu"))
+    with torch.no_grad():  # judgements and choices that depend on what came before
+        for tensor in (*player.discriminator.parameters(), *player.generator.parameters()):
+            tensor *= 4
+    weights = Weights(0, unload(player.generator), unload(player.discriminator))
+    made = player.shard(weights, 0, 0, 0)
+    np.testing.assert_array_equal(made.q_values[:, -1], made.rewards[:, -1])
+    spreads = []
+    for b in range(3):
+        for t in range(3):
+            mean, spread = _continuations(
+                player, made.tokens[b, : t + 1].tolist(), torch.from_numpy(made.noise[b]), discount
+            )
+            spreads.append(spread)
+            error = made.q_values[b, t] - made.rewards[b, t] - discount * mean
+            assert abs(error) < 4 * discount * spread / count**0.5 + 1e-5
+    assert max(spreads) > 0.05
+
+
+def test_one_rollout_is_the_sequence_itself_and_several_leave_it_as_it_is(task, player, weights):
+    weights.generator["output.bias"][1] = 3.0  # some sequences end early
+    one = player.shard(weights, 0, 0, 0)
+    several = task(length=20, monte_carlo_rollouts=3).shard_maker(torch.device("cpu")).shard(weights, 0, 0, 0)
+    for name in ("tokens", "log_probs", "rewards", "mask"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(several, name))
+    ends = several.mask.sum(axis=1) - 1
+    rows = np.arange(len(ends))
+    np.testing.assert_array_equal(several.q_values[rows, ends], one.q_values[rows, ends])
+    assert (several.q_values[~several.mask] == 0).all()
+    assert (several.q_values[rows[ends > 0], 0] != one.q_values[rows[ends > 0], 0]).all()
+
+
+def test_temperature_divides_the_log_probabilities(task, weights):
+    cool = dataclasses.replace(task(length=20).shard_maker.args[0], temperature=0.5, rows=64)
+    made = Player(cool, torch.device("cpu")).play(weights, stream(0, Purpose.EVALUATION))
+    player = Player(dataclasses.replace(cool, temperature=1.0), torch.device("cpu"))
+    load(player.generator, weights.generator)
+    with torch.no_grad():
+        distribution = player.generator(torch.from_numpy(made.tokens), torch.from_numpy(made.noise))
+    sharp = distribution.exp() ** 2
+    sharp = (sharp / sharp.sum(dim=-1, keepdim=True)).log()
+    words = torch.from_numpy(made.tokens).clamp(max=393)
+    due = sharp.gather(2, words[..., None])[..., 0].numpy() * made.mask
+    np.testing.assert_allclose(made.log_probs, due, atol=1e-4)
 
 
 def _control(task, weights, name):
@@ -111,7 +180,7 @@ def test_rollouts_play_the_public_environment_and_its_reward_wrapper(player, wei
 
 def test_changing_one_sequences_tokens_changes_no_other_sequences_rewards_or_q_values():
     torch.manual_seed(0)
-    scorer = DiscriminatorScorer(GRUDiscriminator(50, 8, 8, 0).eval())
+    scorer = DiscriminatorScorer(TextDiscriminator(TextNetworks(50, 8, 8, "gru", "gru", every_token=False)).eval())
     tokens = np.random.default_rng(0).integers(50, size=(8, 10))
 
     def q_values(tokens):

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from rlgan.evaluation import figures
 from rlgan.evaluation import gaussian as measures
+from rlgan.evaluation import gaussian_figures as figures
 from rlgan.networks.perceptron import PerceptronDiscriminator
 
 REAL = np.random.default_rng(0).standard_normal(10_000).astype(np.float32)

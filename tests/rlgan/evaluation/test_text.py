@@ -3,10 +3,11 @@ import pytest
 import torch
 
 from rlgan.evaluation import text as measures
-from rlgan.networks.gru import GRUDiscriminator, GRUGenerator
+from rlgan.networks.text import TextDiscriminator, TextGenerator, TextNetworks
 from rlgan.streams import Purpose, stream
 
 V, BLANK = 5, 5
+NETWORKS = TextNetworks(V, 3, 3, "gru", "gru", every_token=False)
 
 
 def _numbers():
@@ -15,7 +16,7 @@ def _numbers():
 
 def _generator(log_probs):
     """Give a generator that draws every token from one distribution, whatever came before."""
-    generator = GRUGenerator(V, 3, 3)
+    generator = TextGenerator(NETWORKS)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.zero_()
@@ -37,7 +38,7 @@ def test_perplexity_is_two_to_the_bits_per_counted_token():
 
 def test_perplexity_does_not_depend_on_how_rows_are_chunked(monkeypatch):
     torch.manual_seed(0)
-    generator = GRUGenerator(V, 3, 3)
+    generator = TextGenerator(NETWORKS)
     tokens = np.random.default_rng(1).integers(V, size=(50, 6))
     whole = measures.perplexity(generator, tokens, _numbers())
     monkeypatch.setattr(measures, "CHUNK", 7)
@@ -46,7 +47,7 @@ def test_perplexity_does_not_depend_on_how_rows_are_chunked(monkeypatch):
 
 def test_log_odds_are_the_discriminators(monkeypatch):
     torch.manual_seed(0)
-    discriminator = GRUDiscriminator(V, 3, 3, 0)
+    discriminator = TextDiscriminator(NETWORKS)
     tokens = np.random.default_rng(1).integers(V + 1, size=(10, 6))
     monkeypatch.setattr(measures, "CHUNK", 4)
     with torch.no_grad():

@@ -8,11 +8,13 @@ from scipy import stats
 
 from rlgan.config import GAUSSIAN_PRESETS, GaussianConfig
 from rlgan.data.gaussian import gaussian, uniform
+from rlgan.networks.perceptron import MinibatchDeviation, MinibatchDiscrimination
 from rlgan.streams import Purpose, stream
 from rlgan.tasks.gaussian import GaussianTask, networks
 from rlgan.types import Plan
 
 CPU = torch.device("cpu")
+BATCH_FEATURES = ("none", "discrimination", "deviation", "packing")
 PAPER, BEST = GAUSSIAN_PRESETS["paper"], GAUSSIAN_PRESETS["best"]
 
 
@@ -53,6 +55,15 @@ def test_wider_and_deeper_networks():
     assert wide[::2] == [(60, 1), (50, 60), (1, 50)]
     deep = [tuple(p.shape) for p in networks(dataclasses.replace(PAPER, depth=3))[1].parameters()]
     assert deep[::2] == [(6, 1), (6, 6), (6, 6), (5, 6), (5, 5), (5, 5), (1, 5)]
+
+
+def test_batch_features_are_what_the_recipe_names():
+    kinds = {name: networks(dataclasses.replace(BEST, batch_features=name))[1] for name in BATCH_FEATURES}
+    assert isinstance(kinds["discrimination"].feature, MinibatchDiscrimination)
+    assert isinstance(kinds["deviation"].feature, MinibatchDeviation)
+    assert kinds["none"].feature is kinds["packing"].feature is None
+    assert {name: d.packed for name, d in kinds.items() if d.packed} == {"packing": True}
+    assert {name: d.group for name, d in kinds.items()} == dict.fromkeys(BATCH_FEATURES, 25) | {"none": 1}
 
 
 def test_the_data_and_the_noise_have_their_laws():
