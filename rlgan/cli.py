@@ -274,6 +274,8 @@ def _measure_seeds(runs: list[Path], which: str) -> "Metrics":
     from rlgan.evaluation.gaussian import summarise
 
     found = [_measure(str(run), which, None) for run in runs]
+    if any("w1" not in one for one in found):
+        raise RunError(f"{runs[0].parent} holds runs of other tasks than gaussian: give one of them")
     return summarise([{name: value for name, value in one.items() if isinstance(value, float)} for one in found])
 
 
@@ -388,7 +390,9 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
         from rlgan.local import LocalEngine
 
         return LocalEngine(task, config)
-    if config.workers > task.shards:
+    if not task.shards:
+        terminal.say("no step of this task has rollouts: the workers will be idle")
+    elif config.workers > task.shards:
         terminal.say(
             f"{config.workers} workers and {task.shards} shards: {config.workers - task.shards} will be "
             "idle; --shards belongs to the recipe and caps how many are useful"
