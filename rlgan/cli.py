@@ -7,23 +7,47 @@ import functools
 import io
 import itertools
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from rlgan import __version__
-from rlgan.config import TEXT_PRESETS, RunConfig, RunError, TextConfig, UsageError, changed, printable
+from rlgan.config import (
+    BEST,
+    BUILT_IN,
+    Baseline,
+    Estimator,
+    RewardControl,
+    RewardRule,
+    RunConfig,
+    RunError,
+    TextConfig,
+    UsageError,
+    Weighting,
+    changed,
+    printable,
+    text_preset,
+)
 
 if TYPE_CHECKING:
     from rlgan.run import Checkpoint, RunDirectory
+    from rlgan.tasks.quality import Judge
+    from rlgan.tasks.text import TextTask
 
 C = TypeVar("C")
+
+_CHOICES = {
+    choice.replace("_", "-"): choice
+    for choices in (RewardRule, RewardControl, Estimator, Weighting, Baseline)
+    for choice in get_args(choices)
+}
 
 # Of a run on the stories for which nothing is said: three minutes of two cores with all that comes before and after.
 STORIES_STEPS = 800
@@ -42,22 +66,49 @@ HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning
 class Train:
     """Train a text GAN (Yala & Song, section 4)."""
 
-    recipe: OmitArgPrefixes[TextConfig] = field(default_factory=lambda: TEXT_PRESETS["best"])
+    recipe: OmitArgPrefixes[TextConfig] = field(default=BEST)
     run: OmitArgPrefixes[RunConfig] = field(default_factory=RunConfig)
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a checkpoint: perplexities, the discriminator's accuracy, diversity."""
+    """Measure a checkpoint: perplexities, the discriminator, quality and diversity, beside real text."""
 
     run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run's directory."""
     checkpoint: Literal["newest", "best"] = "newest"
-    """Which: the newest whole one, or the best by validation perplexity."""
+    """Which: the newest whole one, or the best by validation perplexity; of the controls too."""
     data: str | None = None
     """Another text to take as the test set, in the run's vocabulary: a file, or a directory with ptb.test.txt."""
+    temperatures: tuple[float, ...] = (1.0,)
+    """Of sampling, to measure quality against diversity at each: 0.7 0.85 1 1.15 1.3, say. Each takes as long."""
+    samples: int = 2000
+    """Sequences generated at each temperature; they, and as many real ones, train the reverse language model."""
+    quick: bool = False
+    """Leave out what takes long: the quality of samples and the perplexity with the state carried over."""
+    control: tuple[str, ...] = ()
+    """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
+    figure: str | None = None
+    """Draw quality against diversity into this PNG."""
     json: bool = False
     """Print one JSON object and nothing else."""
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        if not self.temperatures:
+            raise UsageError("--temperatures names none: give one or more, as 0.7 1 1.3")
+        for temperature in self.temperatures:
+            _check_temperature("--temperatures", temperature)
+        if self.samples < 2:
+            raise UsageError(f"--samples is {self.samples}: it must be 2 or more")
+        if self.figure is not None:
+            file = Path(self.figure)
+            if self.quick:
+                raise UsageError("--figure shows what --quick leaves out: give one of them")
+            if file.exists():
+                raise UsageError(f"--figure {file} is there already: give another name")
+            if not file.parent.is_dir():
+                raise UsageError(f"--figure {file}: there is no directory {file.parent}")
 
 
 @dataclass(frozen=True)
@@ -70,6 +121,8 @@ class Sample:
     """How many."""
     seed: int = 0
     """Of the samples."""
+    temperature: float = 1.0
+    """Log-probabilities are divided by it: below 1 likely words become more likely, above 1 less."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which: the newest whole one, or the best by validation perplexity."""
 
@@ -170,31 +223,52 @@ def train(words: list[str]) -> None:
 def evaluate(words: list[str]) -> None:
     """`rlgan evaluate RUN ...`."""
     options = _parse(Evaluate, words, None, "rlgan evaluate")
+    options.check()
     run, recipe, checkpoint = _open(options.run, options.checkpoint)
+    vocabulary = _vocabulary(run, recipe, checkpoint)
+
+    from rich.console import Console
 
     from rlgan.data.text import DataError, encode
     from rlgan.device import prepare
+    from rlgan.tasks.quality import PROTOCOL, Judge, difference
     from rlgan.tasks.text import TextTask
 
     try:
         task = TextTask.load(recipe)
     except DataError as error:
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
-    if task.corpus.words != run.words():
+    if task.corpus.words != vocabulary:
         raise RunError(f"{recipe.data} is not the data that {run.path} was trained on: put it back")
-    result: dict[str, Any] = {"run": str(run.path), "step": checkpoint.step}
+    controls = [_open_control(path, options.checkpoint, task) for path in options.control]
     if options.data is not None:
         rows, unknown = encode(Path(options.data), task.corpus.words, recipe.length, task.config.layout or "windows")
         task = dataclasses.replace(task, corpus=dataclasses.replace(task.corpus, test=rows, true_log_probs=None))
-        result |= {"test_data": options.data, "test_unknown_words": unknown}
-    evaluation = task.evaluator(prepare(0)).evaluate(checkpoint.weights)
-    result |= evaluation.metrics | evaluation.series
+
+    device, temperatures = prepare(0), sorted(set(options.temperatures))
+    with Console(stderr=True).status("") as status:
+        judge = None if options.quick else Judge(task, options.samples, device, status.update)
+        result = _measured(run, recipe, checkpoint, task, judge, temperatures)
+        if judge:
+            result |= {"quality_floor": judge.floor(), "quality_rows": judge.rows, "quality_samples": judge.samples}
+            result |= {"quality_protocol": PROTOCOL}
+        if options.data is not None:
+            result |= {"test_data": options.data, "test_unknown_words": unknown}
+        if controls:
+            result["controls"] = [_measured(*control, task, judge, temperatures) for control in controls]
+    for control in result.get("controls", []):
+        control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
+        if judge:
+            control["difference"] = difference(result["quality"], control["quality"])
     if options.json:
         print(json.dumps(result))
-        return
-    for name, value in result.items():
-        values = value if isinstance(value, list) else [value]
-        print(f"{name:34} {' '.join(f'{v:.4g}' if isinstance(v, float) else str(v) for v in values)}")
+    else:
+        _show(result)
+    if options.figure is not None:
+        from rlgan.evaluation.figures import quality_against_diversity
+
+        curves = {entry["run"]: entry["quality"] for entry in (result, *result.get("controls", []))}
+        quality_against_diversity(Path(options.figure), curves, result["quality_floor"])
 
 
 def sample(words: list[str]) -> None:
@@ -204,15 +278,126 @@ def sample(words: list[str]) -> None:
         raise UsageError(
             f"--count {options.count} --seed {options.seed}: the count must be 1 or more, the seed 0 or more"
         )
+    _check_temperature("--temperature", options.temperature)
     run, recipe, checkpoint = _open(options.run, options.checkpoint)
+    vocabulary = _vocabulary(run, recipe, checkpoint)
 
     from rlgan.data.text import to_text
     from rlgan.device import prepare
     from rlgan.tasks.text import generate, sampler
 
-    vocabulary = run.words()
-    made = generate(sampler(recipe, vocabulary, prepare(0)), checkpoint.weights, options.count, options.seed)
+    player = sampler(recipe, vocabulary, prepare(0), options.temperature)
+    made = generate(player, checkpoint.weights, options.count, options.seed)
     print("\n".join(to_text(vocabulary, made.tokens)), flush=True)
+
+
+def _measured(
+    run: "RunDirectory",
+    recipe: TextConfig,
+    checkpoint: "Checkpoint",
+    task: "TextTask",
+    judge: "Judge | None",
+    temperatures: list[float],
+) -> dict[str, Any]:
+    """What `rlgan evaluate` finds of a run on the corpus of a task, and which run it is."""
+    from rlgan.device import prepare
+    from rlgan.tasks.quality import carried_perplexity
+
+    own = dataclasses.replace(task, config=recipe)
+    evaluation = own.evaluator(prepare(0)).evaluate(checkpoint.weights)
+    result: dict[str, Any] = {
+        "run": str(run.path),
+        "step": checkpoint.step,
+        "preset": recipe.preset,
+        "method": recipe.method,
+        "estimator": recipe.estimator,
+        "weighting": recipe.weighting,
+        "reward": recipe.reward,
+        "reward_control": recipe.reward_control,
+        "data": recipe.data,
+    }
+    result |= evaluation.metrics | evaluation.series
+    if judge:
+        result["test_perplexity_carried"] = carried_perplexity(own, checkpoint.weights, prepare(0))
+        result["quality"] = [judge.generated(recipe, checkpoint.weights, t) for t in temperatures]
+    return result
+
+
+def _open_control(path: str, which: str, task: "TextTask") -> "tuple[RunDirectory, TextConfig, Checkpoint]":
+    """Open a run to hold another one against.
+
+    Raises:
+        RunError: it has other words or other data, or learned from its discriminator.
+    """
+    from rlgan.tasks.text import TextTask
+
+    run, recipe, checkpoint = _open(path, which)
+    if _vocabulary(run, recipe, checkpoint) != task.corpus.words:
+        raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
+    if recipe.reward_control == "none" and recipe.method != "mle":
+        raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
+    if TextTask.load(recipe).corpus.fingerprint != task.corpus.fingerprint:
+        raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
+    return run, recipe, checkpoint
+
+
+def _vocabulary(run: "RunDirectory", recipe: TextConfig, checkpoint: "Checkpoint") -> tuple[str, ...]:
+    """A run's words.
+
+    Raises:
+        RunError: they are not those of the checkpoint's networks.
+    """
+    from rlgan.data.stories import END
+
+    words = run.words()
+    due = len(checkpoint.weights.generator["output.bias"])
+    if len(words) != due or len(words) != len(set(words)) or (recipe.layout == "sentences" and END not in words):
+        raise RunError(
+            f"{run.vocabulary_file} has {len(set(words))} different words and does not fit the networks of checkpoint "
+            f"{checkpoint.step}, which know {due}: put the run's own back"
+        )
+    return words
+
+
+def _check_temperature(flag: str, temperature: float) -> None:
+    # Written so that a NaN, for which every comparison is false, is refused too.
+    if not 0.01 <= temperature <= 100:
+        raise UsageError(f"{flag} has {temperature:g}: it must be from 0.01 to 100")
+
+
+def _show(result: dict[str, Any]) -> None:
+    """Print what was found, for people: a line for each number of a run, and tables of its quality."""
+    runs = [result, *result.get("controls", [])]
+    for entry in runs:
+        for name, value in entry.items():
+            if name not in ("controls", "difference", "quality", "quality_floor", "quality_protocol"):
+                values = value if isinstance(value, list) else [value]
+                print(f"{name:44} {' '.join(_brief(v) for v in values)}")
+        print()
+    if "quality" not in result:
+        return
+    for name, text in result["quality_protocol"].items():
+        print(f"{name}: {text}")
+    print("Good is what is close to real text in all of them: each by itself can be had cheaply.")
+    for entry in runs:
+        title = f"{entry['run']}, step {entry['step']}"
+        _show_table(title, [*entry["quality"], result["quality_floor"]])
+    for entry in runs[1:]:
+        _show_table(f"{result['run']} less {entry['run']}", entry["difference"])
+
+
+def _show_table(title: str, columns: list[dict[str, float]]) -> None:
+    """Print measures as rows; a column without a temperature is of real text."""
+    print(f"\n{title}")
+    heads = [f"T = {column['temperature']:g}" if "temperature" in column else "real text" for column in columns]
+    print(f"{'':28}" + "".join(f"{head:>11}" for head in heads))
+    for name in dict.fromkeys(itertools.chain(*columns)):
+        if name != "temperature":
+            print(f"  {name:26}" + "".join(f"{_brief(column.get(name, '-')):>11}" for column in columns))
+
+
+def _brief(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | None]:
@@ -236,11 +421,13 @@ def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | 
                 f"--resume can't change {', '.join(differences)}: leave it as it was, or start another run"
             )
     else:
-        asked = _parse(Train, words, Train(TEXT_PRESETS[asked.recipe.preset]), "rlgan train")
+        named = _parse(Train, words, Train(text_preset(asked.recipe.preset)), "rlgan train").recipe
+        preset = text_preset(named.preset, named.method, named.estimator)
+        asked = _parse(Train, words, Train(preset), "rlgan train")
     recipe = asked.recipe
     recipe.check()
     asked.run.check()
-    if recipe.data != "stories":
+    if recipe.data not in BUILT_IN:
         recipe = dataclasses.replace(recipe, data=str(Path(recipe.data).expanduser().resolve()))
     return recipe, asked.run, saved
 
@@ -323,6 +510,9 @@ def _parse(kind: type[C], words: list[str], default: C | None, program: str) -> 
     Raises:
         UsageError: with what tyro says in its box, on one line.
     """
+    # Names of several words are taken with hyphens too, as flags have them.
+    pairs = zip(["", *words][:-1], words, strict=True)
+    words = [_CHOICES.get(word, word) if before.startswith("--") else word for before, word in pairs]
     box = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:

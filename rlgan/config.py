@@ -18,6 +18,7 @@ Baseline = Literal["none", "others", "moving_average", "per_position", "learned"
 Layout = Literal["windows", "sentences"]
 Preset = Literal["paper", "best"]
 
+BUILT_IN = ("stories", "oracle")  # data that needs no file
 # Rewards that are weights: forward_kl takes no others.
 POSITIVE_REWARDS: tuple[RewardRule, ...] = ("probability", "density_ratio", "token_ratio")
 
@@ -210,18 +211,38 @@ class RunConfig:
 PAPER = TextConfig(preset="paper")
 BEST = TextConfig(
     preset="best",
-    reward="token_ratio",
-    discount=0.3,
+    estimator="all_tokens",
+    weighting="forward_kl",
+    reward="density_ratio",
+    discount=0.0,
     baseline="others",
     normalise_advantages=True,
+    importance_limit=2.0,
     adam_beta1=0.5,
     generator_learning_rate=1e-3,
-    discriminator_learning_rate=8e-3,
+    discriminator_learning_rate=4e-3,
     discriminator_dropout=0.5,
     discriminator_word_dropout=0.2,
     generator_average=0.99,
 )
-TEXT_PRESETS: dict[str, TextConfig] = {"paper": PAPER, "best": BEST}
+BEST_REINFORCE = dataclasses.replace(
+    BEST,
+    estimator="reinforce",
+    weighting="expected",
+    reward="token_ratio",
+    discount=0.3,
+    discriminator_learning_rate=8e-3,
+)
+BEST_MLE = dataclasses.replace(PAPER, preset="best", generator_average=0.99)
+
+
+def text_preset(preset: Preset, method: Method = "policygan", estimator: Estimator = "all_tokens") -> TextConfig:
+    """The recipe that a preset has for a method; the best has one for each estimator."""
+    if preset == "paper":
+        return dataclasses.replace(PAPER, method=method)
+    if method == "mle":
+        return dataclasses.replace(BEST_MLE, method=method)
+    return dataclasses.replace(BEST if estimator == "all_tokens" else BEST_REINFORCE, method=method)
 
 
 def changed(old: TextConfig, new: TextConfig) -> list[str]:
