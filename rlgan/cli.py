@@ -7,38 +7,50 @@ import functools
 import io
 import itertools
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from rlgan import __version__
 from rlgan.config import (
+    BEST,
     GAUSSIAN_PRESETS,
     GAUSSIAN_RUN,
-    PRESETS,
-    TEXT_PRESETS,
+    Baseline,
+    Estimator,
     GaussianConfig,
     Preset,
     Recipe,
+    RewardControl,
+    RewardRule,
     RunConfig,
     RunError,
     TextConfig,
     UsageError,
+    Weighting,
     changed,
     printable,
 )
 
 if TYPE_CHECKING:
     from rlgan.run import Checkpoint, RunDirectory
-    from rlgan.types import Metrics
+    from rlgan.tasks.quality import Judge
+    from rlgan.tasks.text import TextTask
 
 C = TypeVar("C")
+
+_CHOICES = {
+    choice.replace("_", "-"): choice
+    for choices in (RewardRule, RewardControl, Estimator, Weighting, Baseline)
+    for choice in get_args(choices)
+}
 
 HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning with Ray, and for a Gaussian
 
@@ -55,7 +67,7 @@ HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning
 class Train:
     """Train a text GAN (Yala & Song, section 4)."""
 
-    recipe: OmitArgPrefixes[TextConfig] = field(default_factory=lambda: TEXT_PRESETS["best"])
+    recipe: OmitArgPrefixes[TextConfig] = field(default=BEST)
     run: OmitArgPrefixes[RunConfig] = field(default_factory=RunConfig)
 
 
@@ -74,16 +86,43 @@ TRAIN: dict[str, Any] = {"text": Train, "gaussian": TrainGaussian}
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a checkpoint: of text perplexities, D's accuracy, diversity; of a Gaussian distances to N(0, 1)."""
+    """Measure a checkpoint: of text perplexities, D, quality and diversity; of a Gaussian distances to N(0, 1)."""
 
     run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run's directory, or that of several seeds: then medians, the worst W1 and the share that collapsed."""
     checkpoint: Literal["newest", "best"] = "newest"
-    """Which: the newest whole one, or the best by the task's score (validation perplexity, W1)."""
+    """Which: the newest whole one, or the best by the task's score (validation perplexity, W1); of the controls too."""
     data: str | None = None
     """Another text to take as the test set, in the run's vocabulary: a file, or a directory with ptb.test.txt."""
+    temperatures: tuple[float, ...] = (1.0,)
+    """Of sampling, to measure quality against diversity at each: 0.7 0.85 1 1.15 1.3, say. Each takes as long."""
+    samples: int = 2000
+    """Sequences generated at each temperature; they, and as many real ones, train the reverse language model."""
+    quick: bool = False
+    """Leave out what takes long: the quality of samples and the perplexity with the state carried over."""
+    control: tuple[str, ...] = ()
+    """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
+    figure: str | None = None
+    """Draw quality against diversity into this PNG."""
     json: bool = False
     """Print one JSON object and nothing else."""
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        if not self.temperatures:
+            raise UsageError("--temperatures names none: give one or more, as 0.7 1 1.3")
+        for temperature in self.temperatures:
+            _check_temperature("--temperatures", temperature)
+        if self.samples < 2:
+            raise UsageError(f"--samples is {self.samples}: it must be 2 or more")
+        if self.figure is not None:
+            file = Path(self.figure)
+            if self.quick:
+                raise UsageError("--figure shows what --quick leaves out: give one of them")
+            if file.exists():
+                raise UsageError(f"--figure {file} is there already: give another name")
+            if not file.parent.is_dir():
+                raise UsageError(f"--figure {file}: there is no directory {file.parent}")
 
 
 @dataclass(frozen=True)
@@ -96,6 +135,8 @@ class Sample:
     """How many."""
     seed: int = 0
     """Of the samples."""
+    temperature: float = 1.0
+    """Log-probabilities are divided by it: below 1 likely words become more likely, above 1 less."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which: the newest whole one, or the best by the task's score."""
 
@@ -217,66 +258,94 @@ def _train_seeds(asked: TrainGaussian, words: list[str]) -> None:
     folder = Path(asked.run.run_dir or _new_directory(asked.recipe))
     seeds = range(asked.recipe.seed, asked.recipe.seed + asked.seeds)
     if train_seeds(main, words, folder, seeds, resume=asked.run.resume):
-        print(json.dumps(_measure_seeds(_seeds(folder), "newest")))
+        _evaluate_gaussian(Evaluate(str(folder), json=True), _seeds(folder))
 
 
 def evaluate(words: list[str]) -> None:
     """`rlgan evaluate RUN ...`."""
     options = _parse(Evaluate, words, None, "rlgan evaluate")
+    options.check()
     seeds = _seeds(Path(options.run))
-    if seeds:
-        if options.data is not None:
-            raise UsageError("--data is for text: leave it out")
-        result: dict[str, Any] = {"run": options.run} | _measure_seeds(seeds, options.checkpoint)
-    else:
-        result = _measure(options.run, options.checkpoint, options.data)
-    if options.json:
-        print(json.dumps(result))
+    if seeds or _task_of(options.run) == "gaussian":
+        _evaluate_gaussian(options, seeds)
         return
-    for name, value in result.items():
-        values = value if isinstance(value, list) else [value]
-        print(f"{name:34} {' '.join(f'{v:.4g}' if isinstance(v, float) else str(v) for v in values)}")
+    run, recipe, checkpoint = _open(options.run, options.checkpoint)
+    vocabulary = _vocabulary(run, recipe, checkpoint)
 
+    from rich.console import Console
 
-def _measure(path: str, which: str, data: str | None) -> dict[str, Any]:
-    """Measure a run's checkpoint."""
-    name, run, recipe, checkpoint = _open(path, which)
-
-    from rlgan.data.text import DataError
+    from rlgan.data.text import DataError, encode
     from rlgan.device import prepare
-    from rlgan.tasks import load
+    from rlgan.tasks.quality import PROTOCOL, Judge, difference
+    from rlgan.tasks.text import TextTask
 
-    result: dict[str, Any] = {"run": str(run.path), "step": checkpoint.step}
     try:
-        task: Any = load(name, recipe)
+        task = TextTask.load(recipe)
     except DataError as error:
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
-    if task.vocabulary and task.vocabulary != run.words():
-        raise RunError(f"{task.data} is not the data that {run.path} was trained on: put it back")
-    if data is not None:
-        if name != "text":
-            raise UsageError(f"--data is for text, and {run.path} is a run of {name}: leave it out")
-        task, unknown = task.tested_on(data)
-        result |= {"test_data": data, "test_unknown_words": unknown}
-    evaluation = task.evaluator(prepare(0)).evaluate(checkpoint.weights)
-    result |= evaluation.metrics | evaluation.series
-    return result
+    if task.corpus.words != vocabulary:
+        raise RunError(f"{recipe.data} is not the data that {run.path} was trained on: put it back")
+    controls = [_open_control(path, options.checkpoint, task) for path in options.control]
+    if options.data is not None:
+        rows, unknown = encode(Path(options.data), task.corpus.words, recipe.length, task.config.layout or "windows")
+        task = dataclasses.replace(task, corpus=dataclasses.replace(task.corpus, test=rows, true_log_probs=None))
+
+    device, temperatures = prepare(0), sorted(set(options.temperatures))
+    with Console(stderr=True).status("") as status:
+        judge = None if options.quick else Judge(task, options.samples, device, status.update)
+        result = _measured(run, recipe, checkpoint, task, judge, temperatures)
+        if judge:
+            result |= {"quality_floor": judge.floor(), "quality_rows": judge.rows, "quality_samples": judge.samples}
+            result |= {"quality_protocol": PROTOCOL}
+        if options.data is not None:
+            result |= {"test_data": options.data, "test_unknown_words": unknown}
+        if controls:
+            result["controls"] = [_measured(*control, task, judge, temperatures) for control in controls]
+    for control in result.get("controls", []):
+        control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
+        if judge:
+            control["difference"] = difference(result["quality"], control["quality"])
+    if options.json:
+        print(json.dumps(result))
+    else:
+        _show(result)
+    if options.figure is not None:
+        from rlgan.evaluation.figures import quality_against_diversity
+
+        curves = {entry["run"]: entry["quality"] for entry in (result, *result.get("controls", []))}
+        quality_against_diversity(Path(options.figure), curves, result["quality_floor"])
+
+
+def _evaluate_gaussian(options: Evaluate, seeds: list[Path]) -> None:
+    """Measure a run of gaussian, or several seeds as one: medians, the worst W1, the share that collapsed."""
+    for option in dataclasses.fields(options):
+        if option.name not in ("run", "checkpoint", "json") and getattr(options, option.name) != option.default:
+            raise UsageError(f"--{option.name} is for text: leave it out")
+    found = [_measured_gaussian(str(path), options.checkpoint) for path in seeds or [Path(options.run)]]
+
+    from rlgan.evaluation.gaussian import summarise
+
+    result: dict[str, Any] = {"run": options.run} | (summarise(found) if seeds else found[0])
+    if options.json:
+        print(json.dumps(result))
+    else:
+        _show(result)
+
+
+def _measured_gaussian(path: str, which: str) -> dict[str, Any]:
+    run, recipe, checkpoint = _open(path, which, "gaussian")
+
+    from rlgan.device import prepare
+    from rlgan.tasks.gaussian import GaussianTask
+
+    evaluation = GaussianTask(recipe).evaluator(prepare(0)).evaluate(checkpoint.weights)
+    return {"run": str(run.path), "step": checkpoint.step} | evaluation.metrics
 
 
 def _seeds(folder: Path) -> list[Path]:
     """The runs of several seeds in a directory, in the order of the seeds; none where it is a run itself."""
     numbered = [(entry.name.removeprefix("seed-"), entry) for entry in folder.glob("seed-*")]
     return [entry for _, entry in sorted((int(number), entry) for number, entry in numbered if number.isdecimal())]
-
-
-def _measure_seeds(runs: list[Path], which: str) -> "Metrics":
-    """Measure the runs of several seeds, as one."""
-    from rlgan.evaluation.gaussian import summarise
-
-    found = [_measure(str(run), which, None) for run in runs]
-    if any("w1" not in one for one in found):
-        raise RunError(f"{runs[0].parent} holds runs of other tasks than gaussian: give one of them")
-    return summarise([{name: value for name, value in one.items() if isinstance(value, float)} for one in found])
 
 
 def sample(words: list[str]) -> None:
@@ -286,28 +355,142 @@ def sample(words: list[str]) -> None:
         raise UsageError(
             f"--count {options.count} --seed {options.seed}: the count must be 1 or more, the seed 0 or more"
         )
-    name, run, recipe, checkpoint = _open(options.run, options.checkpoint)
+    _check_temperature("--temperature", options.temperature)
+    if _task_of(options.run) == "gaussian":
+        _sample_numbers(options)
+        return
+    run, recipe, checkpoint = _open(options.run, options.checkpoint)
+    vocabulary = _vocabulary(run, recipe, checkpoint)
 
-    lines = {"text": _sentences, "gaussian": _numbers}[name](run, recipe, checkpoint, options)
-    print("\n".join(lines), flush=True)
-
-
-def _sentences(run: "RunDirectory", recipe: Any, checkpoint: "Checkpoint", options: Sample) -> list[str]:
     from rlgan.data.text import to_text
     from rlgan.device import prepare
     from rlgan.tasks.text import generate, sampler
 
+    player = sampler(recipe, vocabulary, prepare(0), options.temperature)
+    made = generate(player, checkpoint.weights, options.count, options.seed)
+    print("\n".join(to_text(vocabulary, made.tokens)), flush=True)
+
+
+def _measured(
+    run: "RunDirectory",
+    recipe: TextConfig,
+    checkpoint: "Checkpoint",
+    task: "TextTask",
+    judge: "Judge | None",
+    temperatures: list[float],
+) -> dict[str, Any]:
+    """What `rlgan evaluate` finds of a run on the corpus of a task, and which run it is."""
+    from rlgan.device import prepare
+    from rlgan.tasks.quality import carried_perplexity
+
+    own = dataclasses.replace(task, config=recipe)
+    evaluation = own.evaluator(prepare(0)).evaluate(checkpoint.weights)
+    result: dict[str, Any] = {
+        "run": str(run.path),
+        "step": checkpoint.step,
+        "preset": recipe.preset,
+        "method": recipe.method,
+        "estimator": recipe.estimator,
+        "weighting": recipe.weighting,
+        "reward": recipe.reward,
+        "reward_control": recipe.reward_control,
+        "data": recipe.data,
+    }
+    result |= evaluation.metrics | evaluation.series
+    if judge:
+        result["test_perplexity_carried"] = carried_perplexity(own, checkpoint.weights, prepare(0))
+        result["quality"] = [judge.generated(recipe, checkpoint.weights, t) for t in temperatures]
+    return result
+
+
+def _open_control(path: str, which: str, task: "TextTask") -> "tuple[RunDirectory, TextConfig, Checkpoint]":
+    """Open a run to hold another one against.
+
+    Raises:
+        RunError: it has other words or other data, or learned from its discriminator.
+    """
+    from rlgan.tasks.text import TextTask
+
+    run, recipe, checkpoint = _open(path, which)
+    if _vocabulary(run, recipe, checkpoint) != task.corpus.words:
+        raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
+    if recipe.reward_control == "none" and recipe.method != "mle":
+        raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
+    if TextTask.load(recipe).corpus.fingerprint != task.corpus.fingerprint:
+        raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
+    return run, recipe, checkpoint
+
+
+def _vocabulary(run: "RunDirectory", recipe: TextConfig, checkpoint: "Checkpoint") -> tuple[str, ...]:
+    """A run's words.
+
+    Raises:
+        RunError: they are not those of the checkpoint's networks.
+    """
+    from rlgan.data.stories import END
+
     words = run.words()
-    made = generate(sampler(recipe, words, prepare(0)), checkpoint.weights, options.count, options.seed)
-    return to_text(words, made.tokens)
+    due = len(checkpoint.weights.generator["output.bias"])
+    if len(words) != due or len(words) != len(set(words)) or (recipe.layout == "sentences" and END not in words):
+        raise RunError(
+            f"{run.vocabulary_file} has {len(set(words))} different words and does not fit the networks of checkpoint "
+            f"{checkpoint.step}, which know {due}: put the run's own back"
+        )
+    return words
 
 
-def _numbers(run: "RunDirectory", recipe: Any, checkpoint: "Checkpoint", options: Sample) -> list[str]:  # noqa: ARG001
+def _check_temperature(flag: str, temperature: float) -> None:
+    # Written so that a NaN, for which every comparison is false, is refused too.
+    if not 0.01 <= temperature <= 100:
+        raise UsageError(f"{flag} has {temperature:g}: it must be from 0.01 to 100")
+
+
+def _show(result: dict[str, Any]) -> None:
+    """Print what was found, for people: a line for each number of a run, and tables of its quality."""
+    runs = [result, *result.get("controls", [])]
+    for entry in runs:
+        for name, value in entry.items():
+            if name not in ("controls", "difference", "quality", "quality_floor", "quality_protocol"):
+                values = value if isinstance(value, list) else [value]
+                print(f"{name:44} {' '.join(_brief(v) for v in values)}")
+        print()
+    if "quality" not in result:
+        return
+    for name, text in result["quality_protocol"].items():
+        print(f"{name}: {text}")
+    print("Good is what is close to real text in all of them: each by itself can be had cheaply.")
+    for entry in runs:
+        title = f"{entry['run']}, step {entry['step']}"
+        _show_table(title, [*entry["quality"], result["quality_floor"]])
+    for entry in runs[1:]:
+        _show_table(f"{result['run']} less {entry['run']}", entry["difference"])
+
+
+def _show_table(title: str, columns: list[dict[str, float]]) -> None:
+    """Print measures as rows; a column without a temperature is of real text."""
+    print(f"\n{title}")
+    heads = [f"T = {column['temperature']:g}" if "temperature" in column else "real text" for column in columns]
+    print(f"{'':28}" + "".join(f"{head:>11}" for head in heads))
+    for name in dict.fromkeys(itertools.chain(*columns)):
+        if name != "temperature":
+            print(f"  {name:26}" + "".join(f"{_brief(column.get(name, '-')):>11}" for column in columns))
+
+
+def _brief(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _sample_numbers(options: Sample) -> None:
+    """Samples of a run of gaussian."""
+    if options.temperature != 1:
+        raise UsageError("--temperature is for text: leave it out")
+    _, recipe, checkpoint = _open(options.run, options.checkpoint, "gaussian")
+
     from rlgan.device import prepare
     from rlgan.tasks.gaussian import samples
 
     made = samples(recipe, checkpoint.weights, options.count, options.seed, prepare(0))
-    return [f"{x:.6f}" for x in made]
+    print("\n".join(f"{x:.6f}" for x in made), flush=True)
 
 
 def reproduce(words: list[str]) -> None:
@@ -357,7 +540,9 @@ def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
                 f"--resume can't change {', '.join(differences)}: leave it as it was, or start another run"
             )
     else:
-        asked = _parse(kind, words, kind(PRESETS[name][asked.recipe.preset]), program)
+        # Once for the preset, and once for what it has for a method.
+        for _ in range(2):
+            asked = _parse(kind, words, kind(asked.recipe.defaults), program)
     asked.recipe.check()
     asked.run.check()
     return asked, saved
@@ -365,15 +550,15 @@ def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
 
 def _restored(saved: dict[str, Any], name: str) -> Any:
     if saved.get("task") != name:
-        raise RunError(f"the run is one of {saved.get('task')}, not of {name}: give its task, or another --run-dir")
+        raise RunError(f"the run is one of {saved.get('task')}, not of {name}: give a run of {name}, or name its task")
     try:
-        kind, recipe = TRAIN[name], type(PRESETS[name]["best"])
+        kind = TRAIN[name]
         # JSON has lists where a recipe has tuples.
         settings = {
             key: tuple(map(tuple, value)) if isinstance(value, list) else value
             for key, value in saved["recipe"].items()
         }
-        return kind(recipe(**settings), RunConfig(**saved["run"]))
+        return kind(type(kind().recipe)(**settings), RunConfig(**saved["run"]))
     except (TypeError, KeyError) as error:
         raise RunError(f"the run's config.json is of another version of rlgan: {error}") from None
 
@@ -403,27 +588,31 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
     return RayEngine(task, config, terminal.say)
 
 
-def _open(path: str, which: str) -> "tuple[str, RunDirectory, Any, Checkpoint]":
-    """A run's task, directory, recipe and checkpoint."""
+def _task_of(path: str) -> str:
+    """The task of a run."""
+    from rlgan.run import RunDirectory
+
+    return str(RunDirectory(Path(path)).config().get("task"))
+
+
+def _open(path: str, which: str, task: str = "text") -> "tuple[RunDirectory, Any, Checkpoint]":
+    """The directory, recipe and checkpoint of a run of a task."""
     from rlgan.run import BrokenCheckpointError, RunDirectory
 
     run = RunDirectory(Path(path))
     saved = run.config()
-    name = saved.get("task")
-    if name not in TRAIN:
-        raise RunError(f"{run.config_file} names no task that there is: it is of another version of rlgan")
-    recipe = _restored(saved, name).recipe
+    recipe = _restored(saved, task).recipe
     say = functools.partial(print, file=sys.stderr)
     best = run.checkpoints.best() if which == "best" else None
     if best is not None:
         try:
-            return name, run, recipe, run.checkpoints.load(best, saved["recipe_id"])
+            return run, recipe, run.checkpoints.load(best, saved["recipe_id"])
         except BrokenCheckpointError as error:
             say(f"{error}; taking the newest in place of the best")
     newest = run.checkpoints.newest(say, saved["recipe_id"])
     if newest is None:
         raise RunError(f"{run.path} has no whole checkpoint: train first, or go on with --resume")
-    return name, run, recipe, newest
+    return run, recipe, newest
 
 
 def _new_directory(recipe: Recipe) -> Path:
@@ -450,6 +639,9 @@ def _parse(kind: type[C], words: list[str], default: C | None, program: str) -> 
     Raises:
         UsageError: with what tyro says in its box, on one line.
     """
+    # Names of several words are taken with hyphens too, as flags have them.
+    pairs = zip(["", *words][:-1], words, strict=True)
+    words = [_CHOICES.get(word, word) if before.startswith("--") else word for before, word in pairs]
     box = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:

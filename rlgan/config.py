@@ -22,6 +22,7 @@ OptimizerName = Literal["sgd", "adam"]
 Decay = Literal["none", "linear", "cosine"]
 BatchFeatureName = Literal["none", "discrimination", "deviation", "packing"]
 
+BUILT_IN = ("stories", "oracle")  # data that needs no file
 # Rewards that are weights: forward_kl takes no others.
 POSITIVE_REWARDS: tuple[RewardRule, ...] = ("probability", "density_ratio", "token_ratio")
 
@@ -45,6 +46,11 @@ class Recipe(Protocol):
     @property
     def label(self) -> str:
         """For the name of a run's directory."""
+        ...
+
+    @property
+    def defaults(self) -> "Recipe":
+        """The preset that these settings start from."""
         ...
 
     @property
@@ -158,6 +164,11 @@ class TextConfig:
         return f"text-{self.method}"
 
     @property
+    def defaults(self) -> "TextConfig":
+        """The preset that these settings start from."""
+        return text_preset(self.preset, self.method, self.estimator)
+
+    @property
     def bounds(self) -> Bounds:
         """Without a bound: a short look at the stories, also on a slow machine; an epoch of anything else."""
         # Three minutes of two cores with all that comes before and after.
@@ -259,6 +270,11 @@ class GaussianConfig:
         return f"gaussian-{self.preset}"
 
     @property
+    def defaults(self) -> "GaussianConfig":
+        """The preset that these settings start from."""
+        return GAUSSIAN_PRESETS[self.preset]
+
+    @property
     def bounds(self) -> Bounds:
         """Without a bound: pre-training and all iterations."""
         return Bounds(epochs=1)
@@ -337,18 +353,20 @@ class RunConfig:
 PAPER = TextConfig(preset="paper")
 BEST = TextConfig(
     preset="best",
-    reward="token_ratio",
-    discount=0.3,
+    estimator="all_tokens",
+    weighting="forward_kl",
+    reward="density_ratio",
+    discount=0.0,
     baseline="others",
     normalise_advantages=True,
+    importance_limit=2.0,
     adam_beta1=0.5,
     generator_learning_rate=1e-3,
-    discriminator_learning_rate=8e-3,
+    discriminator_learning_rate=4e-3,
     discriminator_dropout=0.5,
     discriminator_word_dropout=0.2,
     generator_average=0.99,
 )
-TEXT_PRESETS: dict[str, TextConfig] = {"paper": PAPER, "best": BEST}
 GAUSSIAN_PRESETS: dict[str, GaussianConfig] = {
     # The section does not give its learning rate and momentum: at these, G collapses as its figure 2 shows.
     "paper": GaussianConfig(preset="paper"),
@@ -364,11 +382,28 @@ GAUSSIAN_PRESETS: dict[str, GaussianConfig] = {
         generator_average=0.99,
     ),
 }
+BEST_REINFORCE = dataclasses.replace(
+    BEST,
+    estimator="reinforce",
+    weighting="expected",
+    reward="token_ratio",
+    discount=0.3,
+    discriminator_learning_rate=8e-3,
+)
+BEST_MLE = dataclasses.replace(PAPER, preset="best", generator_average=0.99)
+
+
+def text_preset(preset: Preset, method: Method = "policygan", estimator: Estimator = "all_tokens") -> TextConfig:
+    """The recipe that a preset has for a method; the best has one for each estimator."""
+    if preset == "paper":
+        return dataclasses.replace(PAPER, method=method)
+    if method == "mle":
+        return dataclasses.replace(BEST_MLE, method=method)
+    return dataclasses.replace(BEST if estimator == "all_tokens" else BEST_REINFORCE, method=method)
 
 
 # No rollouts, so nothing that workers could do; and a step takes milliseconds.
 GAUSSIAN_RUN = RunConfig(workers=0, checkpoint_every=500)
-PRESETS: dict[str, dict[str, Any]] = {"text": TEXT_PRESETS, "gaussian": GAUSSIAN_PRESETS}  # recipes, by task and name
 
 
 def changed(old: Any, new: Any) -> list[str]:

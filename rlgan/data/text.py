@@ -41,7 +41,7 @@ class Corpus:
     """A text in three splits, in one vocabulary."""
 
     name: str
-    words: tuple[str, ...]  # token -> word, with `<unk>` and `<eos>`
+    words: tuple[str, ...]  # token -> word, with `<unk>` and `<eos>` where it is a text
     train: Rows
     validation: Rows
     test: Rows
@@ -148,6 +148,8 @@ def encode(path: Path, words: Sequence[str], length: int, layout: Layout) -> tup
     Raises:
         DataError: no such text, not UTF-8, or too short for one row.
     """
+    if END not in words:
+        raise DataError(f"{path} can't be read: the words of this run are the oracle's numbers, which no text has")
     file = path / "ptb.test.txt" if path.is_dir() else path
     tokens, unknown = _tokens(_read(file), words)
     return _lay_out(tokens, words.index(END), len(words), length, layout, str(file)), unknown

@@ -83,7 +83,7 @@ def share_by_position(right: Mask, mask: Mask) -> list[float]:
     The last position is the last that any row has.
     """
     counts = mask.sum(axis=0)
-    return ((right & mask).sum(axis=0)[counts > 0] / counts[counts > 0]).tolist()
+    return [float(share) for share in (right & mask).sum(axis=0)[counts > 0] / counts[counts > 0]]
 
 
 def _two_to_the_entropy(nats: float, count: int) -> float:

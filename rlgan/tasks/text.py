@@ -13,8 +13,9 @@ import torch
 
 from rlgan.adapters import PolicyGradient
 from rlgan.config import TextConfig
+from rlgan.data import oracle
 from rlgan.data.stories import END
-from rlgan.data.text import Corpus, DataError, batch, encode, load_stories, load_text, to_text, unigram_perplexity
+from rlgan.data.text import Corpus, DataError, Rows, batch, load_stories, load_text, to_text, unigram_perplexity
 from rlgan.evaluation import quality
 from rlgan.evaluation import text as measures
 from rlgan.learner import Learner
@@ -47,7 +48,14 @@ class TextTask:
         Raises:
             DataError: it can't be had or does not fit the settings.
         """
-        if config.data == "stories":
+        if config.data == "oracle":
+            layout = config.layout or "windows"
+            if layout == "sentences" or config.vocab_size not in (None, oracle.VOCAB_SIZE):
+                raise DataError(
+                    f"the oracle writes windows of {oracle.VOCAB_SIZE} words: leave --layout and --vocab-size out"
+                )
+            corpus = oracle.load_oracle(config.length)
+        elif config.data == "stories":
             layout = config.layout or "sentences"
             corpus = load_stories(config.length, layout)
             if config.vocab_size not in (None, len(corpus.words)):
@@ -83,17 +91,6 @@ class TextTask:
             f"data: {corpus.name}, {len(corpus.words):,} words; {sizes} {c.layout} "
             f"of {c.length} tokens to train / validate / test",
         ]
-
-    def tested_on(self, path: str) -> "tuple[TextTask, int]":
-        """The same with another test set, in the run's vocabulary, and how many of its words that does not have.
-
-        Raises:
-            DataError: it can't be read.
-        """
-        words, layout = self.corpus.words, self.config.layout or "windows"
-        rows, unknown = encode(Path(path), words, self.config.length, layout)
-        corpus = dataclasses.replace(self.corpus, test=rows, true_log_probs=None)
-        return dataclasses.replace(self, corpus=corpus), unknown
 
     @property
     def shard_maker(self) -> Callable[[torch.device], Player]:
@@ -291,8 +288,9 @@ class TextEvaluator:
         made = generate(self.player, weights, EVALUATION_ROWS, seed)
         load(self.player.discriminator, weights.discriminator)
         real_tokens, real_mask = self._real
-        real = measures.at_last_token(measures.log_odds(self.player.discriminator, real_tokens), real_mask)
-        fake = measures.at_last_token(measures.log_odds(self.player.discriminator, made.tokens), made.mask)
+        all_real = measures.log_odds(self.player.discriminator, real_tokens)
+        all_fake = measures.log_odds(self.player.discriminator, made.tokens)
+        real, fake = measures.at_last_token(all_real, real_mask), measures.at_last_token(all_fake, made.mask)
         metrics: Metrics = {
             f"{name}_perplexity": measures.perplexity(
                 self.player.generator, rows.tokens, stream(seed, Purpose.EVALUATION, 0, split)
@@ -308,10 +306,15 @@ class TextEvaluator:
             "distinct_bigrams": quality.distinct(made.tokens, made.mask, 2),
             "length": float(made.mask.sum(axis=1).mean()),
         }
+        metrics |= quality.under_true_language(corpus, Rows(made.tokens, made.mask))
         counts = np.maximum(made.mask.sum(axis=0), 1)
         return Evaluation(
             metrics=metrics,
-            series={"reward_by_position": (made.rewards.sum(axis=0) / counts).tolist()},
+            series={
+                "reward_by_position": (made.rewards.sum(axis=0) / counts).tolist(),
+                "discriminator_accuracy_real_by_position": measures.share_by_position(all_real > 0, real_mask),
+                "discriminator_accuracy_generated_by_position": measures.share_by_position(all_fake < 0, made.mask),
+            },
             texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
             histograms={"log_odds_real": real, "log_odds_generated": fake, "length": made.mask.sum(axis=1)},
         )

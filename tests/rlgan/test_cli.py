@@ -85,6 +85,11 @@ def test_the_installed_command_is_the_same():
         (["train", "--preset", "worst"], ["--preset", "'worst'", "paper", "best"]),
         (["train", "--method", "seqgan"], ["--method", "'seqgan'", "policygan"]),
         (["train", "--reward", "applause"], ["--reward", "'applause'", "probability"]),
+        (["train", "--estimator", "straight-through"], ["--estimator", "'straight-through'", "all_tokens"]),
+        (["train", "--reward-control", "placebo"], ["--reward-control", "'placebo'", "random_discriminator"]),
+        (["train", "--reward", "log-odds"], ["--weighting forward_kl with --reward log_odds"]),
+        (["train", "--curriculum", "0", "0.1", "1", "0.9"], ["--curriculum ((0.0, 0.1), (1.0, 0.9))", "falling"]),
+        (["train", "--baseline-decay", "1"], ["--baseline-decay is 1.0"]),
         (["train", "--length", "0"], ["--length is 0"]),
         (["train", "--length", "twenty"], ["--length", "twenty"]),
         (["train", "--batch-size", "-64"], ["--batch-size is -64"]),
@@ -169,7 +174,7 @@ def test_a_run_directory_holds_what_the_readme_says(run):
 
 
 def test_evaluate_prints_one_json_object_which_agrees_with_metrics_jsonl(rlgan, run):
-    done = rlgan("evaluate", run, "--json")
+    done = rlgan("evaluate", run, "--quick", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
@@ -181,12 +186,12 @@ def test_evaluate_prints_one_json_object_which_agrees_with_metrics_jsonl(rlgan, 
 
 
 def test_evaluate_speaks_to_people_too_and_knows_the_best(run, capsys):
-    assert main(["evaluate", str(run), "--checkpoint", "best"]) == 0
+    assert main(["evaluate", str(run), "--checkpoint", "best", "--quick"]) == 0
     assert "test_perplexity" in capsys.readouterr().out
 
 
 def test_evaluate_takes_another_text_in_the_runs_vocabulary(run, text, capsys):
-    assert main(["evaluate", str(run), "--data", str(text), "--json"]) == 0
+    assert main(["evaluate", str(run), "--data", str(text), "--quick", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     words = set(json.loads((run / "vocabulary.json").read_text()))
     assert result["test_unknown_words"] == sum(word not in words for word in text.read_text().split())
@@ -279,12 +284,12 @@ def test_a_checkpoint_of_another_run_is_not_taken(rlgan, run, tmp_path, small_wo
     assert not (run / "checkpoints" / "4").exists()
 
 
-@pytest.mark.parametrize("command", ["sample", "evaluate"])
+@pytest.mark.parametrize("command", [["sample"], ["evaluate", "--quick"]])
 def test_a_checkpoint_of_another_run_is_not_measured_either(run, tmp_path, small_words, capsys, command):
     other = str(tmp_path / "other")
     assert main(["train", *small_words, *LOCAL, "--seed", "1", "--run-dir", other]) == 0
     shutil.copytree(f"{other}/checkpoints/4", run / "checkpoints" / "999")
-    assert main([command, str(run)]) == 0
+    assert main([*command, str(run)]) == 0
     assert "checkpoint 999 is of another recipe or other data" in capsys.readouterr().err
 
 
@@ -293,7 +298,7 @@ def test_a_damaged_best_gives_way_to_the_newest_and_then_to_a_better(run, capsys
     manifest = run / "checkpoints" / "4" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"score": 1.0}))
     (run / "checkpoints" / "4" / "generator.safetensors").write_bytes(b"cut")
-    assert main(["evaluate", str(run), "--checkpoint", "best", "--json"]) == 0
+    assert main(["evaluate", str(run), "--checkpoint", "best", "--quick", "--json"]) == 0
     out = capsys.readouterr()
     assert "taking the newest" in out.err
     assert json.loads(out.out.splitlines()[-1])["step"] == 6
@@ -362,6 +367,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_term_and_checkpo
         ("policygan", {"loss_policy_gradient", "loss_discriminator"}),
         ("pretraingan", {"loss_mle", "loss_policy_gradient", "loss_discriminator"}),
         ("mixedgan", {"loss_mle", "loss_policy_gradient", "loss_discriminator"}),
+        ("curriculum", {"loss_mle", "loss_policy_gradient", "loss_discriminator"}),
     ],
 )
 def test_each_method_computes_its_own_terms_and_no_others(tmp_path, text, small_words, method, terms):
@@ -372,6 +378,64 @@ def test_each_method_computes_its_own_terms_and_no_others(tmp_path, text, small_
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert {name for name in last if name.startswith("loss_")} == terms
     assert last["shards_by_worker"] == {"local": {"mle": 0, "pretraingan": 4}.get(method, 18)}
+
+
+def test_names_of_several_words_are_taken_with_hyphens_too(rlgan, tmp_path, small_words):
+    run = tmp_path / "run"
+    words = ["--estimator", "all-tokens", "--weighting", "forward-kl", "--reward", "density-ratio"]
+    words += ["--baseline", "per-position", "--reward-control", "random-discriminator"]
+    assert rlgan("train", *small_words, *words, *LOCAL, "--run-dir", run).returncode == 0
+    recipe = json.loads((run / "config.json").read_text())["recipe"]
+    assert [recipe[name] for name in ("estimator", "reward", "reward_control")] == [
+        "all_tokens", "density_ratio", "random_discriminator"
+    ]  # fmt: skip
+
+
+def test_a_curriculum_is_typed_as_pairs_and_gone_on_with(tmp_path, text, small_words, capsys, digest):
+    straight, parts = tmp_path / "straight", tmp_path / "parts"
+    words = ["train", *small_words, "--workers", "0", "--data", str(text), "--method", "curriculum"]
+    words += ["--curriculum", "0", "0.75", "1", "0.25"]
+    assert main([*words, "--steps", "5", "--run-dir", str(straight)]) == 0
+    assert main([*words, "--steps", "3", "--run-dir", str(parts)]) == 0
+    assert main(["train", "--run-dir", str(parts), "--resume", "--steps", "5"]) == 0, capsys.readouterr().err
+    assert digest(parts, 5) == digest(straight, 5)
+
+
+def test_a_collapse_is_told_shown_and_stops_the_run_where_that_is_asked(tmp_path, small_words, capsys):
+    run = tmp_path / "run"
+    words = ["train", *small_words, "--workers", "0", "--steps", "80", "--run-dir", str(run)]
+    words += ["--generator-learning-rate", "0.5"]  # too large: all is soon one word
+    assert main([*words, "--on-collapse", "stop"]) == 1
+    out, (error,) = (lines.splitlines() for lines in capsys.readouterr())
+    (alarm,) = (line for line in out if line.startswith("ALARM: collapsed at step"))
+    step = int(alarm.split("step ")[1].split(":")[0])
+    assert 10 <= step < 80
+    assert f"collapsed at step {step}" in error
+    assert "--on-collapse" in error
+    assert Checkpoints(run / "checkpoints").steps() == [step]
+    assert json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["collapse_alarm"] > 0
+    # Asked for no more than a warning, it goes on.
+    assert main(["train", "--run-dir", str(run), "--resume", "--steps", str(step + 12), "--on-collapse", "warn"]) == 0
+    assert "ALARM: collapsed at step" in capsys.readouterr().out
+
+
+def test_the_oracles_words_are_its_own(rlgan, tmp_path):
+    done = rlgan("train", "--data", "oracle", "--vocab-size", "100", "--workers", "0", cwd=tmp_path)
+    _refused(done, 1, "the oracle writes windows of 5000 words")
+
+
+@pytest.mark.slow
+def test_a_step_on_the_oracle_tells_its_nll_beside_what_the_generator_has(rlgan, tmp_path, text):
+    run = tmp_path / "run"
+    words = ["--preset", "paper", "--embedding-size", "8", "--hidden-size", "8", "--run-dir", run]
+    assert rlgan("train", "--data", "oracle", *LOCAL, *words, timeout=300).returncode == 0
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert 5.8 < np.log(line["floor_perplexity"]) < 6.1
+    assert np.log(line["test_perplexity"]) == pytest.approx(np.log(5000), rel=0.02)
+    assert 10 < line["true_nll"] < 12  # NLL_oracle of text that is nearly uniform
+    assert line["grammatical"] == 1
+    done = rlgan("evaluate", run, "--quick", "--data", text, timeout=300)
+    _refused(done, 1, "the words of this run are the oracle's numbers")
 
 
 def test_an_epoch_and_a_minute_bound_a_run(tmp_path, text, small_words):

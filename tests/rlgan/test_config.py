@@ -1,19 +1,27 @@
 import dataclasses
 import math
+from typing import get_args
 
 import pytest
 
-from rlgan.config import TEXT_PRESETS, RunConfig, TextConfig, UsageError, changed
+from rlgan.config import Estimator, Method, Preset, RunConfig, TextConfig, UsageError, changed, text_preset
 
 
-@pytest.mark.parametrize("preset", TEXT_PRESETS)
-def test_presets_make_sense(preset):
-    assert TEXT_PRESETS[preset].preset == preset
-    TEXT_PRESETS[preset].check()
+@pytest.mark.parametrize("preset", get_args(Preset))
+@pytest.mark.parametrize("method", get_args(Method))
+@pytest.mark.parametrize("estimator", get_args(Estimator))
+def test_there_is_a_preset_for_every_method(preset, method, estimator):
+    recipe = text_preset(preset, method, estimator)
+    assert (recipe.preset, recipe.method) == (preset, method)
+    recipe.check()
+    if preset == "best" and method != "mle":
+        assert recipe.estimator == estimator
 
 
 def test_the_paper_preset_is_the_papers_recipe():
-    paper = TEXT_PRESETS["paper"]
+    paper = text_preset("paper")
+    assert (paper.estimator, paper.monte_carlo_rollouts, paper.importance_limit) == ("reinforce", 1, 0.0)
+    assert (paper.generator, paper.discriminator, paper.lag) == ("gru", "gru", 0)
     assert (paper.embedding_size, paper.hidden_size, paper.discount, paper.gradient_norm) == (200, 200, 0.9, 5.0)
     assert (paper.reward, paper.baseline, paper.normalise_advantages) == ("probability", "none", False)
     assert (paper.discriminator_steps, paper.entropy_bonus, paper.discriminator_dropout) == (1, 0.0, 0.0)
@@ -28,7 +36,8 @@ def test_the_paper_preset_is_the_papers_recipe():
         ("discriminator_steps", 0), ("discount", 1.01), ("discount", -0.1), ("discount", math.nan), ("seed", -1),
         ("generator_learning_rate", 0.0), ("generator_learning_rate", math.inf), ("gradient_norm", -5.0),
         ("supervision", 2.0), ("vocab_size", 2), ("discriminator_dropout", 1.0), ("adam_beta1", 1.0),
-        ("hidden_size", 0),
+        ("hidden_size", 0), ("monte_carlo_rollouts", 0), ("importance_limit", -1.0), ("baseline_decay", 1.0),
+        ("baseline_learning_rate", 0.0),
     ],
 )  # fmt: skip
 def test_a_value_that_makes_no_sense_is_named_with_what_is_due(name, value):
@@ -52,6 +61,21 @@ def test_a_run_that_makes_no_sense_is_named_too(name, value):
 def test_shards_must_divide_the_batch():
     with pytest.raises(UsageError, match="--shards 3 does not divide --batch-size 64"):
         TextConfig(batch_size=64, shards=3).check()
+
+
+@pytest.mark.parametrize(
+    "curriculum",
+    [(), ((0.0, 1.5),), ((0.0, 0.5), (1.0, 0.6)), ((1.0, 1.0), (0.0, 0.5)), ((-1.0, 1.0),), ((0.0, math.nan),)],
+)
+def test_a_curriculum_falls_from_1_to_0(curriculum):
+    with pytest.raises(UsageError, match=r"--curriculum .*: give pairs of epoch and w, epochs rising and w falling"):
+        TextConfig(curriculum=curriculum).check()
+
+
+def test_rewards_that_can_be_negative_are_no_weights():
+    TextConfig(estimator="all_tokens", reward="centred").check()
+    with pytest.raises(UsageError, match="--weighting forward_kl with --reward centred, which can be negative"):
+        TextConfig(estimator="all_tokens", reward="centred", weighting="forward_kl").check()
 
 
 def test_gpus_above_one_are_whole():

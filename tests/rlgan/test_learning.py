@@ -1,6 +1,7 @@
-"""The main job learns, to a stated number from a fixed seed; its control does not."""
+"""Every method learns the stories, to a stated number from a fixed seed; what it is held against does not."""
 
 import json
+import math
 import re
 
 import pytest
@@ -12,33 +13,70 @@ UNTRAINED, UNIGRAM = 394, 106.7
 
 def _train(tmp_path, *words):
     run = tmp_path / "run"
-    assert main(["train", "--workers", "0", "--evaluate-every", "1000", "--run-dir", str(run), *words]) == 0
+    assert main(["train", "--workers", "0", "--evaluate-every", "10000", "--run-dir", str(run), *words]) == 0
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert lines[0]["test_perplexity"] == pytest.approx(UNTRAINED, rel=0.02)
+    assert lines[0]["test_perplexity"] == pytest.approx(UNTRAINED, rel=0.03)
     assert lines[0]["unigram_perplexity"] == pytest.approx(UNIGRAM, abs=0.1)
     return lines[-1]
 
 
-def test_policygan_on_the_stories_falls_to_a_fifth_without_mle(tmp_path, capsys):
-    last = _train(tmp_path, "--steps", "200")
-    assert last["test_perplexity"] < UNTRAINED / 5 < UNIGRAM
+def test_policygan_on_the_stories_falls_to_a_tenth_without_mle(tmp_path, capsys):
+    last = _train(tmp_path, "--steps", "150")
+    assert last["test_perplexity"] < UNTRAINED / 10 < UNIGRAM
     assert last["distinct_sequences"] > 0.95
     assert "loss_mle" not in last
     # Two lines per evaluation: the numbers, and a sentence.
-    assert re.search(r"step 200: test perplexity .*floor 3\.\d+.*it writes:\n    \w+ \w+", capsys.readouterr().out)
+    assert re.search(r"step 150: test perplexity .*floor 3\.\d+.*it writes:\n    \w+ \w+", capsys.readouterr().out)
 
 
 @pytest.mark.slow
+def test_reinforce_on_sampled_tokens_falls_to_a_fifth(tmp_path):
+    assert _train(tmp_path, "--estimator", "reinforce", "--steps", "200")["test_perplexity"] < UNTRAINED / 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", ["reinforce", "all_tokens"])
 @pytest.mark.parametrize("control", ["constant", "shuffled", "random_discriminator"])
-def test_with_rewards_that_say_nothing_the_generator_learns_nothing(tmp_path, control):
-    last = _train(tmp_path, "--steps", "200", "--reward-control", control)
+def test_with_rewards_that_say_nothing_the_generator_learns_nothing(tmp_path, estimator, control):
+    last = _train(tmp_path, "--steps", "150", "--reward-control", control, "--estimator", estimator)
     assert last["test_perplexity"] > 0.75 * UNTRAINED
 
 
 @pytest.mark.slow
-def test_mle_falls_far_below_the_unigrams(tmp_path):
-    last = _train(tmp_path, "--method", "mle", "--preset", "paper", "--epochs", "1")
-    assert last["test_perplexity"] < 10
+@pytest.mark.parametrize(
+    ("method", "steps", "due"),
+    [
+        ("mle", 313, 10),
+        ("pretraingan", 400, 10),  # 313 of them are its epoch of MLE
+        ("mixedgan", 200, 15),
+        ("curriculum", 400, 10),
+    ],
+)
+def test_each_method_learns_with_its_best_preset(tmp_path, method, steps, due):
+    assert _train(tmp_path, "--method", method, "--steps", str(steps))["test_perplexity"] < due
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["mle", "pretraingan"])
+def test_mle_with_the_papers_preset_falls_far_below_the_unigrams(tmp_path, method):
+    assert _train(tmp_path, "--method", method, "--preset", "paper", "--steps", "313")["test_perplexity"] < 10
+
+
+@pytest.mark.slow
+def test_convolutions_learn_too(tmp_path):
+    last = _train(tmp_path, "--generator", "cnn", "--discriminator", "cnn", "--steps", "150")
+    assert last["test_perplexity"] < UNTRAINED / 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["paper", "best"])
+def test_mixedgan_stays_finite_for_2000_steps(tmp_path, preset):
+    """The paper's diverged to nan. A run stops at the first loss, gradient or perplexity that is not finite."""
+    small = ["--batch-size", "16", "--embedding-size", "32", "--hidden-size", "32", "--method", "mixedgan"]
+    last = _train(tmp_path, "--preset", preset, *small, "--steps", "2000")
+    assert last["step"] == 2000
+    assert math.isfinite(last["test_perplexity"])
+    assert last["test_perplexity"] < UNIGRAM
 
 
 @pytest.mark.slow
@@ -48,5 +86,5 @@ def test_the_main_job_as_typed_learns_within_its_bound_of_time(rlgan, tmp_path):
     )  # 2.5 minutes of training, and a slow machine before and after
     assert done.returncode == 0, done.stderr
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
-    assert last["test_perplexity"] < UNTRAINED / 5 < UNIGRAM
+    assert last["test_perplexity"] < UNTRAINED / 10 < UNIGRAM
     assert set(last["shards_by_worker"]) == {"worker_0", "worker_1"}

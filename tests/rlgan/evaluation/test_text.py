@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from rlgan.evaluation import text as measures
 from rlgan.networks.text import TextDiscriminator, TextGenerator, TextNetworks
+from rlgan.rollout import sample_noise
 from rlgan.streams import Purpose, stream
 
 V, BLANK = 5, 5
@@ -61,10 +64,26 @@ def test_the_last_token_is_the_last_that_counts():
     assert measures.at_last_token(values, mask).tolist() == [1, 7]
 
 
-def test_distinct_shares_by_hand():
-    tokens = np.array([[1, 2, 1, 2], [1, 2, 1, 2], [3, 1, BLANK, BLANK]])
-    mask = tokens < BLANK
-    assert measures.distinct_sequences(tokens) == 2 / 3
-    # Pairs: 12 21 12, 12 21 12, 31: three of seven.
-    assert measures.distinct_bigrams(tokens, mask) == 3 / 7
-    assert measures.distinct_bigrams(tokens[:, :1], mask[:, :1]) == 0
+@pytest.mark.parametrize("core", ["gru", "cnn"])
+def test_carried_perplexity_is_that_of_one_token_at_a_time(monkeypatch, core):
+    """Two rows, the first with 3 tokens and the second with 4, are one stream of 7."""
+    torch.manual_seed(0)
+    generator = TextGenerator(dataclasses.replace(NETWORKS, generator=core))
+    tokens = np.array([[0, 3, 1, BLANK], [2, 2, 4, 1]])
+    monkeypatch.setattr(measures, "STRETCH", 3)
+    nats = 0.0
+    with torch.no_grad():
+        state = generator.begin(torch.from_numpy(sample_noise(_numbers(), 1, generator.noise_size)))
+        before = BLANK
+        for token in [0, 3, 1, 2, 2, 4, 1]:
+            log_probs, state = generator.following(torch.tensor([[before]]), state)
+            nats -= float(log_probs[0, 0, token])
+            before = token
+    assert measures.carried_perplexity(generator, tokens, _numbers()) == pytest.approx(np.exp(nats / 7), rel=1e-5)
+
+
+def test_shares_by_position_are_of_the_rows_that_are_there():
+    """No row has a fourth token."""
+    right = np.array([[True, True, True, True], [False, True, False, True], [True, False, True, True]])
+    mask = np.array([[True, True, True, False], [True, True, False, False], [True, False, False, False]])
+    assert measures.share_by_position(right, mask) == pytest.approx([2 / 3, 1, 1])
