@@ -11,7 +11,7 @@ from rlgan.config import GaussianConfig
 from rlgan.device import prepare
 from rlgan.evaluation import gaussian_figures as figures
 from rlgan.tasks.gaussian import EVALUATION_SAMPLES, GaussianTask, samples
-from rlgan.types import Evaluation, Float, Metrics, Weights
+from rlgan.types import Float, Metrics, Weights
 
 # Iterations in which figure 4 trains D before G (section 2.3).
 PRETRAINING = (0, 1_000, 10_000, 100_000)
@@ -26,7 +26,6 @@ class Trace:
     before: tuple[Float, Float]  # samples and D over figures.GRID, untrained
     after: tuple[Float, Float]
     metrics: list[Metrics]  # by iteration, pre-training left out
-    evaluation: Evaluation  # at the end
 
 
 def trace(config: GaussianConfig, say: Say) -> Trace:
@@ -42,9 +41,8 @@ def trace(config: GaussianConfig, say: Say) -> Trace:
     before = look(learner.evaluated_weights())
     metrics = [learner.update(step, task.plan(step), []) for step in range(task.steps(1.0))]
     weights = learner.evaluated_weights()
-    evaluation = evaluator.evaluate(weights)
-    say(f"{title(config)}: {task.summary(evaluation)[0]}")
-    return Trace(before, look(weights), metrics[config.pretraining :], evaluation)
+    say(f"{title(config)}: {task.summary(evaluator.evaluate(weights))[0]}")
+    return Trace(before, look(weights), metrics[config.pretraining :])
 
 
 def figure2(recipes: list[GaussianConfig], out: Path, say: Say) -> None:

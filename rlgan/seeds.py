@@ -37,6 +37,7 @@ def train_seeds(
     folder.mkdir(parents=True, exist_ok=True)
     waiting, running, failed = list(seeds), dict[int, BaseProcess](), list[int]()
     context = multiprocessing.get_context("spawn")
+    print(f"{len(seeds)} runs in {folder}", flush=True)
     with stopping() as stop:
         while running or (waiting and not stop.signal):
             while waiting and not stop.signal and len(running) < (os.cpu_count() or 1):
