@@ -1,13 +1,11 @@
-"""The command line: `rlgan train | evaluate | sample`. What is slow to import is imported when it is needed."""
+"""The command line: `rlgan train | evaluate | sample | reproduce`. What is slow to import is imported late."""
 
 import contextlib
 import dataclasses
 import datetime
-import functools
 import io
 import itertools
 import json
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -21,9 +19,13 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 from rlgan import __version__
 from rlgan.config import (
     BEST,
-    BUILT_IN,
+    GAUSSIAN_PRESETS,
+    GAUSSIAN_RUN,
     Baseline,
     Estimator,
+    GaussianConfig,
+    Preset,
+    Recipe,
     RewardControl,
     RewardRule,
     RunConfig,
@@ -33,13 +35,10 @@ from rlgan.config import (
     Weighting,
     changed,
     printable,
-    text_preset,
 )
 
 if TYPE_CHECKING:
-    from rlgan.run import Checkpoint, RunDirectory
-    from rlgan.tasks.quality import Judge
-    from rlgan.tasks.text import TextTask
+    from rlgan.measure import Opened
 
 C = TypeVar("C")
 
@@ -49,15 +48,13 @@ _CHOICES = {
     for choice in get_args(choices)
 }
 
-# Of a run on the stories for which nothing is said: three minutes of two cores with all that comes before and after.
-STORIES_STEPS = 800
-STORIES_MINUTES = 2.5
-
-HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning with Ray
+HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning with Ray, and for a Gaussian
 
   rlgan train [text] ...    train; without arguments PolicyGan on the built-in stories
-  rlgan evaluate RUN ...    measure a run's checkpoint
-  rlgan sample RUN ...      print sentences that a run's generator writes
+  rlgan train gaussian ...  train a perceptron pair on samples of N(0, 1)
+  rlgan evaluate RUN ...    measure a run's checkpoint, or those of several seeds
+  rlgan sample RUN ...      print sentences that a run's generator writes, or samples
+  rlgan reproduce FIGURE    draw figure2, figure3 or figure4 of the paper
 
 `rlgan COMMAND --help` lists what a command takes."""
 
@@ -71,13 +68,26 @@ class Train:
 
 
 @dataclass(frozen=True)
+class TrainGaussian:
+    """Train a GAN on samples of N(0, 1) (Yala & Song, section 2)."""
+
+    recipe: OmitArgPrefixes[GaussianConfig] = field(default_factory=lambda: GAUSSIAN_PRESETS["best"])
+    run: OmitArgPrefixes[RunConfig] = field(default_factory=lambda: GAUSSIAN_RUN)
+    seeds: int = 1
+    """How many runs, of --seed and those that follow, in RUN/seed-<n>/; as many at a time as there are cores."""
+
+
+TRAIN: dict[str, Any] = {"text": Train, "gaussian": TrainGaussian}
+
+
+@dataclass(frozen=True)
 class Evaluate:
-    """Measure a checkpoint: perplexities, the discriminator, quality and diversity, beside real text."""
+    """Measure a checkpoint: of text perplexities, D, quality and diversity; of a Gaussian distances to N(0, 1)."""
 
     run: Annotated[Positional[str], arg(metavar="RUN")]
-    """The run's directory."""
+    """The run's directory, or that of several seeds: then medians, the worst W1 and the share that collapsed."""
     checkpoint: Literal["newest", "best"] = "newest"
-    """Which: the newest whole one, or the best by validation perplexity; of the controls too."""
+    """Which: the newest whole one, or the best by the task's score (validation perplexity, W1); of the controls too."""
     data: str | None = None
     """Another text to take as the test set, in the run's vocabulary: a file, or a directory with ptb.test.txt."""
     temperatures: tuple[float, ...] = (1.0,)
@@ -113,7 +123,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Sample:
-    """Print sentences that the generator writes, one per line."""
+    """Print sentences that the generator writes, or numbers, one per line."""
 
     run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run's directory."""
@@ -122,9 +132,25 @@ class Sample:
     seed: int = 0
     """Of the samples."""
     temperature: float = 1.0
-    """Log-probabilities are divided by it: below 1 likely words become more likely, above 1 less."""
+    """Of text: log-probabilities are divided by it, so that below 1 likely words become more likely, above 1 less."""
     checkpoint: Literal["newest", "best"] = "newest"
-    """Which: the newest whole one, or the best by validation perplexity."""
+    """Which: the newest whole one, or the best by the task's score."""
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Draw a figure of the paper, section 2, as a PNG file, and say what it shows in numbers."""
+
+    figure: Positional[Literal["figure2", "figure3", "figure4"]]
+    """2: density and D before and after training; 3: both losses; 4: the effect of pre-training D."""
+    preset: Preset = "paper"
+    """With best, figure 2 and 3 have the cure beside the paper's recipe; figure 4 has it alone."""
+    learning_rate: float | None = None
+    """Of both players, in place of the preset's."""
+    seed: int = 0
+    """Of the runs."""
+    out: str | None = None
+    """The file to write. By default <figure>.png, here."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for what makes no sense, 1 for what failed, 130 when interrupted before training.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"train": train, "evaluate": evaluate, "sample": sample}
+    commands = {"train": train, "evaluate": evaluate, "sample": sample, "reproduce": reproduce}
     if not words or words[0] in ("-h", "--help"):
         print(HELP)
         return 0 if words else 2
@@ -159,25 +185,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(words: list[str]) -> None:
-    """`rlgan train [text] ...`."""
-    if words and not words[0].startswith("-"):
-        task_name = words.pop(0)
-        if task_name != "text":
-            raise UsageError(f"unknown task {task_name!r}: there is text")
-    recipe, config, saved = _resolve(words)
+    """`rlgan train [text | gaussian] ...`."""
+    name = words.pop(0) if words and not words[0].startswith("-") else "text"
+    if name not in TRAIN:
+        raise UsageError(f"unknown task {name!r}: give one of {', '.join(TRAIN)}")
+    asked, saved = _resolve(name, words)
+    if name == "gaussian" and asked.seeds != 1:
+        _train_seeds(asked, words)
+        return
+    recipe, config = asked.recipe, asked.run
 
     from rich.console import Console
 
     from rlgan.run import RunDirectory, fingerprint
-    from rlgan.tasks.text import TextTask
+    from rlgan.tasks import load
     from rlgan.terminal import Terminal
 
-    run = RunDirectory(Path(config.run_dir or _new_directory(recipe.method)))
+    run = RunDirectory(Path(config.run_dir or _new_directory(recipe)))
     run.check(resume=config.resume)
-    task = TextTask.load(recipe)
-    recipe_id = fingerprint(dataclasses.asdict(dataclasses.replace(task.config, data="")), task.corpus.fingerprint)
+    task = load(name, recipe)
+    recipe_id = fingerprint(*task.identity)
     if saved is not None and saved["recipe_id"] != recipe_id:
-        raise RunError(f"{recipe.data} is not the data that {run.path} was trained on: give the same with --data")
+        raise RunError(f"{task.data} is not the data that {run.path} was trained on: give the same with --data")
     config = _bounded(config, recipe)
 
     console = Console()
@@ -186,23 +215,17 @@ def train(words: list[str]) -> None:
     try:
         run.claim()
         content = {
-            "task": "text",
+            "task": name,
             "recipe": dataclasses.asdict(task.config),
             "run": dataclasses.asdict(config),
             "recipe_id": recipe_id,
             "versions": _versions(),
         }
-        run.save_config(content, task.corpus.words)
+        run.save_config(content, task.vocabulary)
         terminal.log_to(run.log_file)
-        splits = (task.corpus.train, task.corpus.validation, task.corpus.test)
-        sizes = " / ".join(f"{len(rows.tokens):,}" for rows in splits)
-        terminal.say(f"rlgan {__version__}: {recipe.method} on text, preset {recipe.preset}, seed {recipe.seed}")
-        terminal.say(
-            f"data: {task.corpus.name}, {len(task.corpus.words):,} words; {sizes} {task.config.layout} "
-            f"of {recipe.length} tokens to train / validate / test"
-        )
-        terminal.say(f"where: {engine.where}")
-        terminal.say(f"run: {run.path}")
+        first, *others = task.about
+        for line in (f"rlgan {__version__}: {first}", *others, f"where: {engine.where}", f"run: {run.path}"):
+            terminal.say(line)
         start = None
         if config.resume:
             start = run.checkpoints.set_aside_broken(terminal.say, recipe_id)
@@ -214,56 +237,54 @@ def train(words: list[str]) -> None:
     finally:
         engine.close()
     if stopped:
-        terminal.say(f"stopped by {stopped} and saved; to go on: rlgan train --run-dir {run.path} --resume")
+        again = "" if name == "text" else f"{name} "
+        terminal.say(f"stopped by {stopped} and saved; to go on: rlgan train {again}--run-dir {run.path} --resume")
     here = Path(sys.executable).parent
     terminal.say(f"the run lies in {run.path}; to see it: {_short(here / 'tensorboard')} --logdir {run.path}")
-    terminal.say(f"sentences: {_short(here / 'rlgan')} sample {run.path}")
+    made = "sentences" if name == "text" else "samples"
+    terminal.say(f"{made}: {_short(here / 'rlgan')} sample {run.path}")
+
+
+def _train_seeds(asked: TrainGaussian, words: list[str]) -> None:
+    """One run for each seed, in processes of their own."""
+    if asked.seeds < 1:
+        raise UsageError(f"--seeds is {asked.seeds}: it must be 1 or more")
+    from rlgan.measure import measure_seeds
+    from rlgan.measure import seeds as seeds_of
+    from rlgan.seeds import train_seeds
+
+    folder = Path(asked.run.run_dir or _new_directory(asked.recipe))
+    seeds = range(asked.recipe.seed, asked.recipe.seed + asked.seeds)
+    if train_seeds(main, words, folder, seeds, resume=asked.run.resume):
+        print(json.dumps(measure_seeds(seeds_of(folder), "newest")))
 
 
 def evaluate(words: list[str]) -> None:
     """`rlgan evaluate RUN ...`."""
     options = _parse(Evaluate, words, None, "rlgan evaluate")
     options.check()
-    run, recipe, checkpoint = _open(options.run, options.checkpoint)
-    vocabulary = _vocabulary(run, recipe, checkpoint)
 
-    from rich.console import Console
+    from rlgan.measure import Opened, measure, measure_seeds, measure_text, seeds, show
 
-    from rlgan.data.text import DataError, encode
-    from rlgan.device import prepare
-    from rlgan.tasks.quality import PROTOCOL, Judge, difference
-    from rlgan.tasks.text import TextTask
-
-    try:
-        task = TextTask.load(recipe)
-    except DataError as error:
-        raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
-    if task.corpus.words != vocabulary:
-        raise RunError(f"{recipe.data} is not the data that {run.path} was trained on: put it back")
-    controls = [_open_control(path, options.checkpoint, task) for path in options.control]
-    if options.data is not None:
-        rows, unknown = encode(Path(options.data), task.corpus.words, recipe.length, task.config.layout or "windows")
-        task = dataclasses.replace(task, corpus=dataclasses.replace(task.corpus, test=rows, true_log_probs=None))
-
-    device, temperatures = prepare(0), sorted(set(options.temperatures))
-    with Console(stderr=True).status("") as status:
-        judge = None if options.quick else Judge(task, options.samples, device, status.update)
-        result = _measured(run, recipe, checkpoint, task, judge, temperatures)
-        if judge:
-            result |= {"quality_floor": judge.floor(), "quality_rows": judge.rows, "quality_samples": judge.samples}
-            result |= {"quality_protocol": PROTOCOL}
-        if options.data is not None:
-            result |= {"test_data": options.data, "test_unknown_words": unknown}
-        if controls:
-            result["controls"] = [_measured(*control, task, judge, temperatures) for control in controls]
-    for control in result.get("controls", []):
-        control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
-        if judge:
-            control["difference"] = difference(result["quality"], control["quality"])
+    several = seeds(Path(options.run))
+    opened = None if several else Opened.of(options.run, options.checkpoint)
+    if opened is None or opened.task != "text":
+        for name in ("data", "temperatures", "control", "figure"):
+            if getattr(options, name) != getattr(Evaluate(options.run), name):
+                raise UsageError(f"--{name} is for text, and {options.run} is none: leave it out")
+    result: dict[str, Any]
+    if opened is None:
+        result = {"run": options.run} | measure_seeds(several, options.checkpoint)
+    elif opened.task == "text":
+        samples = None if options.quick else options.samples
+        temperatures = sorted(set(options.temperatures))
+        result = measure_text(opened, options.checkpoint, options.data, temperatures, samples, options.control)
+    else:
+        result = measure(opened)
     if options.json:
         print(json.dumps(result))
     else:
-        _show(result)
+        show(result)
     if options.figure is not None:
         from rlgan.evaluation.figures import quality_against_diversity
 
@@ -279,139 +300,73 @@ def sample(words: list[str]) -> None:
             f"--count {options.count} --seed {options.seed}: the count must be 1 or more, the seed 0 or more"
         )
     _check_temperature("--temperature", options.temperature)
-    run, recipe, checkpoint = _open(options.run, options.checkpoint)
-    vocabulary = _vocabulary(run, recipe, checkpoint)
 
+    from rlgan.measure import Opened
+
+    opened = Opened.of(options.run, options.checkpoint)
+    lines = {"text": _sentences, "gaussian": _numbers}[opened.task](opened, options)
+    print("\n".join(lines), flush=True)
+
+
+def _sentences(opened: "Opened", options: Sample) -> list[str]:
     from rlgan.data.text import to_text
     from rlgan.device import prepare
     from rlgan.tasks.text import generate, sampler
 
-    player = sampler(recipe, vocabulary, prepare(0), options.temperature)
-    made = generate(player, checkpoint.weights, options.count, options.seed)
-    print("\n".join(to_text(vocabulary, made.tokens)), flush=True)
+    words = opened.vocabulary
+    player = sampler(opened.recipe, words, prepare(0), options.temperature)
+    return to_text(words, generate(player, opened.checkpoint.weights, options.count, options.seed).tokens)
 
 
-def _measured(
-    run: "RunDirectory",
-    recipe: TextConfig,
-    checkpoint: "Checkpoint",
-    task: "TextTask",
-    judge: "Judge | None",
-    temperatures: list[float],
-) -> dict[str, Any]:
-    """What `rlgan evaluate` finds of a run on the corpus of a task, and which run it is."""
+def _numbers(opened: "Opened", options: Sample) -> list[str]:
     from rlgan.device import prepare
-    from rlgan.tasks.quality import carried_perplexity
+    from rlgan.tasks.gaussian import samples
 
-    own = dataclasses.replace(task, config=recipe)
-    evaluation = own.evaluator(prepare(0)).evaluate(checkpoint.weights)
-    result: dict[str, Any] = {
-        "run": str(run.path),
-        "step": checkpoint.step,
-        "preset": recipe.preset,
-        "method": recipe.method,
-        "estimator": recipe.estimator,
-        "weighting": recipe.weighting,
-        "reward": recipe.reward,
-        "reward_control": recipe.reward_control,
-        "data": recipe.data,
-    }
-    result |= evaluation.metrics | evaluation.series
-    if judge:
-        result["test_perplexity_carried"] = carried_perplexity(own, checkpoint.weights, prepare(0))
-        result["quality"] = [judge.generated(recipe, checkpoint.weights, t) for t in temperatures]
-    return result
+    if options.temperature != 1:
+        raise UsageError(f"--temperature is for text, and {options.run} is none: leave it out")
+    made = samples(opened.recipe, opened.checkpoint.weights, options.count, options.seed, prepare(0))
+    return [f"{x:.6f}" for x in made]
 
 
-def _open_control(path: str, which: str, task: "TextTask") -> "tuple[RunDirectory, TextConfig, Checkpoint]":
-    """Open a run to hold another one against.
+def reproduce(words: list[str]) -> None:
+    """`rlgan reproduce FIGURE`."""
+    options = _parse(Reproduce, words, None, "rlgan reproduce")
+    if options.seed < 0:
+        raise UsageError(f"--seed is {options.seed}: it must be 0 or more")
+    recipe = _at_rate(GAUSSIAN_PRESETS[options.preset], options)
+    paper = _at_rate(GAUSSIAN_PRESETS["paper"], options)
+    out = Path(options.out or f"{options.figure}.png")
+    if out.suffix != ".png" or not out.parent.is_dir():
+        raise UsageError(f"--out {out}: give a file that ends in .png, in a directory that is there")
 
-    Raises:
-        RunError: it has other words or other data, or learned from its discriminator.
-    """
-    from rlgan.tasks.text import TextTask
+    from rlgan.reproduce import FIGURES
 
-    run, recipe, checkpoint = _open(path, which)
-    if _vocabulary(run, recipe, checkpoint) != task.corpus.words:
-        raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
-    if recipe.reward_control == "none" and recipe.method != "mle":
-        raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
-    if TextTask.load(recipe).corpus.fingerprint != task.corpus.fingerprint:
-        raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
-    return run, recipe, checkpoint
-
-
-def _vocabulary(run: "RunDirectory", recipe: TextConfig, checkpoint: "Checkpoint") -> tuple[str, ...]:
-    """A run's words.
-
-    Raises:
-        RunError: they are not those of the checkpoint's networks.
-    """
-    from rlgan.data.stories import END
-
-    words = run.words()
-    due = len(checkpoint.weights.generator["output.bias"])
-    if len(words) != due or len(words) != len(set(words)) or (recipe.layout == "sentences" and END not in words):
-        raise RunError(
-            f"{run.vocabulary_file} has {len(set(words))} different words and does not fit the networks of checkpoint "
-            f"{checkpoint.step}, which know {due}: put the run's own back"
-        )
-    return words
+    FIGURES[options.figure]([paper] if recipe == paper else [paper, recipe], out, print)
+    print(out)
 
 
-def _check_temperature(flag: str, temperature: float) -> None:
-    # Written so that a NaN, for which every comparison is false, is refused too.
-    if not 0.01 <= temperature <= 100:
-        raise UsageError(f"{flag} has {temperature:g}: it must be from 0.01 to 100")
+def _at_rate(recipe: GaussianConfig, options: Reproduce) -> GaussianConfig:
+    rate = options.learning_rate
+    if rate is not None:
+        recipe = dataclasses.replace(recipe, generator_learning_rate=rate, discriminator_learning_rate=rate)
+    recipe.check()
+    return dataclasses.replace(recipe, seed=options.seed)
 
 
-def _show(result: dict[str, Any]) -> None:
-    """Print what was found, for people: a line for each number of a run, and tables of its quality."""
-    runs = [result, *result.get("controls", [])]
-    for entry in runs:
-        for name, value in entry.items():
-            if name not in ("controls", "difference", "quality", "quality_floor", "quality_protocol"):
-                values = value if isinstance(value, list) else [value]
-                print(f"{name:44} {' '.join(_brief(v) for v in values)}")
-        print()
-    if "quality" not in result:
-        return
-    for name, text in result["quality_protocol"].items():
-        print(f"{name}: {text}")
-    print("Good is what is close to real text in all of them: each by itself can be had cheaply.")
-    for entry in runs:
-        title = f"{entry['run']}, step {entry['step']}"
-        _show_table(title, [*entry["quality"], result["quality_floor"]])
-    for entry in runs[1:]:
-        _show_table(f"{result['run']} less {entry['run']}", entry["difference"])
-
-
-def _show_table(title: str, columns: list[dict[str, float]]) -> None:
-    """Print measures as rows; a column without a temperature is of real text."""
-    print(f"\n{title}")
-    heads = [f"T = {column['temperature']:g}" if "temperature" in column else "real text" for column in columns]
-    print(f"{'':28}" + "".join(f"{head:>11}" for head in heads))
-    for name in dict.fromkeys(itertools.chain(*columns)):
-        if name != "temperature":
-            print(f"  {name:26}" + "".join(f"{_brief(column.get(name, '-')):>11}" for column in columns))
-
-
-def _brief(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | None]:
+def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
     """Settings: what was typed, over those of the run that is gone on with, or else of the preset."""
-    asked = _parse(Train, words, Train(), "rlgan train")
+    kind, program = TRAIN[name], "rlgan train" if name == "text" else f"rlgan train {name}"
+    asked = _parse(kind, words, kind(), program)
     saved = None
     if asked.run.resume and asked.run.run_dir is not None and (Path(asked.run.run_dir) / "config.json").is_file():
+        from rlgan.measure import restored
         from rlgan.run import RunDirectory
 
         saved = RunDirectory(Path(asked.run.run_dir)).config()
-        before = _restored(saved)
+        before = kind(*restored(saved, name))
         # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
         anew = dataclasses.replace(before.run, run_dir=None, resume=False, steps=None, epochs=None, minutes=None)
-        asked = _parse(Train, words, dataclasses.replace(before, run=anew), "rlgan train")
+        asked = _parse(kind, words, dataclasses.replace(before, run=anew), program)
         if (asked.run.steps, asked.run.epochs, asked.run.minutes) == (None, None, None):
             bounds = {name: getattr(before.run, name) for name in ("steps", "epochs", "minutes")}
             asked = dataclasses.replace(asked, run=dataclasses.replace(asked.run, **bounds))
@@ -421,33 +376,23 @@ def _resolve(words: list[str]) -> tuple[TextConfig, RunConfig, dict[str, Any] | 
                 f"--resume can't change {', '.join(differences)}: leave it as it was, or start another run"
             )
     else:
-        named = _parse(Train, words, Train(text_preset(asked.recipe.preset)), "rlgan train").recipe
-        preset = text_preset(named.preset, named.method, named.estimator)
-        asked = _parse(Train, words, Train(preset), "rlgan train")
-    recipe = asked.recipe
-    recipe.check()
+        asked = _parse(kind, words, kind(asked.recipe.defaults), program)
+    asked.recipe.check()
     asked.run.check()
-    if recipe.data not in BUILT_IN:
-        recipe = dataclasses.replace(recipe, data=str(Path(recipe.data).expanduser().resolve()))
-    return recipe, asked.run, saved
+    return asked, saved
 
 
-def _restored(saved: dict[str, Any]) -> Train:
-    try:
-        recipe = dict(saved["recipe"])
-        recipe["curriculum"] = tuple((epoch, w) for epoch, w in recipe["curriculum"])  # JSON has lists
-        return Train(TextConfig(**recipe), RunConfig(**saved["run"]))
-    except (TypeError, KeyError) as error:
-        raise RunError(f"the run's config.json is of another version of rlgan: {error}") from None
+def _check_temperature(flag: str, temperature: float) -> None:
+    # Written so that a NaN, for which every comparison is false, is refused too.
+    if not 0.01 <= temperature <= 100:
+        raise UsageError(f"{flag} has {temperature:g}: it must be from 0.01 to 100")
 
 
-def _bounded(config: RunConfig, recipe: TextConfig) -> RunConfig:
-    """Without a bound: a short look at the stories, also on a slow machine; an epoch of anything else."""
+def _bounded(config: RunConfig, recipe: Recipe) -> RunConfig:
+    """A run for which no bound is given has its recipe's."""
     if (config.steps, config.epochs, config.minutes) != (None, None, None):
         return config
-    if recipe.data == "stories":
-        return dataclasses.replace(config, steps=STORIES_STEPS, minutes=STORIES_MINUTES)
-    return dataclasses.replace(config, epochs=1)
+    return dataclasses.replace(config, **dataclasses.asdict(recipe.bounds))
 
 
 def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
@@ -455,9 +400,9 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
         from rlgan.local import LocalEngine
 
         return LocalEngine(task, config)
-    if config.workers > task.config.shards:
+    if config.workers > task.shards:
         terminal.say(
-            f"{config.workers} workers and {task.config.shards} shards: {config.workers - task.config.shards} will be "
+            f"{config.workers} workers and {task.shards} shards: {config.workers - task.shards} will be "
             "idle; --shards belongs to the recipe and caps how many are useful"
         )
     terminal.say("starting Ray ...")
@@ -466,29 +411,9 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
     return RayEngine(task, config, terminal.say)
 
 
-def _open(path: str, which: str) -> "tuple[RunDirectory, TextConfig, Checkpoint]":
-    """A run's directory, recipe and checkpoint."""
-    from rlgan.run import BrokenCheckpointError, RunDirectory
-
-    run = RunDirectory(Path(path))
-    saved = run.config()
-    recipe = _restored(saved).recipe
-    say = functools.partial(print, file=sys.stderr)
-    best = run.checkpoints.best() if which == "best" else None
-    if best is not None:
-        try:
-            return run, recipe, run.checkpoints.load(best, saved["recipe_id"])
-        except BrokenCheckpointError as error:
-            say(f"{error}; taking the newest in place of the best")
-    newest = run.checkpoints.newest(say, saved["recipe_id"])
-    if newest is None:
-        raise RunError(f"{run.path} has no whole checkpoint: train first, or go on with --resume")
-    return run, recipe, newest
-
-
-def _new_directory(method: str) -> Path:
+def _new_directory(recipe: Recipe) -> Path:
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"text-{method}-{now}"
+    return Path("runs") / f"{recipe.label}-{now}"
 
 
 def _versions() -> dict[str, str]:

@@ -111,7 +111,7 @@ class RayEngine:
     """
 
     def __init__(self, task: Task, run: RunConfig, say: Callable[[str], None]) -> None:
-        self._shards = task.config.shards
+        self._shards = task.shards
         self._run = run
         self._say = say
         self._made: Counter[str] = Counter()

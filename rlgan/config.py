@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from tyro.conf import arg
 
@@ -17,6 +17,10 @@ RewardControl = Literal["none", "constant", "shuffled", "random_discriminator"]
 Baseline = Literal["none", "others", "moving_average", "per_position", "learned"]
 Layout = Literal["windows", "sentences"]
 Preset = Literal["paper", "best"]
+AdversarialLoss = Literal["non_saturating", "saturating", "relativistic"]
+OptimizerName = Literal["sgd", "adam"]
+Decay = Literal["none", "linear", "cosine"]
+BatchFeatureName = Literal["none", "discrimination", "deviation", "packing"]
 
 BUILT_IN = ("stories", "oracle")  # data that needs no file
 # Rewards that are weights: forward_kl takes no others.
@@ -29,6 +33,43 @@ class UsageError(ValueError):
 
 class RunError(RuntimeError):
     """What was asked for can't be done here and now; the message is one line for the person who asked. Exit code 1."""
+
+
+class Recipe(Protocol):
+    """What the command line asks of a task's settings: a dataclass."""
+
+    @property
+    def preset(self) -> Preset:
+        """Where the defaults come from."""
+        ...
+
+    @property
+    def defaults(self) -> "Recipe":
+        """The preset that its own choices of one name."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """For the name of a run's directory."""
+        ...
+
+    @property
+    def bounds(self) -> "Bounds":
+        """How long a run is for which nothing is said."""
+        ...
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where a run ends: at the first that is reached."""
+
+    steps: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +158,22 @@ class TextConfig:
         """Sequences in a shard."""
         return self.batch_size // self.shards
 
+    @property
+    def defaults(self) -> "TextConfig":
+        """The preset of its name, for its method and estimator."""
+        return text_preset(self.preset, self.method, self.estimator)
+
+    @property
+    def label(self) -> str:
+        """For the name of a run's directory."""
+        return f"text-{self.method}"
+
+    @property
+    def bounds(self) -> Bounds:
+        """Without a bound: a short look at the stories, also on a slow machine; an epoch of anything else."""
+        # Three minutes of two cores with all that comes before and after.
+        return Bounds(steps=800, minutes=2.5) if self.data == "stories" else Bounds(epochs=1)
+
     def check(self) -> None:
         """Raise UsageError, one line, where a value makes no sense."""
         positive = (
@@ -156,6 +213,91 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
+class GaussianConfig:
+    """The recipe: everything that the result depends on. A resumed run must have the same."""
+
+    preset: Preset = "best"
+    """Where the defaults come from: the paper's recipe and nothing else, or the best we have."""
+    seed: int = 0
+    """Of everything random."""
+    batch_size: Annotated[int, arg(aliases=["--batch"])] = 200
+    """Real samples, and generated ones, per update."""
+    iterations: int = 4500
+    """Training iterations, which the decay of the learning rates is spread over; pre-training comes before."""
+    loss: AdversarialLoss = "non_saturating"
+    """What the generator lowers; with relativistic, D's loss is R3GAN's too."""
+    width: int = 1
+    """Times as many units in every hidden layer of both networks."""
+    depth: int = 1
+    """Times as many hidden layers in both networks."""
+    discriminator_steps: Annotated[int, arg(aliases=["-k"])] = 1
+    """k, updates of the discriminator per iteration."""
+    generator_steps: int = 1
+    """Updates of the generator per iteration."""
+    pretraining: int = 0
+    """Iterations before the others in which D alone is trained, on the untrained generator's samples."""
+    optimizer: OptimizerName = "sgd"
+    """Of both networks."""
+    generator_learning_rate: float = 0.03
+    """For G."""
+    discriminator_learning_rate: float = 0.03
+    """For D."""
+    momentum: float = 0.6
+    """SGD's momentum; Adam's first decay rate."""
+    adam_beta2: float = 0.999
+    """Adam's second decay rate."""
+    decay: Decay = "none"
+    """How the learning rates fall to 0 over the iterations."""
+    batch_features: BatchFeatureName = "none"
+    """What D is told of a sample's company: discrimination (Salimans et al.), deviation (Karras et al.), packing: all
+    (PacGAN)."""
+    group: int = 25
+    """Samples that make a company, with batch features."""
+    kernels: int = 3
+    """Of minibatch discrimination: numbers that D is told."""
+    kernel_dimension: int = 2
+    """Of minibatch discrimination: dimensions of each kernel."""
+    r1: float = 0.0
+    """Weight of the gradient penalty on real samples, E |grad D|^2 / 2."""
+    r2: float = 0.0
+    """The same on generated ones."""
+    generator_average: float = 0.0
+    """Decay per step of an average of G's weights, which evaluations and samples then use; 0 for none."""
+
+    @property
+    def defaults(self) -> "GaussianConfig":
+        """The preset of its name."""
+        return GAUSSIAN_PRESETS[self.preset]
+
+    @property
+    def label(self) -> str:
+        """For the name of a run's directory."""
+        return f"gaussian-{self.preset}"
+
+    @property
+    def bounds(self) -> Bounds:
+        """Without a bound: pre-training and all iterations."""
+        return Bounds(epochs=1)
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        positive = (
+            "batch_size iterations width depth discriminator_steps generator_steps generator_learning_rate "
+            "discriminator_learning_rate group kernels kernel_dimension"
+        )
+        for name in positive.split():
+            _require(self, name, "more than 0", lambda value: value > 0)
+        for name in ("seed", "pretraining", "r1", "r2"):
+            _require(self, name, "0 or more", lambda value: value >= 0)
+        for name in ("momentum", "adam_beta2", "generator_average"):
+            _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
+        if self.batch_features != "none" and self.batch_size % self.group:
+            raise UsageError(f"--group {self.group} does not divide --batch-size {self.batch_size}: choose a divisor")
+        if self.batch_features in ("discrimination", "deviation") and self.group < 2:
+            raise UsageError("--group is 1: a company needs 2 or more")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """How the recipe is run: nothing here changes the result, and all of it may change on --resume."""
 
@@ -176,12 +318,12 @@ class RunConfig:
     minutes: float | None = None
     """Stop after this much time in training, earlier parts of a resumed run included."""
     evaluate_every: int | None = None
-    """Steps between evaluations, beside one before the first and one at the end. By default a third of an epoch, at
-    least 100."""
+    """Steps between evaluations, beside one before the first and one at the end. By default what suits the task (text:
+    a third of an epoch, at least 100)."""
     checkpoint_every: int = 100
     """Steps between checkpoints; there is one at the end in any case."""
     keep_checkpoints: int = 3
-    """How many of the newest are kept, beside the best by validation perplexity."""
+    """How many of the newest are kept, beside the best by the task's score (text: validation perplexity)."""
     on_collapse: Literal["warn", "stop"] = "warn"
     """What to do when the generator writes nearly always the same, ten steps in a row."""
     log_every: int = 10
@@ -225,6 +367,21 @@ BEST = TextConfig(
     discriminator_word_dropout=0.2,
     generator_average=0.99,
 )
+GAUSSIAN_PRESETS: dict[str, GaussianConfig] = {
+    # The section does not give its learning rate and momentum: at these, G collapses as its figure 2 shows.
+    "paper": GaussianConfig(preset="paper"),
+    "best": GaussianConfig(
+        preset="best",
+        optimizer="adam",
+        momentum=0.0,
+        adam_beta2=0.9,
+        generator_learning_rate=0.02,
+        discriminator_learning_rate=0.03,
+        decay="linear",
+        batch_features="discrimination",
+        generator_average=0.99,
+    ),
+}
 BEST_REINFORCE = dataclasses.replace(
     BEST,
     estimator="reinforce",
@@ -245,7 +402,11 @@ def text_preset(preset: Preset, method: Method = "policygan", estimator: Estimat
     return dataclasses.replace(BEST if estimator == "all_tokens" else BEST_REINFORCE, method=method)
 
 
-def changed(old: TextConfig, new: TextConfig) -> list[str]:
+# No rollouts, so nothing that workers could do; and a step takes milliseconds.
+GAUSSIAN_RUN = RunConfig(workers=0, checkpoint_every=500)
+
+
+def changed(old: Any, new: Any) -> list[str]:
     """Name the settings in which two recipes differ, as `--flag old -> new`.
 
     Where the data lies is not among them: what it holds counts.

@@ -65,6 +65,8 @@ class Learner:
     def update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
         """Do training step `step`: the generator on draw 0, then the discriminator, update j on draw j.
 
+        Without rollouts, the adapter makes the fakes of each update itself, out of that update's random numbers.
+
         Args:
             step: from 0; the learner's version is `step` before and `step + 1` after.
             plan: what the step computes.
@@ -74,17 +76,22 @@ class Learner:
             DivergenceError: a loss or a gradient is not finite; the networks are as before that update.
         """
         started = time.perf_counter()
-        fakes = draws[0] if plan.supervision < 1 else None
-        real = self.source.real(step, 0) if plan.supervision > 0 else None
-        loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, 0))
-        metrics = self._apply("generator", loss, step)
-        for name, value in loss.others.items():
-            metrics |= self._apply(name, Loss(value, {f"loss_{name}": value.detach()}), step)
-        self._take_average(step)
+        metrics: Metrics = {}
+        for i in range(plan.generator_steps):
+            fakes = draws[0] if plan.draws and plan.supervision < 1 else None
+            real = self.source.real(step, i) if plan.supervision > 0 or not plan.rollouts else None
+            loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, i))
+            metrics |= self._apply("generator", loss, step, plan.learning_rate)
+            for name, value in loss.others.items():
+                other = Loss(value, {f"loss_{name}": value.detach()})
+                metrics |= self._apply(name, other, step, plan.learning_rate)
+        if plan.generator_steps:
+            self._take_average(step)
         for j in range(plan.discriminator_steps):
-            fakes = None if plan.random_fakes else draws[j]
-            loss = self.adapter.discriminator_loss(fakes, self.source.real(step, j), self._numbers(step, 1 + j))
-            metrics |= self._apply("discriminator", loss, step)
+            fakes = draws[j] if plan.rollouts and not plan.random_fakes else None
+            numbers = self._numbers(step, plan.generator_steps + j)
+            loss = self.adapter.discriminator_loss(fakes, self.source.real(step, j), numbers)
+            metrics |= self._apply("discriminator", loss, step, plan.learning_rate)
         self.version = step + 1
         return metrics | {"seconds_update": time.perf_counter() - started}
 
@@ -135,11 +142,15 @@ class Learner:
             mean.lerp_(parameter, 1 - decay)
 
     def _numbers(self, step: int, update: int) -> np.random.Generator:
-        # Dropout draws from torch's own generator, which is seeded by the same key.
-        torch.manual_seed(torch_seed(self.seed, Purpose.LEARNER, step, update, 1))
+        # Dropout draws from torch's own generators, which are seeded by the same key. Not by `torch.manual_seed`: where
+        # CUDA is not in use, that keeps the caller's traceback, which takes longer than a small network's update.
+        seed = torch_seed(self.seed, Purpose.LEARNER, step, update, 1)
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.manual_seed_all(seed)
         return stream(self.seed, Purpose.LEARNER, step, update, 0)
 
-    def _apply(self, name: str, loss: Loss, step: int) -> Metrics:
+    def _apply(self, name: str, loss: Loss, step: int, rate: float) -> Metrics:
         parameters = list(self.networks[name].parameters())
         # Only this player's gradients: its loss reaches the other network too.
         gradients = torch.autograd.grad(loss.value, parameters)
@@ -150,5 +161,9 @@ class Learner:
         for key, number in metrics.items():
             if not math.isfinite(number):
                 raise DivergenceError(f"{key} is {number} in the update of the {name} of step {step}")
+        group = self.optimizers[name].param_groups[0]
+        full = group["lr"]
+        group["lr"] = rate * full
         self.optimizers[name].step()
+        group["lr"] = full
         return metrics

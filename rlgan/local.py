@@ -14,7 +14,7 @@ class LocalEngine:
     def __init__(self, task: Task, run: RunConfig) -> None:
         device = prepare(run.learner_gpus)
         self.where = f"one process on {device}, without Ray"
-        self._shards = task.config.shards
+        self._shards = task.shards
         self._learner = task.learner(device)
         self._evaluator = task.evaluator(device)
         self._maker = task.shard_maker(device)

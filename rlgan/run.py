@@ -1,7 +1,7 @@
 """A run's directory: config, vocabulary, metrics, TensorBoard's events, log, and checkpoints that are whole or absent.
 
     RUN/config.json        the resolved settings and what they ran on
-    RUN/vocabulary.json    the words by token
+    RUN/vocabulary.json    the words by token, of text
     RUN/metrics.jsonl      a line per evaluation
     RUN/events/            for TensorBoard
     RUN/log.txt            what the terminal said
@@ -42,7 +42,7 @@ class Checkpoint:
     state: State  # the learner's
     recipe: str  # SHA-256 of the recipe and the data
     seconds: float  # in training so far
-    validation_perplexity: float | None = None  # where these weights were evaluated
+    score: float | None = None  # the task's, where these weights were evaluated; less is better
     lagged: list[Weights] = field(default_factory=list)  # earlier versions that rollouts still need
 
     @property
@@ -96,7 +96,7 @@ class Checkpoints:
                 "step": checkpoint.step,
                 "recipe": checkpoint.recipe,
                 "seconds": checkpoint.seconds,
-                "validation_perplexity": checkpoint.validation_perplexity,
+                "score": checkpoint.score,
                 "sha256": sums,
             }
             _write(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -144,7 +144,7 @@ class Checkpoints:
                 state=groups,
                 recipe=manifest["recipe"],
                 seconds=manifest["seconds"],
-                validation_perplexity=manifest["validation_perplexity"],
+                score=manifest["score"],
                 lagged=lagged,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
@@ -177,20 +177,20 @@ class Checkpoints:
         return newest
 
     def best(self) -> int | None:
-        """The step of the checkpoint of the least validation perplexity."""
-        scores = {step: self._validation_perplexity(step) for step in self.steps()}
+        """The step of the checkpoint of the least score."""
+        scores = {step: self._score(step) for step in self.steps()}
         known = {step: score for step, score in scores.items() if score is not None}
         return min(known, key=known.__getitem__) if known else None
 
-    def best_perplexity(self) -> float:
-        """The least validation perplexity of a checkpoint; infinite where there is none."""
+    def best_score(self) -> float:
+        """The least score of a checkpoint; infinite where there is none."""
         best = self.best()
-        score = None if best is None else self._validation_perplexity(best)
+        score = None if best is None else self._score(best)
         return float("inf") if score is None else score
 
-    def _validation_perplexity(self, step: int) -> float | None:
+    def _score(self, step: int) -> float | None:
         try:
-            value = json.loads((self.folder / str(step) / MANIFEST).read_bytes())["validation_perplexity"]
+            value = json.loads((self.folder / str(step) / MANIFEST).read_bytes())["score"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return None if value is None else float(value)
@@ -247,9 +247,10 @@ class RunDirectory:
             ) from None
 
     def save_config(self, config: dict[str, Any], words: tuple[str, ...]) -> None:
-        """Write the settings and the vocabulary; whole or not at all."""
-        for file, content in ((self.vocabulary_file, list(words)), (self.config_file, config)):
-            _replace(file, json.dumps(content, indent=1).encode())
+        """Write the settings, and the vocabulary where there is one; whole or not at all."""
+        if words:
+            _replace(self.vocabulary_file, json.dumps(list(words), indent=1).encode())
+        _replace(self.config_file, json.dumps(config, indent=1).encode())
 
     def config(self) -> dict[str, Any]:
         """The settings as they were saved.
@@ -314,8 +315,11 @@ class Recorder:
                 self._events.add_scalar(f"{name}/{position:02}", value, step)
         for name, sample in evaluation.histograms.items():
             self._events.add_histogram(name, np.asarray(sample), step)
-        # As a block of code: Markdown would take `<unk>` for a tag and drop it.
-        self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
+        for name, picture in evaluation.pictures.items():
+            self._events.add_image(name, picture, step, dataformats="HWC")
+        if evaluation.texts:
+            # As a block of code: Markdown would take `<unk>` for a tag and drop it.
+            self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
         self._events.flush()
 
     def close(self) -> None:

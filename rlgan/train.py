@@ -127,23 +127,23 @@ class Training(Generic[W, P]):
         self.recipe = recipe
         self.engine = engine
         self.terminal = terminal
-        self.lag = task.config.lag
+        self.lag = task.lag
         self.step = start.step if start else 0
         self.saved_step = start.step if start else -1
         self.recorder = Recorder(run, after=self.saved_step)
         self.versions: dict[int, W] = {}
-        self.best = self.checkpoints.best_perplexity()
-        self.validation: tuple[int, float] | None = None  # step and perplexity of the last evaluation
-        self.score = ""  # the same for people
+        self.best = self.checkpoints.best_score()
+        self.evaluated: tuple[int, float] | None = None  # step and score of the last evaluation
+        self.brief = ""  # the same for people
         self.seconds_before = start.seconds if start else 0.0
         self.started = time.monotonic()
-        self.meter = Meter(engine)
+        self.meter = Meter(engine, task.unit)
         self.collapsed_steps = 0  # that looked collapsed, in a row
         self.collapse: str | None = None  # what the run is to end for
         if start:
             engine.restore(start.state, start.step)
             self.versions = {weights.version: engine.adopt(weights) for weights in start.lagged}
-        self.evaluate_every = config.evaluate_every or max(100, math.ceil(task.steps(1.0) / 3))
+        self.evaluate_every = config.evaluate_every or task.evaluate_every
         self.last = math.inf if config.steps is None else config.steps
         if config.epochs is not None:
             self.last = min(self.last, task.steps(config.epochs))
@@ -203,8 +203,8 @@ class Training(Generic[W, P]):
         self.meter.add(metrics)
         if self.step % self.config.log_every == 0:
             self.recorder.training(self.step, metrics)
-        rate = f"{self.meter.tokens_per_second():,.0f} tokens/s"
-        self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {self.score}")
+        rate = f"{self.meter.per_second():,.0f} {self.task.unit}/s"
+        self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {self.brief}")
 
     def evaluate(self) -> None:
         """Measure the weights as they are now, once per step, and keep the best."""
@@ -214,16 +214,17 @@ class Training(Generic[W, P]):
         evaluation = self.engine.evaluate()
         metrics = rates | {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
         self.recorder.evaluation(self.step, evaluation, metrics, self.engine.shards_made())
-        perplexity = evaluation.metrics["validation_perplexity"]
-        self.validation = (self.step, perplexity)
-        self.score = perplexities(evaluation)
-        self.terminal.say(summary(self.step, evaluation))
-        self.terminal.say(f"    {evaluation.texts[0]}")
+        score = evaluation.metrics[self.task.score]
+        self.evaluated = (self.step, score)
+        self.brief = self.task.brief(evaluation)
+        first, *others = self.task.summary(evaluation)
+        for line in (f"step {self.step}: {first}", *others):
+            self.terminal.say(line)
         sign = self.task.collapse(evaluation.metrics)
         if sign:
             self.terminal.say(f"ALARM: {sign}")
-        if self.step > 0 and perplexity < self.best:
-            self.best = perplexity
+        if self.step > 0 and score < self.best:
+            self.best = score
             self.save()
         self.meter.restart()
 
@@ -231,7 +232,7 @@ class Training(Generic[W, P]):
         """Save a checkpoint, once per step."""
         if self.saved_step == self.step:
             return
-        evaluated = self.validation is not None and self.validation[0] == self.step
+        evaluated = self.evaluated is not None and self.evaluated[0] == self.step
         lagged = [version for version in self.versions if self.step - self.lag <= version < self.step]
         self.checkpoints.save(
             Checkpoint(
@@ -239,7 +240,7 @@ class Training(Generic[W, P]):
                 state=self.engine.state(),
                 recipe=self.recipe,
                 seconds=self.seconds(),
-                validation_perplexity=self.validation[1] if self.validation and evaluated else None,
+                score=self.evaluated[1] if self.evaluated and evaluated else None,
                 lagged=[self.engine.fetch(self.versions[version]) for version in lagged],
             )
         )
@@ -257,10 +258,16 @@ class Training(Generic[W, P]):
 
 
 class Meter(Generic[W, P]):
-    """Means and speeds of the updates since the last evaluation; time spent in evaluating is not counted."""
+    """Means and speeds of the updates since the last evaluation; time spent in evaluating is not counted.
 
-    def __init__(self, engine: Engine[W, P]) -> None:
+    Args:
+        engine: whose CPU time is read.
+        unit: the metric of an update that speeds count.
+    """
+
+    def __init__(self, engine: Engine[W, P], unit: str) -> None:
         self._engine = engine
+        self._unit = unit
         self.restart()
 
     def restart(self) -> None:
@@ -276,37 +283,19 @@ class Meter(Generic[W, P]):
         for name, value in metrics.items():
             self._sums[name] += value
 
-    def tokens_per_second(self) -> float:
-        """Tokens that the generator learned from, per second of wall time."""
-        return self._sums["tokens"] / max(time.monotonic() - self._wall, 1e-9)
+    def per_second(self) -> float:
+        """What the generator learned from (tokens, samples), per second of wall time."""
+        return self._sums[self._unit] / max(time.monotonic() - self._wall, 1e-9)
 
     def read(self) -> Metrics:
         """Means of all metrics, and speeds; nothing before the first update."""
         if not self._updates:
             return {}
         speeds = {
-            "tokens_per_second": self.tokens_per_second(),
-            "tokens_per_cpu_second": self._sums["tokens"] / max(self._engine.cpu_seconds() - self._cpu, 1e-9),
+            f"{self._unit}_per_second": self.per_second(),
+            f"{self._unit}_per_cpu_second": self._sums[self._unit] / max(self._engine.cpu_seconds() - self._cpu, 1e-9),
         }
         return {name: total / self._updates for name, total in self._sums.items()} | speeds
-
-
-def summary(step: int, evaluation: Evaluation) -> str:
-    """One line for people."""
-    m = evaluation.metrics
-    return (
-        f"step {step}: {perplexities(evaluation)}, "
-        f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
-        f"{m['discriminator_accuracy_generated']:.0%} of generated, "
-        f"{m['distinct_sequences']:.0%} distinct; it writes:"
-    )
-
-
-def perplexities(evaluation: Evaluation) -> str:
-    """The test perplexity beside what there is to hold it against."""
-    m = evaluation.metrics
-    floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
-    return f"test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor})"
 
 
 def train(

@@ -5,7 +5,7 @@ was written, and is the generator's `<start>`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -78,20 +78,25 @@ _ARRAYS = tuple(field.name for field in fields(Rollout) if field.name != "versio
 class RealBatch:
     """Real samples of one update; task -> learner."""
 
-    real: Tokens  # [B, T] V where the row has ended
+    real: NDArray[Any]  # tokens int64 [B, T], V where the row has ended; or samples float32 [B, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a step computes. Depends on the step alone, so that whoever asks gets the same."""
 
-    supervision: float  # w in w * MLE + (1 - w) * policy gradient; in [0, 1]
+    supervision: float  # w in w * MLE + (1 - w) * adversarial loss; in [0, 1]
     discriminator_steps: int  # updates of the discriminator, each on fresh draws; 0 leaves it alone
     random_fakes: bool = False  # its fakes are random sequences, not the generator's
+    rollouts: bool = True  # fakes come as rollouts; else the adapter makes them itself
+    generator_steps: int = 1  # updates of the generator, before the discriminator's; 0 leaves it alone
+    learning_rate: float = 1.0  # factor on both players' rates
 
     @property
     def draws(self) -> int:
         """How many rollouts of a whole batch the step needs."""
+        if not self.rollouts:
+            return 0
         for_generator = 1 if self.supervision < 1 else 0
         for_discriminator = 0 if self.random_fakes else self.discriminator_steps
         return max(for_generator, for_discriminator)
@@ -105,3 +110,4 @@ class Evaluation:
     series: dict[str, list[float]]  # values by position
     texts: list[str]  # samples, for people
     histograms: dict[str, NDArray[Any]]  # values by name, [N]
+    pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)  # by name, [height, width, 3]

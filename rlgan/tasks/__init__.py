@@ -1,11 +1,10 @@
 """The tasks: all that is particular to one kind of GAN, each in one file."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
-from rlgan.config import TextConfig
 from rlgan.learner import Learner
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, Weights
 
@@ -27,11 +26,56 @@ class Evaluator(Protocol):
 
 
 class Task(Protocol):
-    """What the loop and the processes ask of a task. Picklable."""
+    """What the loop, the processes and the command line ask of a task. Picklable."""
 
     @property
-    def config(self) -> TextConfig:
-        """The recipe."""
+    def config(self) -> Any:
+        """The recipe, with all that it left to the data."""
+        ...
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What the result depends on, recipe and data, for JSON: a resumed run must have the same."""
+        ...
+
+    @property
+    def data(self) -> str:
+        """What the data is called."""
+        ...
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words of a text task, by token."""
+        ...
+
+    @property
+    def about(self) -> list[str]:
+        """Lines for people: what is trained, on what."""
+        ...
+
+    @property
+    def lag(self) -> int:
+        """Rollouts of step t are made with the weights after update max(t - lag, 0)."""
+        ...
+
+    @property
+    def shards(self) -> int:
+        """Parts in which a batch of rollouts is made."""
+        ...
+
+    @property
+    def score(self) -> str:
+        """The metric of an evaluation that says which checkpoint is the best: the one where it is least."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """The metric of an update that counts what the generator learned from; speeds are given in it."""
+        ...
+
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between evaluations where nothing is asked."""
         ...
 
     @property
@@ -59,6 +103,30 @@ class Task(Protocol):
         """The first step before which so many epochs have passed."""
         ...
 
+    def brief(self, evaluation: Evaluation) -> str:
+        """What an evaluation found, in some words for people."""
+        ...
+
+    def summary(self, evaluation: Evaluation) -> list[str]:
+        """What an evaluation found, in a line or more for people."""
+        ...
+
     def collapse(self, metrics: Metrics) -> str | None:
         """What in the metrics of a step or of an evaluation says that the generator has collapsed; None for nothing."""
         ...
+
+
+def load(name: str, recipe: Any) -> Task:
+    """The task of a recipe, with its data.
+
+    Raises:
+        DataError: the data can't be had or does not fit the settings.
+    """
+    # Imported where it is needed: each brings what only it uses.
+    if name == "gaussian":
+        from rlgan.tasks.gaussian import GaussianTask
+
+        return GaussianTask(recipe)
+    from rlgan.tasks.text import TextTask
+
+    return TextTask.load(recipe)

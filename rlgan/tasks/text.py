@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from rlgan.adapters import PolicyGradient
 from rlgan.config import TextConfig
 from rlgan.data import oracle
 from rlgan.data.stories import END
-from rlgan.data.text import Corpus, DataError, Rows, batch, load_stories, load_text, to_text, unigram_perplexity
+from rlgan.data.text import Corpus, DataError, Rows, batch, encode, load_stories, load_text, to_text, unigram_perplexity
 from rlgan.evaluation import quality
 from rlgan.evaluation import text as measures
 from rlgan.learner import Learner
@@ -37,6 +38,8 @@ class TextTask:
 
     config: TextConfig
     corpus: Corpus
+    score: ClassVar[str] = "validation_perplexity"
+    unit: ClassVar[str] = "tokens"
 
     @staticmethod
     def load(config: TextConfig) -> "TextTask":
@@ -58,14 +61,67 @@ class TextTask:
             if config.vocab_size not in (None, len(corpus.words)):
                 raise DataError(f"the stories have {len(corpus.words)} words and need them all: leave --vocab-size out")
         else:
+            config = dataclasses.replace(config, data=str(Path(config.data).expanduser().resolve()))
             layout = config.layout or "windows"
             corpus = load_text(Path(config.data), config.vocab_size, config.length, layout)
         return TextTask(dataclasses.replace(config, layout=layout, vocab_size=len(corpus.words)), corpus)
 
     @property
+    def identity(self) -> tuple[object, ...]:
+        """The recipe and the corpus; where that lies does not count."""
+        return dataclasses.asdict(dataclasses.replace(self.config, data="")), self.corpus.fingerprint
+
+    @property
+    def data(self) -> str:
+        """Where the corpus lies."""
+        return self.config.data
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words by token."""
+        return self.corpus.words
+
+    @property
+    def about(self) -> list[str]:
+        """Lines for people: what is trained, on what."""
+        c, corpus = self.config, self.corpus
+        sizes = " / ".join(f"{len(rows.tokens):,}" for rows in (corpus.train, corpus.validation, corpus.test))
+        return [
+            f"{c.method} on text, preset {c.preset}, seed {c.seed}",
+            f"data: {corpus.name}, {len(corpus.words):,} words; {sizes} {c.layout} "
+            f"of {c.length} tokens to train / validate / test",
+        ]
+
+    def tested_on(self, path: str) -> "tuple[TextTask, int]":
+        """The same with another test set, in the run's vocabulary, and how many of its words that does not have.
+
+        Raises:
+            DataError: it can't be read.
+        """
+        words, layout = self.corpus.words, self.config.layout or "windows"
+        rows, unknown = encode(Path(path), words, self.config.length, layout)
+        corpus = dataclasses.replace(self.corpus, test=rows, true_log_probs=None)
+        return dataclasses.replace(self, corpus=corpus), unknown
+
+    @property
     def shard_maker(self) -> Callable[[torch.device], Player]:
         """Makes a player on a device; it travels to the rollout workers, the data does not."""
         return partial(Player, rollout_settings(self.config, self.corpus.words))
+
+    @property
+    def lag(self) -> int:
+        """Of the rollouts behind the learner."""
+        return self.config.lag
+
+    @property
+    def shards(self) -> int:
+        """Parts in which a batch of rollouts is made."""
+        return self.config.shards
+
+    @property
+    def evaluate_every(self) -> int:
+        """Three times an epoch, but not all the time."""
+        return max(100, math.ceil(self.steps(1.0) / 3))
 
     @property
     def batches_per_epoch(self) -> float:
@@ -147,6 +203,23 @@ class TextTask:
     def evaluator(self, device: torch.device) -> "TextEvaluator":
         """What evaluates weights on this corpus."""
         return TextEvaluator(self, device)
+
+    def brief(self, evaluation: Evaluation) -> str:
+        """The test perplexity beside what there is to hold it against."""
+        m = evaluation.metrics
+        floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
+        return f"test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor})"
+
+    def summary(self, evaluation: Evaluation) -> list[str]:
+        """A line for people, and a sequence that the generator wrote."""
+        m = evaluation.metrics
+        found = (
+            f"{self.brief(evaluation)}, "
+            f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
+            f"{m['discriminator_accuracy_generated']:.0%} of generated, "
+            f"{m['distinct_sequences']:.0%} distinct; it writes:"
+        )
+        return [found, f"    {evaluation.texts[0]}"]
 
     @property
     def _batches_per_step(self) -> int:

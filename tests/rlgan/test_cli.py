@@ -296,7 +296,7 @@ def test_a_checkpoint_of_another_run_is_not_measured_either(run, tmp_path, small
 def test_a_damaged_best_gives_way_to_the_newest_and_then_to_a_better(run, capsys):
     assert main(["train", "--run-dir", str(run), "--resume", "--workers", "0", "--steps", "6"]) == 0
     manifest = run / "checkpoints" / "4" / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"validation_perplexity": 1.0}))
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"score": 1.0}))
     (run / "checkpoints" / "4" / "generator.safetensors").write_bytes(b"cut")
     assert main(["evaluate", str(run), "--checkpoint", "best", "--quick", "--json"]) == 0
     out = capsys.readouterr()

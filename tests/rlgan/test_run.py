@@ -15,7 +15,7 @@ from rlgan.types import Evaluation, Weights
 def _checkpoint(step, score=None, **changes):
     tensors = {"a": np.full((2, 3), step, np.float32), "b": np.zeros((), np.float32)}
     state = dict.fromkeys(("generator", "discriminator", "generator_optimizer"), tensors)
-    options = {"recipe": "r", "seconds": 1.5, "validation_perplexity": score} | changes
+    options = {"recipe": "r", "seconds": 1.5, "score": score} | changes
     return Checkpoint(step=step, state=state, **options)
 
 
@@ -33,7 +33,7 @@ def test_what_was_saved_is_what_is_loaded(checkpoints):
     lagged = [Weights(6, {"a": np.ones(2, np.float32)}, {"b": np.zeros(3, np.float32)})]
     checkpoints.save(_checkpoint(7, score=3.25, lagged=lagged))
     loaded = checkpoints.load(7, "r")
-    assert (loaded.step, loaded.recipe, loaded.seconds, loaded.validation_perplexity) == (7, "r", 1.5, 3.25)
+    assert (loaded.step, loaded.recipe, loaded.seconds, loaded.score) == (7, "r", 1.5, 3.25)
     assert loaded.state.keys() == {"generator", "discriminator", "generator_optimizer"}
     np.testing.assert_array_equal(loaded.weights.generator["a"], np.full((2, 3), 7))
     assert [weights.version for weights in loaded.lagged] == [6]
@@ -47,12 +47,12 @@ def test_the_newest_and_the_best_stay(checkpoints):
         checkpoints.save(_checkpoint(step, score))
     assert checkpoints.steps() == [2, 5, 6]
     assert checkpoints.best() == 2
-    assert checkpoints.best_perplexity() == 5.0
+    assert checkpoints.best_score() == 5.0
 
 
 def test_none_is_infinitely_bad(checkpoints):
     assert checkpoints.best() is None
-    assert checkpoints.best_perplexity() == float("inf")
+    assert checkpoints.best_score() == float("inf")
     assert _said(checkpoints) == (None, [])
 
 

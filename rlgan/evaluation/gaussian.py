@@ -1,0 +1,70 @@
+"""Measures of one-dimensional samples against N(0, 1), and of a discriminator as a function of x."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+
+from rlgan.networks.perceptron import PerceptronDiscriminator
+from rlgan.types import Float, Metrics
+
+# Below this standard deviation a generator counts as collapsed; that of the data is 1.
+COLLAPSED = 0.3
+# Where D is looked at: .3 % of the data lie outside of [-3, 3].
+GRID = np.linspace(-5, 5, 201, dtype=np.float32)
+INNER = np.abs(GRID) <= 3
+# Companies in which D meets each x.
+COMPANIES = 32
+
+
+def distances(made: Float, real: Float) -> Metrics:
+    """Wasserstein-1 and Kolmogorov-Smirnov distance between two samples [N]."""
+    return {
+        "w1": float(stats.wasserstein_distance(made, real)),
+        "ks": float(stats.ks_2samp(made, real, method="asymp").statistic),
+    }
+
+
+def floors(samples: list[Float]) -> Metrics:
+    """The mean distances between neighbours in a list of independent real samples [N]: what no generator goes below."""
+    pairs = [distances(first, second) for first, second in pairwise(samples)]
+    return {f"{name}_floor": float(np.mean([pair[name] for pair in pairs])) for name in pairs[0]}
+
+
+@torch.inference_mode()
+def curve(discriminator: PerceptronDiscriminator, real: Float) -> Float:
+    """D over GRID, probabilities float32 [201].
+
+    Where D judges a sample in company, each x meets groups of real samples, and the mean of its log-odds counts.
+
+    Args:
+        discriminator: whose.
+        real: float32 [N, 1], for company; at least COMPANIES * (group - 1).
+    """
+    device = discriminator.output.weight.device
+    others = discriminator.group - 1
+    if not others:
+        return _probability(discriminator(torch.from_numpy(GRID[:, None]).to(device)))
+    company = real[: COMPANIES * others].reshape(1, COMPANIES, others, 1)
+    company = np.broadcast_to(company, (len(GRID), COMPANIES, others, 1))
+    x = np.broadcast_to(GRID[:, None, None, None], (len(GRID), COMPANIES, 1, 1))
+    groups = torch.tensor(np.concatenate([x, company], axis=2).reshape(-1, 1), device=device)
+    # One answer for each member of a group, that of x first, or one for all.
+    odds = discriminator(groups).reshape(len(GRID), COMPANIES, -1)[:, :, 0]
+    return _probability(odds.mean(dim=1))
+
+
+def summarise(evaluations: list[Metrics]) -> Metrics:
+    """Several seeds in one: medians, and beside them the worst W1 and the share that collapsed."""
+    medians = {name: float(np.median([metrics[name] for metrics in evaluations])) for name in evaluations[0]}
+    return medians | {
+        "w1_worst": max(metrics["w1"] for metrics in evaluations),
+        "collapsed": float(np.mean([metrics["collapsed"] for metrics in evaluations])),
+        "seeds": float(len(evaluations)),
+    }
+
+
+def _probability(log_odds: torch.Tensor) -> NDArray[np.float32]:
+    return log_odds.sigmoid().cpu().numpy()

@@ -1,0 +1,163 @@
+"""`rlgan train gaussian` and what goes with it, from outside, as a person types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rlgan.cli import main
+
+SHORT = ["train", "gaussian", "--steps", "40", "--evaluate-every", "20"]
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """A finished run of 40 steps."""
+    path = tmp_path / "run"
+    assert main([*SHORT, "--run-dir", str(path)]) == 0
+    capsys.readouterr()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["train", "gaussian", "--preset", "worst"], ["--preset", "'worst'"]),
+        (["train", "gaussian", "--loss", "wasserstein"], ["--loss", "saturating"]),
+        (["train", "gaussian", "--group", "7"], ["--group 7 does not divide --batch-size 200"]),
+        (["train", "gaussian", "--group", "1"], ["--group is 1"]),
+        (["train", "gaussian", "--width", "0"], ["--width is 0"]),
+        (["train", "gaussian", "--momentum", "nan"], ["--momentum is nan"]),
+        (["train", "gaussian", "--seeds", "0"], ["--seeds is 0"]),
+        (["train", "gaussian", "--method", "mle"], ["--method"]),
+        (["reproduce", "figure9"], ["figure9", "figure2"]),
+        (["reproduce", "figure2", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
+        (["reproduce", "figure2", "--learning-rate", "-1"], ["is -1.0"]),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line_with_code_2(rlgan, tmp_path, words, parts):
+    done = rlgan(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("rlgan: error: ")
+    for part in parts:
+        assert part in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_has_what_the_readme_says_and_no_vocabulary(run):
+    assert {entry.name for entry in run.iterdir()} == {
+        ".lock", "checkpoints", "config.json", "events", "log.txt", "metrics.jsonl"
+    }  # fmt: skip
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 20, 40]
+    assert {"w1", "w1_floor", "ks", "ks_floor", "std", "std_floor", "collapsed", "discriminator_distance"} <= set(
+        lines[-1]
+    )
+    assert lines[-1]["samples_per_second"] > 0
+    assert "W1" in (run / "log.txt").read_text()
+
+
+def test_tensorboard_has_a_histogram_and_a_picture(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "events")).Reload()
+    tags = events.Tags()
+    assert tags["histograms"] == ["generated"]
+    assert tags["images"] == ["density"]
+    assert {"training/loss_generator", "training/loss_discriminator", "evaluation/w1"} <= set(tags["scalars"])
+
+
+def test_evaluate_agrees_with_metrics_jsonl(run, capsys):
+    assert main(["evaluate", str(run), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    for key in ("step", "w1", "w1_floor", "ks", "std", "collapsed", "discriminator_distance"):
+        assert result[key] == line[key]
+
+
+def test_sample_prints_numbers_the_same_for_the_same_seed(run, capsys):
+    outputs = []
+    for count, seed in (("70", "0"), ("7", "0"), ("70", "1")):
+        assert main(["sample", str(run), "--count", count, "--seed", seed]) == 0
+        outputs.append([float(line) for line in capsys.readouterr().out.splitlines()])
+    assert len(outputs[0]) == 70
+    assert outputs[0][:7] == outputs[1]
+    assert outputs[0] != outputs[2]
+    assert all(-5 <= x <= 5 for x in outputs[0])
+
+
+def test_resume_goes_on_to_the_same_bits(run, tmp_path, digest, capsys):
+    straight = tmp_path / "straight"
+    assert main(["train", "gaussian", "--steps", "60", "--run-dir", str(straight)]) == 0
+    assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--steps", "60"]) == 0
+    assert "going on from step 40" in capsys.readouterr().out
+    assert digest(run, 60) == digest(straight, 60)
+
+
+def test_resume_refuses_another_recipe_and_another_task(run, capsys):
+    assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--group", "50"]) == 2
+    assert "--resume can't change --group 25 -> 50" in capsys.readouterr().err
+    assert main(["train", "--run-dir", str(run), "--resume"]) == 1
+    assert "one of gaussian, not of text" in capsys.readouterr().err
+    assert main(["evaluate", str(run), "--data", "x.txt"]) == 2
+    assert "--data is for text" in capsys.readouterr().err
+
+
+def test_two_workers_and_none_come_to_the_same_bits(rlgan, run, tmp_path, digest):
+    done = rlgan(*SHORT, "--workers", "2", "--run-dir", tmp_path / "ray")
+    assert done.returncode == 0, done.stderr
+    assert "learner" in done.stdout
+    assert digest(tmp_path / "ray", 40) == digest(run, 40)
+
+
+def test_several_seeds_are_runs_of_their_own_and_are_measured_as_one(rlgan, run, tmp_path, digest):
+    folder = tmp_path / "seeds"
+    done = rlgan(*SHORT, "--seeds", "3", "--run-dir", folder)
+    assert done.returncode == 0, done.stderr
+    assert sorted(entry.name for entry in folder.iterdir()) == ["seed-0", "seed-1", "seed-2"]
+    assert digest(folder / "seed-0", 40) == digest(run, 40)
+    singles = [json.loads(rlgan("evaluate", folder / f"seed-{i}", "--json").stdout) for i in range(3)]
+    result = json.loads(rlgan("evaluate", folder, "--json").stdout)
+    w1 = sorted(single["w1"] for single in singles)
+    assert (result["w1"], result["w1_worst"], result["seeds"]) == (w1[1], w1[2], 3)
+    assert result["collapsed"] == pytest.approx(sum(single["collapsed"] for single in singles) / 3)
+    again = rlgan(*SHORT, "--seeds", "3", "--run-dir", folder)
+    assert again.returncode == 1
+    assert "is not empty" in again.stderr
+    more = rlgan("train", "gaussian", "--steps", "50", "--seeds", "3", "--run-dir", folder, "--resume")
+    assert more.returncode == 0, more.stderr
+    assert (folder / "seed-2" / "checkpoints" / "50").is_dir()
+
+
+def test_sigterm_stops_and_saves_all_seeds(tmp_path):
+    folder = tmp_path / "seeds"
+    typed = [sys.executable, "-m", "rlgan", "train", "gaussian", "--seeds", "2", "--run-dir", str(folder)]
+    process = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    started = time.monotonic()
+    busy = folder / "seed-0" / "metrics.jsonl", folder / "seed-1" / "metrics.jsonl"
+    while not all(file.exists() and file.read_text() for file in busy[: os.cpu_count()]):
+        assert time.monotonic() - started < 60
+        time.sleep(0.2)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "stopped by SIGTERM" in out
+    assert list((folder / "seed-0" / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("figure", ["figure2", "figure3", "figure4"])
+def test_a_figure_is_a_png(tmp_path, monkeypatch, capsys, figure):
+    from rlgan import reproduce
+
+    monkeypatch.setattr(reproduce, "PRETRAINING", (0, 5))
+    recipes = [reproduce.GaussianConfig(iterations=20), reproduce.GaussianConfig(iterations=20, seed=1)]
+    out = tmp_path / "out.png"
+    reproduce.FIGURES[figure](recipes, out, print)
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.count("W1") == 2
