@@ -400,7 +400,9 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
         from rlgan.local import LocalEngine
 
         return LocalEngine(task, config)
-    if config.workers > task.shards:
+    if not task.shards:
+        terminal.say("no step of this task has rollouts: the workers will be idle")
+    elif config.workers > task.shards:
         terminal.say(
             f"{config.workers} workers and {task.shards} shards: {config.workers - task.shards} will be "
             "idle; --shards belongs to the recipe and caps how many are useful"

@@ -44,13 +44,13 @@ class Recipe(Protocol):
         ...
 
     @property
-    def defaults(self) -> "Recipe":
-        """The preset that its own choices of one name."""
+    def label(self) -> str:
+        """For the name of a run's directory."""
         ...
 
     @property
-    def label(self) -> str:
-        """For the name of a run's directory."""
+    def defaults(self) -> "Recipe":
+        """The preset that these settings start from."""
         ...
 
     @property
@@ -159,14 +159,14 @@ class TextConfig:
         return self.batch_size // self.shards
 
     @property
-    def defaults(self) -> "TextConfig":
-        """The preset of its name, for its method and estimator."""
-        return text_preset(self.preset, self.method, self.estimator)
-
-    @property
     def label(self) -> str:
         """For the name of a run's directory."""
         return f"text-{self.method}"
+
+    @property
+    def defaults(self) -> "TextConfig":
+        """The preset that these settings start from."""
+        return text_preset(self.preset, self.method, self.estimator)
 
     @property
     def bounds(self) -> Bounds:
@@ -265,14 +265,14 @@ class GaussianConfig:
     """Decay per step of an average of G's weights, which evaluations and samples then use; 0 for none."""
 
     @property
-    def defaults(self) -> "GaussianConfig":
-        """The preset of its name."""
-        return GAUSSIAN_PRESETS[self.preset]
-
-    @property
     def label(self) -> str:
         """For the name of a run's directory."""
         return f"gaussian-{self.preset}"
+
+    @property
+    def defaults(self) -> "GaussianConfig":
+        """The preset that these settings start from."""
+        return GAUSSIAN_PRESETS[self.preset]
 
     @property
     def bounds(self) -> Bounds:

@@ -119,7 +119,10 @@ def seeds(folder: Path) -> list[Path]:
 
 def measure_seeds(runs: Sequence[Path], which: str) -> Metrics:
     """Measure the runs of several seeds, as one."""
-    found = [measure(Opened.of(str(run), which)) for run in runs]
+    opened = [Opened.of(str(run), which) for run in runs]
+    if any(one.task != "gaussian" for one in opened):
+        raise RunError(f"{runs[0].parent} holds runs of other tasks than gaussian: give one of them")
+    found = [measure(one) for one in opened]
     return summarise([{name: value for name, value in one.items() if isinstance(value, float)} for one in found])
 
 

@@ -1,6 +1,8 @@
 """Measures of one-dimensional samples against N(0, 1), and of a discriminator as a function of x."""
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ COLLAPSED = 0.3
 GRID = np.linspace(-5, 5, 201, dtype=np.float32)
 INNER = np.abs(GRID) <= 3
 # Companies in which D meets each x.
-COMPANIES = 32
+COMPANIES = 8
 
 
 def distances(made: Float, real: Float) -> Metrics:
@@ -56,13 +58,14 @@ def curve(discriminator: PerceptronDiscriminator, real: Float) -> Float:
     return _probability(odds.mean(dim=1))
 
 
-def summarise(evaluations: list[Metrics]) -> Metrics:
-    """Several seeds in one: medians, and beside them the worst W1 and the share that collapsed."""
-    medians = {name: float(np.median([metrics[name] for metrics in evaluations])) for name in evaluations[0]}
+def summarise(evaluations: Sequence[Mapping[str, Any]]) -> Metrics:
+    """Several seeds in one: medians of their metrics, and beside them the worst W1 and the share that collapsed."""
+    names = [name for name, value in evaluations[0].items() if isinstance(value, float)]
+    medians = {name: float(np.median([metrics[name] for metrics in evaluations])) for name in names}
     return medians | {
         "w1_worst": max(metrics["w1"] for metrics in evaluations),
         "collapsed": float(np.mean([metrics["collapsed"] for metrics in evaluations])),
-        "seeds": float(len(evaluations)),
+        "seeds": len(evaluations),
     }
 
 

@@ -60,7 +60,7 @@ class Task(Protocol):
 
     @property
     def shards(self) -> int:
-        """Parts in which a batch of rollouts is made."""
+        """Parts in which a batch of rollouts is made; 0 where no step has any."""
         ...
 
     @property

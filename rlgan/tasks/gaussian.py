@@ -43,7 +43,7 @@ class GaussianTask:
     data: ClassVar[str] = "N(0, 1)"
     vocabulary: ClassVar[tuple[str, ...]] = ()
     lag: ClassVar[int] = 0
-    shards: ClassVar[int] = 1
+    shards: ClassVar[int] = 0
     evaluate_every: ClassVar[int] = 500
 
     @property

@@ -111,18 +111,24 @@ def test_resume_refuses_another_recipe_and_another_task(run, capsys):
 def test_two_workers_and_none_come_to_the_same_bits(rlgan, run, tmp_path, digest):
     done = rlgan(*SHORT, "--workers", "2", "--run-dir", tmp_path / "ray")
     assert done.returncode == 0, done.stderr
-    assert "learner" in done.stdout
+    assert "the workers will be idle" in done.stdout
     assert digest(tmp_path / "ray", 40) == digest(run, 40)
 
 
-def test_several_seeds_are_runs_of_their_own_and_are_measured_as_one(rlgan, run, tmp_path, digest):
+def _evaluated(path, capsys):
+    capsys.readouterr()
+    assert main(["evaluate", str(path), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_several_seeds_are_runs_of_their_own_and_are_measured_as_one(rlgan, run, tmp_path, digest, capsys):
     folder = tmp_path / "seeds"
     done = rlgan(*SHORT, "--seeds", "3", "--run-dir", folder)
     assert done.returncode == 0, done.stderr
     assert sorted(entry.name for entry in folder.iterdir()) == ["seed-0", "seed-1", "seed-2"]
     assert digest(folder / "seed-0", 40) == digest(run, 40)
-    singles = [json.loads(rlgan("evaluate", folder / f"seed-{i}", "--json").stdout) for i in range(3)]
-    result = json.loads(rlgan("evaluate", folder, "--json").stdout)
+    singles = [_evaluated(folder / f"seed-{i}", capsys) for i in range(3)]
+    result = _evaluated(folder, capsys)
     w1 = sorted(single["w1"] for single in singles)
     assert (result["w1"], result["w1_worst"], result["seeds"]) == (w1[1], w1[2], 3)
     assert result["collapsed"] == pytest.approx(sum(single["collapsed"] for single in singles) / 3)
@@ -161,3 +167,16 @@ def test_a_figure_is_a_png(tmp_path, monkeypatch, capsys, figure):
     reproduce.FIGURES[figure](recipes, out, print)
     assert out.read_bytes().startswith(b"\x89PNG")
     assert capsys.readouterr().out.count("W1") == 2
+
+
+def test_seeds_of_another_task_are_refused(tmp_path, small_words, capsys):
+    words = ["train", *small_words, "--workers", "0", "--steps", "1", "--run-dir", str(tmp_path / "seed-0")]
+    assert main(words) == 0
+    assert main(["evaluate", str(tmp_path)]) == 1
+    assert "one of text, not of gaussian" in capsys.readouterr().err
+
+
+def test_the_alarm_is_given_where_the_samples_are_one(tmp_path, capsys):
+    words = ["train", "gaussian", "--preset", "paper", "--steps", "500", "--evaluate-every", "500"]
+    assert main([*words, "--run-dir", str(tmp_path / "run")]) == 0
+    assert "ALARM: the samples' standard deviation is 0." in capsys.readouterr().out
