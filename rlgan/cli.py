@@ -3,11 +3,9 @@
 import contextlib
 import dataclasses
 import datetime
-import functools
 import io
 import itertools
 import json
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -40,9 +38,7 @@ from rlgan.config import (
 )
 
 if TYPE_CHECKING:
-    from rlgan.run import Checkpoint, RunDirectory
-    from rlgan.tasks.quality import Judge
-    from rlgan.tasks.text import TextTask
+    from rlgan.measure import Opened
 
 C = TypeVar("C")
 
@@ -136,7 +132,7 @@ class Sample:
     seed: int = 0
     """Of the samples."""
     temperature: float = 1.0
-    """Log-probabilities are divided by it: below 1 likely words become more likely, above 1 less."""
+    """Of text: log-probabilities are divided by it, so that below 1 likely words become more likely, above 1 less."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which: the newest whole one, or the best by the task's score."""
 
@@ -253,99 +249,47 @@ def _train_seeds(asked: TrainGaussian, words: list[str]) -> None:
     """One run for each seed, in processes of their own."""
     if asked.seeds < 1:
         raise UsageError(f"--seeds is {asked.seeds}: it must be 1 or more")
+    from rlgan.measure import measure_seeds
+    from rlgan.measure import seeds as seeds_of
     from rlgan.seeds import train_seeds
 
     folder = Path(asked.run.run_dir or _new_directory(asked.recipe))
     seeds = range(asked.recipe.seed, asked.recipe.seed + asked.seeds)
     if train_seeds(main, words, folder, seeds, resume=asked.run.resume):
-        _evaluate_gaussian(Evaluate(str(folder), json=True), _seeds(folder))
+        print(json.dumps(measure_seeds(seeds_of(folder), "newest")))
 
 
 def evaluate(words: list[str]) -> None:
     """`rlgan evaluate RUN ...`."""
     options = _parse(Evaluate, words, None, "rlgan evaluate")
     options.check()
-    seeds = _seeds(Path(options.run))
-    if seeds or _task_of(options.run) == "gaussian":
-        _evaluate_gaussian(options, seeds)
-        return
-    run, recipe, checkpoint = _open(options.run, options.checkpoint)
-    vocabulary = _vocabulary(run, recipe, checkpoint)
 
-    from rich.console import Console
+    from rlgan.measure import Opened, measure, measure_seeds, measure_text, seeds, show
 
-    from rlgan.data.text import DataError, encode
-    from rlgan.device import prepare
-    from rlgan.tasks.quality import PROTOCOL, Judge, difference
-    from rlgan.tasks.text import TextTask
-
-    try:
-        task = TextTask.load(recipe)
-    except DataError as error:
-        raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
-    if task.corpus.words != vocabulary:
-        raise RunError(f"{recipe.data} is not the data that {run.path} was trained on: put it back")
-    controls = [_open_control(path, options.checkpoint, task) for path in options.control]
-    if options.data is not None:
-        rows, unknown = encode(Path(options.data), task.corpus.words, recipe.length, task.config.layout or "windows")
-        task = dataclasses.replace(task, corpus=dataclasses.replace(task.corpus, test=rows, true_log_probs=None))
-
-    device, temperatures = prepare(0), sorted(set(options.temperatures))
-    with Console(stderr=True).status("") as status:
-        judge = None if options.quick else Judge(task, options.samples, device, status.update)
-        result = _measured(run, recipe, checkpoint, task, judge, temperatures)
-        if judge:
-            result |= {"quality_floor": judge.floor(), "quality_rows": judge.rows, "quality_samples": judge.samples}
-            result |= {"quality_protocol": PROTOCOL}
-        if options.data is not None:
-            result |= {"test_data": options.data, "test_unknown_words": unknown}
-        if controls:
-            result["controls"] = [_measured(*control, task, judge, temperatures) for control in controls]
-    for control in result.get("controls", []):
-        control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
-        if judge:
-            control["difference"] = difference(result["quality"], control["quality"])
+    several = seeds(Path(options.run))
+    opened = None if several else Opened.of(options.run, options.checkpoint)
+    if opened is None or opened.task != "text":
+        for name in ("data", "temperatures", "control", "figure"):
+            if getattr(options, name) != getattr(Evaluate(options.run), name):
+                raise UsageError(f"--{name} is for text, and {options.run} is none: leave it out")
+    result: dict[str, Any]
+    if opened is None:
+        result = {"run": options.run} | measure_seeds(several, options.checkpoint)
+    elif opened.task == "text":
+        samples = None if options.quick else options.samples
+        temperatures = sorted(set(options.temperatures))
+        result = measure_text(opened, options.checkpoint, options.data, temperatures, samples, options.control)
+    else:
+        result = measure(opened)
     if options.json:
         print(json.dumps(result))
     else:
-        _show(result)
+        show(result)
     if options.figure is not None:
         from rlgan.evaluation.figures import quality_against_diversity
 
         curves = {entry["run"]: entry["quality"] for entry in (result, *result.get("controls", []))}
         quality_against_diversity(Path(options.figure), curves, result["quality_floor"])
-
-
-def _evaluate_gaussian(options: Evaluate, seeds: list[Path]) -> None:
-    """Measure a run of gaussian, or several seeds as one: medians, the worst W1, the share that collapsed."""
-    for option in dataclasses.fields(options):
-        if option.name not in ("run", "checkpoint", "json") and getattr(options, option.name) != option.default:
-            raise UsageError(f"--{option.name} is for text: leave it out")
-    found = [_measured_gaussian(str(path), options.checkpoint) for path in seeds or [Path(options.run)]]
-
-    from rlgan.evaluation.gaussian import summarise
-
-    result: dict[str, Any] = {"run": options.run} | (summarise(found) if seeds else found[0])
-    if options.json:
-        print(json.dumps(result))
-    else:
-        _show(result)
-
-
-def _measured_gaussian(path: str, which: str) -> dict[str, Any]:
-    run, recipe, checkpoint = _open(path, which, "gaussian")
-
-    from rlgan.device import prepare
-    from rlgan.tasks.gaussian import GaussianTask
-
-    evaluation = GaussianTask(recipe).evaluator(prepare(0)).evaluate(checkpoint.weights)
-    return {"run": str(run.path), "step": checkpoint.step} | evaluation.metrics
-
-
-def _seeds(folder: Path) -> list[Path]:
-    """The runs of several seeds in a directory, in the order of the seeds; none where it is a run itself."""
-    numbered = [(entry.name.removeprefix("seed-"), entry) for entry in folder.glob("seed-*")]
-    return [entry for _, entry in sorted((int(number), entry) for number, entry in numbered if number.isdecimal())]
 
 
 def sample(words: list[str]) -> None:
@@ -356,141 +300,32 @@ def sample(words: list[str]) -> None:
             f"--count {options.count} --seed {options.seed}: the count must be 1 or more, the seed 0 or more"
         )
     _check_temperature("--temperature", options.temperature)
-    if _task_of(options.run) == "gaussian":
-        _sample_numbers(options)
-        return
-    run, recipe, checkpoint = _open(options.run, options.checkpoint)
-    vocabulary = _vocabulary(run, recipe, checkpoint)
 
+    from rlgan.measure import Opened
+
+    opened = Opened.of(options.run, options.checkpoint)
+    lines = {"text": _sentences, "gaussian": _numbers}[opened.task](opened, options)
+    print("\n".join(lines), flush=True)
+
+
+def _sentences(opened: "Opened", options: Sample) -> list[str]:
     from rlgan.data.text import to_text
     from rlgan.device import prepare
     from rlgan.tasks.text import generate, sampler
 
-    player = sampler(recipe, vocabulary, prepare(0), options.temperature)
-    made = generate(player, checkpoint.weights, options.count, options.seed)
-    print("\n".join(to_text(vocabulary, made.tokens)), flush=True)
+    words = opened.vocabulary
+    player = sampler(opened.recipe, words, prepare(0), options.temperature)
+    return to_text(words, generate(player, opened.checkpoint.weights, options.count, options.seed).tokens)
 
 
-def _measured(
-    run: "RunDirectory",
-    recipe: TextConfig,
-    checkpoint: "Checkpoint",
-    task: "TextTask",
-    judge: "Judge | None",
-    temperatures: list[float],
-) -> dict[str, Any]:
-    """What `rlgan evaluate` finds of a run on the corpus of a task, and which run it is."""
-    from rlgan.device import prepare
-    from rlgan.tasks.quality import carried_perplexity
-
-    own = dataclasses.replace(task, config=recipe)
-    evaluation = own.evaluator(prepare(0)).evaluate(checkpoint.weights)
-    result: dict[str, Any] = {
-        "run": str(run.path),
-        "step": checkpoint.step,
-        "preset": recipe.preset,
-        "method": recipe.method,
-        "estimator": recipe.estimator,
-        "weighting": recipe.weighting,
-        "reward": recipe.reward,
-        "reward_control": recipe.reward_control,
-        "data": recipe.data,
-    }
-    result |= evaluation.metrics | evaluation.series
-    if judge:
-        result["test_perplexity_carried"] = carried_perplexity(own, checkpoint.weights, prepare(0))
-        result["quality"] = [judge.generated(recipe, checkpoint.weights, t) for t in temperatures]
-    return result
-
-
-def _open_control(path: str, which: str, task: "TextTask") -> "tuple[RunDirectory, TextConfig, Checkpoint]":
-    """Open a run to hold another one against.
-
-    Raises:
-        RunError: it has other words or other data, or learned from its discriminator.
-    """
-    from rlgan.tasks.text import TextTask
-
-    run, recipe, checkpoint = _open(path, which)
-    if _vocabulary(run, recipe, checkpoint) != task.corpus.words:
-        raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
-    if recipe.reward_control == "none" and recipe.method != "mle":
-        raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
-    if TextTask.load(recipe).corpus.fingerprint != task.corpus.fingerprint:
-        raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
-    return run, recipe, checkpoint
-
-
-def _vocabulary(run: "RunDirectory", recipe: TextConfig, checkpoint: "Checkpoint") -> tuple[str, ...]:
-    """A run's words.
-
-    Raises:
-        RunError: they are not those of the checkpoint's networks.
-    """
-    from rlgan.data.stories import END
-
-    words = run.words()
-    due = len(checkpoint.weights.generator["output.bias"])
-    if len(words) != due or len(words) != len(set(words)) or (recipe.layout == "sentences" and END not in words):
-        raise RunError(
-            f"{run.vocabulary_file} has {len(set(words))} different words and does not fit the networks of checkpoint "
-            f"{checkpoint.step}, which know {due}: put the run's own back"
-        )
-    return words
-
-
-def _check_temperature(flag: str, temperature: float) -> None:
-    # Written so that a NaN, for which every comparison is false, is refused too.
-    if not 0.01 <= temperature <= 100:
-        raise UsageError(f"{flag} has {temperature:g}: it must be from 0.01 to 100")
-
-
-def _show(result: dict[str, Any]) -> None:
-    """Print what was found, for people: a line for each number of a run, and tables of its quality."""
-    runs = [result, *result.get("controls", [])]
-    for entry in runs:
-        for name, value in entry.items():
-            if name not in ("controls", "difference", "quality", "quality_floor", "quality_protocol"):
-                values = value if isinstance(value, list) else [value]
-                print(f"{name:44} {' '.join(_brief(v) for v in values)}")
-        print()
-    if "quality" not in result:
-        return
-    for name, text in result["quality_protocol"].items():
-        print(f"{name}: {text}")
-    print("Good is what is close to real text in all of them: each by itself can be had cheaply.")
-    for entry in runs:
-        title = f"{entry['run']}, step {entry['step']}"
-        _show_table(title, [*entry["quality"], result["quality_floor"]])
-    for entry in runs[1:]:
-        _show_table(f"{result['run']} less {entry['run']}", entry["difference"])
-
-
-def _show_table(title: str, columns: list[dict[str, float]]) -> None:
-    """Print measures as rows; a column without a temperature is of real text."""
-    print(f"\n{title}")
-    heads = [f"T = {column['temperature']:g}" if "temperature" in column else "real text" for column in columns]
-    print(f"{'':28}" + "".join(f"{head:>11}" for head in heads))
-    for name in dict.fromkeys(itertools.chain(*columns)):
-        if name != "temperature":
-            print(f"  {name:26}" + "".join(f"{_brief(column.get(name, '-')):>11}" for column in columns))
-
-
-def _brief(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _sample_numbers(options: Sample) -> None:
-    """Samples of a run of gaussian."""
-    if options.temperature != 1:
-        raise UsageError("--temperature is for text: leave it out")
-    _, recipe, checkpoint = _open(options.run, options.checkpoint, "gaussian")
-
+def _numbers(opened: "Opened", options: Sample) -> list[str]:
     from rlgan.device import prepare
     from rlgan.tasks.gaussian import samples
 
-    made = samples(recipe, checkpoint.weights, options.count, options.seed, prepare(0))
-    print("\n".join(f"{x:.6f}" for x in made), flush=True)
+    if options.temperature != 1:
+        raise UsageError(f"--temperature is for text, and {options.run} is none: leave it out")
+    made = samples(opened.recipe, opened.checkpoint.weights, options.count, options.seed, prepare(0))
+    return [f"{x:.6f}" for x in made]
 
 
 def reproduce(words: list[str]) -> None:
@@ -524,10 +359,11 @@ def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
     asked = _parse(kind, words, kind(), program)
     saved = None
     if asked.run.resume and asked.run.run_dir is not None and (Path(asked.run.run_dir) / "config.json").is_file():
+        from rlgan.measure import restored
         from rlgan.run import RunDirectory
 
         saved = RunDirectory(Path(asked.run.run_dir)).config()
-        before = _restored(saved, name)
+        before = kind(*restored(saved, name))
         # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
         anew = dataclasses.replace(before.run, run_dir=None, resume=False, steps=None, epochs=None, minutes=None)
         asked = _parse(kind, words, dataclasses.replace(before, run=anew), program)
@@ -540,27 +376,16 @@ def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
                 f"--resume can't change {', '.join(differences)}: leave it as it was, or start another run"
             )
     else:
-        # Once for the preset, and once for what it has for a method.
-        for _ in range(2):
-            asked = _parse(kind, words, kind(asked.recipe.defaults), program)
+        asked = _parse(kind, words, kind(asked.recipe.defaults), program)
     asked.recipe.check()
     asked.run.check()
     return asked, saved
 
 
-def _restored(saved: dict[str, Any], name: str) -> Any:
-    if saved.get("task") != name:
-        raise RunError(f"the run is one of {saved.get('task')}, not of {name}: give a run of {name}, or name its task")
-    try:
-        kind = TRAIN[name]
-        # JSON has lists where a recipe has tuples.
-        settings = {
-            key: tuple(map(tuple, value)) if isinstance(value, list) else value
-            for key, value in saved["recipe"].items()
-        }
-        return kind(type(kind().recipe)(**settings), RunConfig(**saved["run"]))
-    except (TypeError, KeyError) as error:
-        raise RunError(f"the run's config.json is of another version of rlgan: {error}") from None
+def _check_temperature(flag: str, temperature: float) -> None:
+    # Written so that a NaN, for which every comparison is false, is refused too.
+    if not 0.01 <= temperature <= 100:
+        raise UsageError(f"{flag} has {temperature:g}: it must be from 0.01 to 100")
 
 
 def _bounded(config: RunConfig, recipe: Recipe) -> RunConfig:
@@ -586,33 +411,6 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
     from rlgan.cluster import RayEngine
 
     return RayEngine(task, config, terminal.say)
-
-
-def _task_of(path: str) -> str:
-    """The task of a run."""
-    from rlgan.run import RunDirectory
-
-    return str(RunDirectory(Path(path)).config().get("task"))
-
-
-def _open(path: str, which: str, task: str = "text") -> "tuple[RunDirectory, Any, Checkpoint]":
-    """The directory, recipe and checkpoint of a run of a task."""
-    from rlgan.run import BrokenCheckpointError, RunDirectory
-
-    run = RunDirectory(Path(path))
-    saved = run.config()
-    recipe = _restored(saved, task).recipe
-    say = functools.partial(print, file=sys.stderr)
-    best = run.checkpoints.best() if which == "best" else None
-    if best is not None:
-        try:
-            return run, recipe, run.checkpoints.load(best, saved["recipe_id"])
-        except BrokenCheckpointError as error:
-            say(f"{error}; taking the newest in place of the best")
-    newest = run.checkpoints.newest(say, saved["recipe_id"])
-    if newest is None:
-        raise RunError(f"{run.path} has no whole checkpoint: train first, or go on with --resume")
-    return run, recipe, newest
 
 
 def _new_directory(recipe: Recipe) -> Path:

@@ -15,7 +15,7 @@ from rlgan.adapters import PolicyGradient
 from rlgan.config import TextConfig
 from rlgan.data import oracle
 from rlgan.data.stories import END
-from rlgan.data.text import Corpus, DataError, Rows, batch, load_stories, load_text, to_text, unigram_perplexity
+from rlgan.data.text import Corpus, DataError, Rows, batch, encode, load_stories, load_text, to_text, unigram_perplexity
 from rlgan.evaluation import quality
 from rlgan.evaluation import text as measures
 from rlgan.learner import Learner
@@ -91,6 +91,17 @@ class TextTask:
             f"data: {corpus.name}, {len(corpus.words):,} words; {sizes} {c.layout} "
             f"of {c.length} tokens to train / validate / test",
         ]
+
+    def tested_on(self, path: str) -> "tuple[TextTask, int]":
+        """The same with another test set, in the run's vocabulary, and how many of its words that does not have.
+
+        Raises:
+            DataError: it can't be read.
+        """
+        words, layout = self.corpus.words, self.config.layout or "windows"
+        rows, unknown = encode(Path(path), words, self.config.length, layout)
+        corpus = dataclasses.replace(self.corpus, test=rows, true_log_probs=None)
+        return dataclasses.replace(self, corpus=corpus), unknown
 
     @property
     def shard_maker(self) -> Callable[[torch.device], Player]:
