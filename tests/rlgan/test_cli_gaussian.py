@@ -109,7 +109,7 @@ def test_resume_refuses_another_recipe_and_another_task(run, capsys):
 
 
 def test_two_workers_and_none_come_to_the_same_bits(rlgan, run, tmp_path, digest):
-    done = rlgan(*SHORT, "--workers", "2", "--run-dir", tmp_path / "ray")
+    done = rlgan(*SHORT, "--workers", "2", "--run-dir", tmp_path / "ray", timeout=400)
     assert done.returncode == 0, done.stderr
     assert "the workers will be idle" in done.stdout
     assert digest(tmp_path / "ray", 40) == digest(run, 40)
