@@ -15,7 +15,7 @@ from rlgan import objectives
 from rlgan.config import TextConfig
 from rlgan.networks.baselines import Critic, RunningMean
 from rlgan.networks.text import TextDiscriminator, TextGenerator
-from rlgan.returns import following_q, mean_of_others, unit_variance
+from rlgan.returns import mean_of_others, unit_variance
 from rlgan.rollout import sample_noise
 from rlgan.types import Float, Mask, RealBatch, Rollout, Tokens
 
@@ -123,7 +123,7 @@ class PolicyGradient:
             rule = objectives.expected_reward if s.weighting == "expected" else objectives.forward_kl
             value = rule(distribution, rewards, mask)
             # The reward of this token is in the sum; what the sample still tells is what comes after it.
-            q_values = following_q(q_values, s.discount)
+            q_values = fakes.q_values - fakes.rewards
         others: dict[str, Tensor] = {}
         if s.estimator == "reinforce" or s.discount:
             advantages, others = self.advantages(q_values, fakes.mask, states.detach())

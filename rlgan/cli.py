@@ -42,10 +42,16 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
-_CHOICES = {
-    choice.replace("_", "-"): choice
-    for choices in (RewardRule, RewardControl, Estimator, Weighting, Baseline)
-    for choice in get_args(choices)
+# Names of several words are taken with hyphens too, as flags have them: by flag, what is typed and what is meant.
+_SPELLINGS: dict[str, dict[str, str]] = {
+    flag: {choice.replace("_", "-"): choice for choice in get_args(choices)}
+    for flag, choices in {
+        "--reward": RewardRule,
+        "--reward-control": RewardControl,
+        "--estimator": Estimator,
+        "--weighting": Weighting,
+        "--baseline": Baseline,
+    }.items()
 }
 
 HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning with Ray, and for a Gaussian
@@ -269,7 +275,7 @@ def evaluate(words: list[str]) -> None:
     several = seeds(Path(options.run))
     opened = None if several else Opened.of(options.run, options.checkpoint)
     if opened is None or opened.task != "text":
-        for name in ("data", "temperatures", "control", "figure"):
+        for name in ("data", "temperatures", "samples", "quick", "control", "figure"):
             if getattr(options, name) != getattr(Evaluate(options.run), name):
                 raise UsageError(f"--{name} is for text, and {options.run} is none: leave it out")
     result: dict[str, Any]
@@ -437,9 +443,7 @@ def _parse(kind: type[C], words: list[str], default: C | None, program: str) -> 
     Raises:
         UsageError: with what tyro says in its box, on one line.
     """
-    # Names of several words are taken with hyphens too, as flags have them.
-    pairs = zip(["", *words][:-1], words, strict=True)
-    words = [_CHOICES.get(word, word) if before.startswith("--") else word for before, word in pairs]
+    words = [_spelled(word, before) for before, word in zip(["", *words][:-1], words, strict=True)]
     box = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -453,6 +457,14 @@ def _parse(kind: type[C], words: list[str], default: C | None, program: str) -> 
         # Below the rule stands where to find help.
         said = itertools.takewhile(lambda line: not line.startswith("─"), lines)
         raise UsageError(f"{' '.join(said)}; see {program} --help") from None
+
+
+def _spelled(word: str, before: str) -> str:
+    """A word as tyro takes it, typed after another."""
+    flag, equals, value = word.partition("=")
+    if equals and flag in _SPELLINGS:
+        return f"{flag}={_SPELLINGS[flag].get(value, value)}"
+    return _SPELLINGS.get(before, {}).get(word, word)
 
 
 def _fail(error: object, code: int) -> int:

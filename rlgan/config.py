@@ -54,6 +54,11 @@ class Recipe(Protocol):
         ...
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What every result of a run says of it."""
+        ...
+
+    @property
     def bounds(self) -> "Bounds":
         """How long a run is for which nothing is said."""
         ...
@@ -110,7 +115,8 @@ class TextConfig:
     reward: RewardRule = "probability"
     """What a step is worth, as a function of D's log-odds."""
     reward_control: RewardControl = "none"
-    """Rewards that say nothing, to hold a gain against: all 1; dealt to other sequences; by a D that never learns."""
+    """Rewards that say nothing, to hold a gain against: all 1; dealt to other sequences (all_tokens: other tokens); by
+    a D that never learns."""
     baseline: Baseline = "none"
     """Taken off Q. others: the mean of the other sequences at the same position; moving_average, per_position: of all
     steps before, one number or one per position; learned: a linear function of G's state."""
@@ -164,6 +170,19 @@ class TextConfig:
         return f"text-{self.method}"
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What every result of a run says of it: the choices that count in its method."""
+        names = ["preset", "method"]
+        if self.method != "mle":
+            names += [
+                "estimator",
+                *(["weighting"] if self.estimator == "all_tokens" else []),
+                "reward",
+                "reward_control",
+            ]
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def defaults(self) -> "TextConfig":
         """The preset that these settings start from."""
         return text_preset(self.preset, self.method, self.estimator)
@@ -198,6 +217,16 @@ class TextConfig:
         ):
             raise UsageError(
                 f"--curriculum {self.curriculum}: give pairs of epoch and w, epochs rising and w falling from 1 to 0"
+            )
+        if self.estimator == "all_tokens" and not self.discount and self.monte_carlo_rollouts > 1:
+            raise UsageError(
+                f"--monte-carlo-rollouts {self.monte_carlo_rollouts} with --estimator all_tokens and --lambda 0: "
+                "nothing that comes after a token counts; give a larger --lambda, or leave it at 1"
+            )
+        if self.reward_control == "shuffled" and self.shard_size < 2:
+            raise UsageError(
+                f"--reward-control shuffled with shards of {self.shard_size}: rewards are dealt within a shard, so "
+                "give fewer --shards"
             )
         if self.estimator == "all_tokens" and self.weighting == "forward_kl" and self.reward not in POSITIVE_REWARDS:
             raise UsageError(
@@ -268,6 +297,11 @@ class GaussianConfig:
     def label(self) -> str:
         """For the name of a run's directory."""
         return f"gaussian-{self.preset}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What every result of a run says of it."""
+        return {"preset": self.preset, "loss": self.loss}
 
     @property
     def defaults(self) -> "GaussianConfig":
@@ -357,9 +391,6 @@ BEST = TextConfig(
     weighting="forward_kl",
     reward="density_ratio",
     discount=0.0,
-    baseline="others",
-    normalise_advantages=True,
-    importance_limit=2.0,
     adam_beta1=0.5,
     generator_learning_rate=1e-3,
     discriminator_learning_rate=4e-3,
@@ -388,6 +419,9 @@ BEST_REINFORCE = dataclasses.replace(
     weighting="expected",
     reward="token_ratio",
     discount=0.3,
+    baseline="others",
+    normalise_advantages=True,
+    importance_limit=2.0,
     discriminator_learning_rate=8e-3,
 )
 BEST_MLE = dataclasses.replace(PAPER, preset="best", generator_average=0.99)

@@ -104,7 +104,11 @@ class Learner:
         return Weights(self.version, unload(self.averaged), unload(self.networks["discriminator"]))
 
     def state_dict(self) -> State:
-        """Everything that the next step depends on, in groups of named tensors."""
+        """Everything that the next step depends on, in groups of named tensors.
+
+        Raises:
+            DivergenceError: a tensor is not finite: this must not become a checkpoint.
+        """
         state: State = {name: unload(network) for name, network in self.networks.items()}
         if self.average:
             state["generator_average"] = unload(self.averaged)
@@ -115,6 +119,10 @@ class Learner:
                 for index, entries in moments.items()
                 for key, value in entries.items()
             }
+        for group, tensors in state.items():
+            for name, tensor in tensors.items():
+                if not np.isfinite(tensor).all():
+                    raise DivergenceError(f"{name} of the {group} is not finite after step {self.version - 1}")
         return state
 
     def load_state_dict(self, state: State, version: int) -> None:

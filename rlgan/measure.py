@@ -8,16 +8,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 
-from rlgan.config import BEST, GAUSSIAN_PRESETS, Recipe, RunConfig, RunError
+from rlgan.config import GaussianConfig, Recipe, RunConfig, RunError, TextConfig, UsageError, changed
 from rlgan.data.stories import END
 from rlgan.data.text import DataError
 from rlgan.device import prepare
 from rlgan.evaluation.gaussian import summarise
-from rlgan.run import BrokenCheckpointError, Checkpoint, RunDirectory
+from rlgan.run import BrokenCheckpointError, Checkpoint, RunDirectory, fingerprint
 from rlgan.tasks import load
 from rlgan.tasks.quality import PROTOCOL, Judge, carried_perplexity, difference
 from rlgan.tasks.text import TextTask
@@ -25,7 +25,7 @@ from rlgan.types import Metrics
 
 Result = dict[str, Any]  # for JSON
 
-RECIPES: dict[str, type[Recipe]] = {"text": type(BEST), "gaussian": type(GAUSSIAN_PRESETS["best"])}
+RECIPES: dict[str, type[Recipe]] = {"text": TextConfig, "gaussian": GaussianConfig}
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,13 @@ def restored(saved: dict[str, Any], name: str) -> tuple[Any, RunConfig]:
             key: tuple(map(tuple, value)) if isinstance(value, list) else value
             for key, value in saved["recipe"].items()
         }
-        return RECIPES[name](**settings), RunConfig(**saved["run"])
-    except (TypeError, KeyError) as error:
+        due = {field.name for field in dataclasses.fields(cast(Any, RECIPES[name]))}
+        if settings.keys() != due:
+            raise TypeError(f"its settings differ in {', '.join(sorted(settings.keys() ^ due))}")
+        recipe, run = RECIPES[name](**settings), RunConfig(**saved["run"])
+        recipe.check()
+        return recipe, run
+    except (TypeError, KeyError, AttributeError, UsageError) as error:
         raise RunError(f"the run's config.json is of another version of rlgan: {error}") from None
 
 
@@ -151,7 +156,7 @@ def measure_text(
         task = TextTask.load(opened.recipe)
     except DataError as error:
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
-    if task.corpus.words != opened.vocabulary:
+    if task.corpus.words != opened.vocabulary or fingerprint(*task.identity) != opened.checkpoint.recipe:
         raise RunError(f"{opened.recipe.data} is not the data that {opened.run.path} was trained on: put it back")
     others = [_control(path, which, task) for path in controls]
     tested: Result = {}
@@ -165,7 +170,10 @@ def measure_text(
             result |= {"quality_floor": judge.floor(), "quality_rows": judge.rows, "quality_samples": judge.samples}
             result |= {"quality_protocol": PROTOCOL}
         if others:
-            result["controls"] = [_measured(other, task, judge, temperatures) for other in others]
+            result["controls"] = [
+                _measured(other, task, judge, temperatures) | {"differs_in": changed(opened.recipe, other.recipe)}
+                for other in others
+            ]
     for control in result.get("controls", []):
         control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
         if judge:
@@ -178,10 +186,8 @@ def _measured(opened: Opened, task: TextTask, judge: Judge | None, temperatures:
     weights, recipe = opened.checkpoint.weights, opened.recipe
     own = dataclasses.replace(task, config=recipe)
     evaluation = own.evaluator(prepare(0)).evaluate(weights)
-    chosen = ("preset", "method", "estimator", "weighting", "reward", "reward_control", "data")
-    result: Result = {"run": str(opened.run.path), "step": opened.checkpoint.step}
-    result |= {name: getattr(recipe, name) for name in chosen}
-    result |= evaluation.metrics | evaluation.series
+    result: Result = {"run": str(opened.run.path), "step": opened.checkpoint.step, "data": recipe.data}
+    result |= recipe.labels | evaluation.metrics | evaluation.series
     if judge:
         result["test_perplexity_carried"] = carried_perplexity(own, weights, prepare(0))
         result["quality"] = [judge.generated(recipe, weights, t) for t in temperatures]
@@ -199,7 +205,8 @@ def _control(path: str, which: str, task: TextTask) -> Opened:
         raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
     if opened.recipe.reward_control == "none" and opened.recipe.method != "mle":
         raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
-    if TextTask.load(opened.recipe).corpus.fingerprint != task.corpus.fingerprint:
+    own = TextTask.load(opened.recipe)
+    if fingerprint(*own.identity) != opened.checkpoint.recipe or own.corpus.fingerprint != task.corpus.fingerprint:
         raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
     return opened
 

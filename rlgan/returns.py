@@ -25,13 +25,6 @@ def discounted_q(rewards: Float, discount: float) -> Float:
     return q_values
 
 
-def following_q(q_values: Float, discount: float) -> Float:
-    """What of each Q is not the reward of its own step: discount * q[t+1], 0 at the end; float32 [B, T]."""
-    following = np.zeros_like(q_values)
-    following[:, :-1] = discount * q_values[:, 1:]
-    return following
-
-
 def mean_of_others(q_values: Float, mask: Mask) -> Float:
     """Baseline b[i, t]: the mean of q[j, t] over the other sequences j that chose a token at t.
 
@@ -47,9 +40,10 @@ def mean_of_others(q_values: Float, mask: Mask) -> Float:
     Returns:
         float32 [B, T].
     """
-    others = mask.sum(axis=0, dtype=np.float32) - mask
-    baseline: Float = (q_values.sum(axis=0) - q_values) / np.maximum(others, 1)
-    return np.where(others > 0, baseline, q_values)
+    # In float64: of equal values the mean must be that value, else scaling would make advantages of the rounding.
+    others = mask.sum(axis=0) - mask
+    baseline = (q_values.sum(axis=0, dtype=np.float64) - q_values) / np.maximum(others, 1)
+    return np.where(others > 0, baseline, q_values).astype(np.float32)
 
 
 def unit_variance(advantages: Float, mask: Mask) -> Float:

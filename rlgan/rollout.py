@@ -176,10 +176,16 @@ class _Written:
 
 
 def shuffled(rewards: Float, mask: Mask, numbers: np.random.Generator) -> Float:
-    """Deal the rewards [B, T] of each position out anew among the sequences that chose a token there."""
-    dealt = rewards.copy()
+    """Deal the rewards [B, T] of each position to other sequences that chose a token there.
+
+    None keeps its own, which would be a share of the truth: the sequences stand round in a random order, and each has
+    the reward of the one some places on. Who is alone has nobody to take one from, and gets 0.
+    """
+    dealt = np.zeros_like(rewards)
     for t in range(rewards.shape[1]):
-        dealt[mask[:, t], t] = numbers.permutation(rewards[mask[:, t], t])
+        there = numbers.permutation(np.flatnonzero(mask[:, t]))
+        if len(there) > 1:
+            dealt[there, t] = rewards[np.roll(there, numbers.integers(1, len(there))), t]
     return dealt
 
 

@@ -258,7 +258,12 @@ class RunDirectory:
         Raises:
             RunError: there is no run, or its config can't be read.
         """
-        return dict(_read_json(self.config_file))
+        config = _read_json(self.config_file)
+        if not isinstance(config, dict) or not {"task", "recipe", "run", "recipe_id"} <= config.keys():
+            raise RunError(
+                f"{self.config_file} is not the config of a run: it is damaged, or of another version of rlgan"
+            )
+        return config
 
     def words(self) -> tuple[str, ...]:
         """The vocabulary.
@@ -266,7 +271,10 @@ class RunDirectory:
         Raises:
             RunError: there is no run, or its vocabulary can't be read.
         """
-        return tuple(_read_json(self.vocabulary_file))
+        words = _read_json(self.vocabulary_file)
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise RunError(f"{self.vocabulary_file} is no list of words: it is damaged")
+        return tuple(words)
 
 
 class Recorder:
@@ -291,16 +299,19 @@ class Recorder:
         for name, value in metrics.items():
             self._events.add_scalar(f"training/{name}", value, step)
 
-    def evaluation(self, step: int, evaluation: Evaluation, metrics: Metrics, counts: dict[str, int]) -> None:
+    def evaluation(
+        self, step: int, labels: dict[str, str], evaluation: Evaluation, metrics: Metrics, counts: dict[str, int]
+    ) -> None:
         """A line of metrics.jsonl, and all of it for TensorBoard.
 
         Args:
             step: updates so far.
+            labels: what the run is one of.
             evaluation: of the weights.
             metrics: of training since the last evaluation.
             counts: shards made, by worker.
         """
-        line = {"step": step} | evaluation.metrics | evaluation.series | metrics | {"shards_by_worker": counts}
+        line = {"step": step} | labels | evaluation.metrics | evaluation.series | metrics | {"shards_by_worker": counts}
         self._metrics.write(json.dumps(line) + "\n")
         self._metrics.flush()
         self.last_step = step

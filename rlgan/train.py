@@ -213,7 +213,10 @@ class Training(Generic[W, P]):
         rates = self.meter.read()
         evaluation = self.engine.evaluate()
         metrics = rates | {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
-        self.recorder.evaluation(self.step, evaluation, metrics, self.engine.shards_made())
+        for name, value in evaluation.metrics.items():
+            if not math.isfinite(value):
+                raise DivergenceError(f"{name} is {value} at step {self.step}")
+        self.recorder.evaluation(self.step, self.task.config.labels, evaluation, metrics, self.engine.shards_made())
         score = evaluation.metrics[self.task.score]
         self.evaluated = (self.step, score)
         self.brief = self.task.brief(evaluation)

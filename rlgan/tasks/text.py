@@ -1,4 +1,4 @@
-"""The text task: a GRU pair on a corpus, trained by policy gradients (Yala & Song, section 4)."""
+"""The text task: a pair of sequence networks on a corpus, trained by policy gradients (Yala & Song, section 4)."""
 
 import dataclasses
 import math
@@ -115,8 +115,8 @@ class TextTask:
 
     @property
     def shards(self) -> int:
-        """Parts in which a batch of rollouts is made."""
-        return self.config.shards
+        """Parts in which a batch of rollouts is made; MLE has none."""
+        return 0 if self.config.method == "mle" else self.config.shards
 
     @property
     def evaluate_every(self) -> int:

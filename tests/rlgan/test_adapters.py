@@ -42,9 +42,9 @@ def _close(first, second):
 ALL_TOKENS = {"estimator": "all_tokens", "batch_size": 4, "length": 8}
 
 
-@pytest.mark.parametrize("discount", [0.0, 0.5])
-def test_all_tokens_sums_over_every_next_token_and_samples_what_comes_after(task, discount):
-    adapter, made = _adapter(task, **ALL_TOKENS, discount=discount)
+@pytest.mark.parametrize(("discount", "rollouts"), [(0.0, 1), (0.5, 1), (0.5, 3)])
+def test_all_tokens_sums_over_every_next_token_and_samples_what_comes_after(task, discount, rollouts):
+    adapter, made = _adapter(task, **ALL_TOKENS, discount=discount, monte_carlo_rollouts=rollouts)
     # D(Y_0:t-1, y) for every y, each by a sequence of its own.
     vocab_size, rewards = adapter.generator.vocab_size, np.zeros((4, 8, 394), np.float32)
     for b, t in np.argwhere(made.mask):
@@ -52,7 +52,7 @@ def test_all_tokens_sums_over_every_next_token_and_samples_what_comes_after(task
         rows[:, t] = torch.arange(vocab_size)
         rewards[b, t] = adapter.discriminator(rows)[:, t].sigmoid().detach()
         assert rewards[b, t, made.tokens[b, t]] == pytest.approx(made.rewards[b, t], abs=1e-5)
-    after = made.q_values - made.rewards  # lambda Q_t+1
+    after = made.q_values - made.rewards  # lambda Q_t+1, the mean over the rollouts
     assert (np.abs(after).max() > 0.1) == (discount > 0)
     _close(_gradients(adapter, made), _by_hand(adapter, made, torch.from_numpy(rewards), after))
 

@@ -360,6 +360,30 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_term_and_checkpo
     assert line.endswith(f"the last whole one is {run}/checkpoints/4")
 
 
+def test_weights_that_are_not_finite_are_neither_shown_nor_saved(tmp_path, small_words, capsys):
+    run = tmp_path / "run"
+    words = ["train", *small_words, *LOCAL, "--method", "mle", "--run-dir", str(run)]
+    assert main([*words, "--generator-learning-rate", "1e38"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "there is none yet" in line
+    assert not Checkpoints(run / "checkpoints").steps()
+    assert "NaN" not in (run / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", "[1]"), ("config.json", '{"task": "text"}'), ("vocabulary.json", "7"),
+        ("config.json", '{"task": "text", "recipe": {"length": 5}, "run": {}, "recipe_id": "x"}'),
+    ],
+)  # fmt: skip
+def test_a_damaged_run_is_said_in_one_line(run, capsys, file, content):
+    (run / file).write_text(content)
+    assert main(["sample", str(run)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert file in line
+
+
 @pytest.mark.parametrize(
     ("method", "terms"),
     [
@@ -381,14 +405,16 @@ def test_each_method_computes_its_own_terms_and_no_others(tmp_path, text, small_
 
 
 def test_names_of_several_words_are_taken_with_hyphens_too(rlgan, tmp_path, small_words):
-    run = tmp_path / "run"
     words = ["--estimator", "all-tokens", "--weighting", "forward-kl", "--reward", "density-ratio"]
-    words += ["--baseline", "per-position", "--reward-control", "random-discriminator"]
+    words += ["--baseline=per-position", "--reward-control", "random-discriminator"]
+    run = tmp_path / "all-tokens"  # a name is left as it is
     assert rlgan("train", *small_words, *words, *LOCAL, "--run-dir", run).returncode == 0
     recipe = json.loads((run / "config.json").read_text())["recipe"]
-    assert [recipe[name] for name in ("estimator", "reward", "reward_control")] == [
-        "all_tokens", "density_ratio", "random_discriminator"
+    assert [recipe[name] for name in ("estimator", "reward", "reward_control", "baseline")] == [
+        "all_tokens", "density_ratio", "random_discriminator", "per_position"
     ]  # fmt: skip
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (line["estimator"], line["weighting"]) == ("all_tokens", "forward_kl")
 
 
 def test_a_curriculum_is_typed_as_pairs_and_gone_on_with(tmp_path, text, small_words, capsys, digest):

@@ -173,7 +173,7 @@ def test_seeds_of_another_task_are_refused(tmp_path, small_words, capsys):
     words = ["train", *small_words, "--workers", "0", "--steps", "1", "--run-dir", str(tmp_path / "seed-0")]
     assert main(words) == 0
     assert main(["evaluate", str(tmp_path)]) == 1
-    assert "one of text, not of gaussian" in capsys.readouterr().err
+    assert "holds runs of other tasks than gaussian" in capsys.readouterr().err
 
 
 def test_the_alarm_is_given_where_the_samples_are_one(tmp_path, capsys):

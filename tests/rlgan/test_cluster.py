@@ -53,6 +53,23 @@ def _gone(processes, seconds=15):
     return not [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
+MIXTURE = [
+    *("--estimator", "all-tokens", "--lambda", "0.5", "--monte-carlo-rollouts", "2", "--lag", "1"),
+    *("--generator", "cnn", "--discriminator", "cnn", "--baseline", "learned", "--importance-limit", "2"),
+    *("--generator-average", "0.9", "--discriminator-dropout", "0.5"),
+]
+
+
+@pytest.mark.slow
+def test_the_bits_are_the_same_whatever_the_settings(rlgan, small_words, tmp_path, digest):
+    straight = ["train", *small_words, *MIXTURE, "--workers", 0, "--run-dir", tmp_path / "straight", "--steps", 6]
+    assert rlgan(*straight).returncode == 0
+    parts = ["train", *small_words, *MIXTURE, "--workers", 2, "--run-dir", tmp_path / "parts"]
+    assert rlgan(*parts, "--steps", 3).returncode == 0
+    assert rlgan(*parts, "--steps", 6, "--resume").returncode == 0
+    assert digest(tmp_path / "straight", 6) == digest(tmp_path / "parts", 6)
+
+
 def test_the_final_weights_are_the_same_bits_for_0_1_and_2_workers(rlgan, small_words, tmp_path, digest):
     for workers in (0, 1, 2):
         words = ["--workers", workers, "--steps", 6, "-k", 2, "--run-dir", tmp_path / str(workers)]

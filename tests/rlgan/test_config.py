@@ -78,6 +78,27 @@ def test_rewards_that_can_be_negative_are_no_weights():
         TextConfig(estimator="all_tokens", reward="centred", weighting="forward_kl").check()
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"estimator": "all_tokens", "discount": 0.0, "monte_carlo_rollouts": 4}, "nothing that comes after a token"),
+        ({"reward_control": "shuffled", "batch_size": 8, "shards": 8}, "shuffled with shards of 1"),
+    ],
+)
+def test_what_could_not_act_is_refused(changes, said):
+    with pytest.raises(UsageError, match=said):
+        TextConfig(**changes).check()
+
+
+def test_a_result_says_what_counted_in_its_method():
+    assert text_preset("best", "mle").labels == {"preset": "best", "method": "mle"}
+    assert "weighting" not in text_preset("paper").labels
+    assert text_preset("best").labels == {
+        "preset": "best", "method": "policygan", "estimator": "all_tokens", "weighting": "forward_kl",
+        "reward": "density_ratio", "reward_control": "none",
+    }  # fmt: skip
+
+
 def test_gpus_above_one_are_whole():
     with pytest.raises(UsageError, match="give 2"):
         RunConfig(rollout_gpus=1.5).check()

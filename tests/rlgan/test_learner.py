@@ -147,6 +147,14 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_term(task):
     assert not _moved(before.generator, learner.weights().generator)
 
 
+def test_weights_that_are_not_finite_are_no_state(task):
+    task = task(method="mle", generator_learning_rate=1e38)
+    learner = task.learner(CPU)
+    learner.update(0, task.plan(0), [])  # its loss and gradient still are
+    with pytest.raises(DivergenceError, match="of the generator is not finite after step 0"):
+        learner.state_dict()
+
+
 def test_mle_makes_no_rollout_and_leaves_the_discriminator_alone(task):
     task = task(method="mle")
     assert task.plan(0) == Plan(supervision=1.0, discriminator_steps=0)

@@ -179,18 +179,19 @@ def test_a_resume_takes_back_what_was_recorded_after_its_checkpoint(tmp_path):
     recorder = Recorder(run, after=-1)
     assert recorder.last_step == -1
     for step in (0, 10, 20):
-        recorder.evaluation(step, EVALUATION, {"epoch": 0.1}, {"local": 2})
+        recorder.evaluation(step, {"method": "mle"}, EVALUATION, {"epoch": 0.1}, {"local": 2})
     assert recorder.last_step == 20
     recorder.close()
     with run.metrics_file.open("a") as file:
         file.write('{"step": 30, "test_per')  # killed while it wrote
     recorder = Recorder(run, after=10)
     assert recorder.last_step == 10
-    recorder.evaluation(20, EVALUATION, {}, {})
+    recorder.evaluation(20, {}, EVALUATION, {}, {})
     recorder.close()
     assert [line["step"] for line in _lines(run)] == [0, 10, 20]
     assert _lines(run)[0] == {
-        "step": 0, "test_perplexity": 9.0, "reward": [0.1, 0.2], "epoch": 0.1, "shards_by_worker": {"local": 2}
+        "step": 0, "method": "mle", "test_perplexity": 9.0, "reward": [0.1, 0.2], "epoch": 0.1,
+        "shards_by_worker": {"local": 2},
     }  # fmt: skip
 
 
@@ -200,7 +201,7 @@ def test_tensorboard_reads_scalars_histograms_and_texts_and_forgets_what_was_tak
     run = RunDirectory(tmp_path)
     recorder = Recorder(run, after=-1)
     for step in (0, 10, 20):
-        recorder.evaluation(step, EVALUATION, {}, {})
+        recorder.evaluation(step, {"method": "mle"}, EVALUATION, {}, {})
     recorder.close()
     recorder = Recorder(run, after=10)
     recorder.training(15, {"loss": 2.0})
