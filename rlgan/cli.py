@@ -96,8 +96,8 @@ class Evaluate:
     """Which: the newest whole one, or the best by the task's score (validation perplexity, W1); of the controls too."""
     data: str | None = None
     """Another text to take as the test set, in the run's vocabulary: a file, or a directory with ptb.test.txt."""
-    temperatures: tuple[float, ...] = (1.0,)
-    """Of sampling, to measure quality against diversity at each: 0.7 0.85 1 1.15 1.3, say. Each takes as long."""
+    temperatures: tuple[float, ...] = (0.7, 1.0, 1.3)
+    """Of sampling, to measure quality against diversity at each. Each takes as long."""
     samples: int = 2000
     """Sequences generated at each temperature; they, and as many real ones, train the reverse language model."""
     quick: bool = False

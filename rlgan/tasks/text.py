@@ -308,6 +308,7 @@ class TextEvaluator:
             )
             for split, (name, rows) in enumerate((("validation", corpus.validation), ("test", corpus.test)))
         }
+        metrics["test_nll"] = math.log(metrics["test_perplexity"])  # nats per token: the NLL_test of Yu et al. 2017
         metrics |= self._constant
         metrics |= {
             "discriminator_accuracy_real": float((real > 0).mean()),
