@@ -15,7 +15,7 @@ def _train(tmp_path, *words):
     run = tmp_path / "run"
     assert main(["train", "--workers", "0", "--evaluate-every", "10000", "--run-dir", str(run), *words]) == 0
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert lines[0]["test_perplexity"] == pytest.approx(UNTRAINED, rel=0.03)
+    assert lines[0]["test_perplexity"] > 0.95 * UNTRAINED  # convolutions start well above it
     assert lines[0]["unigram_perplexity"] == pytest.approx(UNIGRAM, abs=0.1)
     return lines[-1]
 
