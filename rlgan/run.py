@@ -323,7 +323,7 @@ class Recorder:
             self._events.add_scalar(f"run/shards_{name}", count, step)
         for name, values in evaluation.series.items():
             for position, value in enumerate(values, 1):
-                self._events.add_scalar(f"{name}/{position:02}", value, step)
+                self._events.add_scalar(f"positions/{name}/{position:02}", value, step)
         for name, sample in evaluation.histograms.items():
             self._events.add_histogram(name, np.asarray(sample), step)
         for name, picture in evaluation.pictures.items():

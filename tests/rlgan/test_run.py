@@ -209,7 +209,9 @@ def test_tensorboard_reads_scalars_histograms_and_texts_and_forgets_what_was_tak
     events = EventAccumulator(str(run.events))
     events.Reload()
     tags = events.Tags()
-    assert {"evaluation/test_perplexity", "reward/01", "reward/02", "training/loss"} <= set(tags["scalars"])
+    assert {"evaluation/test_perplexity", "positions/reward/01", "positions/reward/02", "training/loss"} <= set(
+        tags["scalars"]
+    )
     assert tags["histograms"] == ["log_odds"]
     assert tags["tensors"] == ["samples/text_summary"]
     assert [event.step for event in events.Scalars("evaluation/test_perplexity")] == [0, 10]
