@@ -170,13 +170,13 @@ class PolicyGradient:
     @torch.no_grad()
     def _rewards(self, tokens: Tensor, numbers: np.random.Generator) -> Tensor:
         """The reward [B, T, V] of every token at each place of tokens [B, T], by D as it is or by the control."""
+        if self.settings.reward_control == "constant":
+            return torch.ones(*tokens.shape, self.generator.vocab_size, device=self._device)
         judge = self.control or self.discriminator
         judge.eval()
         log_odds = judge.every_next(tokens)
-        before = functional.pad(judge(tokens)[:, :-1], (1, 0))
         judge.train()
-        if self.settings.reward_control == "constant":
-            return torch.ones_like(log_odds)
+        before = functional.pad(objectives.chosen(log_odds, tokens)[:, :-1], (1, 0))
         if self.settings.reward_control == "shuffled":
             # Dealt to other tokens: dealt to other sequences alone, they would still tell which words real text has.
             log_odds = log_odds[..., self._tensor(numbers.permutation(log_odds.shape[-1]))]

@@ -159,3 +159,21 @@ def test_tokens_of_an_older_policy_are_weighed_under_lag_alone(task):
         torch.testing.assert_close(gradient, plain * 1.5, atol=1e-6, rtol=1e-3)
     on_policy, _ = _adapter(task, **changes)
     _close(_gradients(on_policy, much), _gradients(on_policy, made))
+
+
+def test_the_entropy_bonus_adds_the_mean_entropy_of_the_counted_places(task):
+    plain, made = _adapter(task, batch_size=4)
+    with_bonus, _ = _adapter(task, batch_size=4, entropy_bonus=0.3)
+    log_probs = plain.generator(torch.from_numpy(made.tokens), torch.from_numpy(made.noise))
+    total = sum(-(log_probs[b, t].exp() * log_probs[b, t]).sum() for b, t in np.argwhere(made.mask))
+    due = torch.autograd.grad(total / made.mask.sum(), list(plain.generator.parameters()))
+    for gained, before, entropy in zip(_gradients(with_bonus, made), _gradients(plain, made), due, strict=True):
+        torch.testing.assert_close(before - gained, 0.3 * entropy, atol=1e-6, rtol=1e-3)
+
+
+def test_the_token_ratio_of_every_token_is_against_what_was_read_before(task):
+    adapter, made = _adapter(task, **ALL_TOKENS, reward="token_ratio", layout="windows")
+    tokens = torch.from_numpy(made.tokens)
+    rewards = adapter._rewards(tokens, np.random.default_rng(0))
+    picked = rewards.gather(2, tokens[..., None])[..., 0]
+    np.testing.assert_allclose(picked.numpy(), made.rewards, atol=1e-5)
