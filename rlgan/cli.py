@@ -118,13 +118,9 @@ class Evaluate:
         if self.samples < 2:
             raise UsageError(f"--samples is {self.samples}: it must be 2 or more")
         if self.figure is not None:
-            file = Path(self.figure)
             if self.quick:
                 raise UsageError("--figure shows what --quick leaves out: give one of them")
-            if file.exists():
-                raise UsageError(f"--figure {file} is there already: give another name")
-            if not file.parent.is_dir():
-                raise UsageError(f"--figure {file}: there is no directory {file.parent}")
+            _check_new("--figure", Path(self.figure))
 
 
 @dataclass(frozen=True)
@@ -342,8 +338,9 @@ def reproduce(words: list[str]) -> None:
     recipe = _at_rate(GAUSSIAN_PRESETS[options.preset], options)
     paper = _at_rate(GAUSSIAN_PRESETS["paper"], options)
     out = Path(options.out or f"{options.figure}.png")
-    if out.suffix != ".png" or not out.parent.is_dir():
-        raise UsageError(f"--out {out}: give a file that ends in .png, in a directory that is there")
+    if out.suffix != ".png":
+        raise UsageError(f"--out {out}: give a file that ends in .png")
+    _check_new("--out", out)
 
     from rlgan.reproduce import FIGURES
 
@@ -386,6 +383,14 @@ def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
     asked.recipe.check()
     asked.run.check()
     return asked, saved
+
+
+def _check_new(flag: str, file: Path) -> None:
+    """Check that a file can be written without losing one."""
+    if file.exists():
+        raise UsageError(f"{flag} {file} is there already: give another name")
+    if not file.parent.is_dir():
+        raise UsageError(f"{flag} {file}: there is no directory {file.parent}")
 
 
 def _check_temperature(flag: str, temperature: float) -> None:

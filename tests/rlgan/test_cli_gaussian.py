@@ -180,3 +180,13 @@ def test_the_alarm_is_given_where_the_samples_are_one(tmp_path, capsys):
     words = ["train", "gaussian", "--preset", "paper", "--steps", "500", "--evaluate-every", "500"]
     assert main([*words, "--run-dir", str(tmp_path / "run")]) == 0
     assert "ALARM: the samples' standard deviation is 0." in capsys.readouterr().out
+
+
+def test_a_figure_that_is_there_is_not_drawn_over(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "figure2.png").write_text("drawn before")
+    assert main(["reproduce", "figure2"]) == 2
+    assert "--out figure2.png is there already" in capsys.readouterr().err
+    assert main(["reproduce", "figure2", "--out", "nowhere/f.png"]) == 2
+    assert "there is no directory nowhere" in capsys.readouterr().err
+    assert (tmp_path / "figure2.png").read_text() == "drawn before"
