@@ -6,6 +6,7 @@ import datetime
 import io
 import itertools
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -14,16 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from rlgan import __version__
 from rlgan.config import (
     BEST,
     GAUSSIAN_PRESETS,
     GAUSSIAN_RUN,
+    IMAGE_PRESETS,
+    IMAGE_RUN,
     Baseline,
     Estimator,
     GaussianConfig,
+    ImageConfig,
     Preset,
     Recipe,
     RewardControl,
@@ -54,13 +58,14 @@ _SPELLINGS: dict[str, dict[str, str]] = {
     }.items()
 }
 
-HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning with Ray, and for a Gaussian
+HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning with Ray, for pictures and a Gaussian
 
   rlgan train [text] ...    train; without arguments PolicyGan on the built-in stories
+  rlgan train image ...     train on pictures; without arguments on faces that are drawn here
   rlgan train gaussian ...  train a perceptron pair on samples of N(0, 1)
   rlgan evaluate RUN ...    measure a run's checkpoint, or those of several seeds
-  rlgan sample RUN ...      print sentences that a run's generator writes, or samples
-  rlgan reproduce FIGURE    draw figure2, figure3 or figure4 of the paper
+  rlgan sample RUN ...      print sentences that a run's generator writes, or numbers, or draw pictures
+  rlgan reproduce FIGURE    draw figure2, figure3, figure4 or figure5 of the paper
 
 `rlgan COMMAND --help` lists what a command takes."""
 
@@ -83,12 +88,20 @@ class TrainGaussian:
     """How many runs, of --seed and those that follow, in RUN/seed-<n>/; as many at a time as there are cores."""
 
 
-TRAIN: dict[str, Any] = {"text": Train, "gaussian": TrainGaussian}
+@dataclass(frozen=True)
+class TrainImage:
+    """Train a GAN on pictures (Yala & Song, section 3)."""
+
+    recipe: OmitArgPrefixes[ImageConfig] = field(default_factory=lambda: IMAGE_PRESETS["best"])
+    run: OmitArgPrefixes[RunConfig] = field(default_factory=lambda: IMAGE_RUN)
+
+
+TRAIN: dict[str, Any] = {"text": Train, "gaussian": TrainGaussian, "image": TrainImage}
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a checkpoint: of text perplexities, D, quality and diversity; of a Gaussian distances to N(0, 1)."""
+    """Measure a checkpoint: of text perplexities, D, quality and diversity; else distances to the data."""
 
     run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run's directory, or that of several seeds: then medians, the worst W1 and the share that collapsed."""
@@ -106,6 +119,8 @@ class Evaluate:
     """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
     figure: str | None = None
     """Draw quality against diversity into this PNG."""
+    inception: str | None = None
+    """Weights of the Inception network, a file: measure the true FID of pictures too."""
     json: bool = False
     """Print one JSON object and nothing else."""
 
@@ -125,7 +140,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Sample:
-    """Print sentences that the generator writes, or numbers, one per line."""
+    """Print sentences that the generator writes, or numbers, one per line; or draw pictures."""
 
     run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run's directory."""
@@ -137,16 +152,21 @@ class Sample:
     """Of text: log-probabilities are divided by it, so that below 1 likely words become more likely, above 1 less."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which: the newest whole one, or the best by the task's score."""
+    out: str | None = None
+    """Of pictures: the PNG to write, a grid of them. By default samples.png, here."""
 
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Draw a figure of the paper, section 2, as a PNG file, and say what it shows in numbers."""
+    """Draw a figure of the paper, sections 2 and 3, as a PNG file, and say what it shows in numbers."""
 
-    figure: Positional[Literal["figure2", "figure3", "figure4"]]
-    """2: density and D before and after training; 3: both losses; 4: the effect of pre-training D."""
+    figure: Positional[Literal["figure2", "figure3", "figure4", "figure5"]]
+    """2: density and D before and after training; 3: both losses; 4: the effect of pre-training D; 5: the average
+    picture, and pictures after epochs 2, 5, 10 and 17."""
     preset: Preset = "paper"
-    """With best, figure 2 and 3 have the cure beside the paper's recipe; figure 4 has it alone."""
+    """With best, figure 2 and 3 have the cure beside the paper's recipe; figures 4 and 5 have it alone."""
+    data: str = "faces"
+    """Of figure 5: what `rlgan train image` takes."""
     learning_rate: float | None = None
     """Of both players, in place of the preset's."""
     seed: int = 0
@@ -233,6 +253,8 @@ def train(words: list[str]) -> None:
             start = run.checkpoints.set_aside_broken(terminal.say, recipe_id)
             terminal.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
 
+        task.prepare(engine.map, terminal.say)
+
         from rlgan.train import train as loop
 
         stopped = loop(task, config, run, start, recipe_id, engine, terminal)
@@ -266,7 +288,7 @@ def evaluate(words: list[str]) -> None:
     options = _parse(Evaluate, words, None, "rlgan evaluate")
     options.check()
 
-    from rlgan.measure import Opened, measure, measure_seeds, measure_text, seeds, show
+    from rlgan.measure import Opened, inception_distance, measure, measure_seeds, measure_text, seeds, show
 
     several = seeds(Path(options.run))
     opened = None if several else Opened.of(options.run, options.checkpoint)
@@ -274,6 +296,8 @@ def evaluate(words: list[str]) -> None:
         for name in ("data", "temperatures", "samples", "quick", "control", "figure"):
             if getattr(options, name) != getattr(Evaluate(options.run), name):
                 raise UsageError(f"--{name} is for text, and {options.run} is none: leave it out")
+    if options.inception is not None and (opened is None or opened.task != "image"):
+        raise UsageError(f"--inception is for pictures, and {options.run} has none: leave it out")
     result: dict[str, Any]
     if opened is None:
         result = {"run": options.run} | measure_seeds(several, options.checkpoint)
@@ -283,6 +307,8 @@ def evaluate(words: list[str]) -> None:
         result = measure_text(opened, options.checkpoint, options.data, temperatures, samples, options.control)
     else:
         result = measure(opened)
+        if options.inception is not None:
+            result["fid"] = inception_distance(opened, Path(options.inception))
     if options.json:
         print(json.dumps(result))
     else:
@@ -306,7 +332,11 @@ def sample(words: list[str]) -> None:
     from rlgan.measure import Opened
 
     opened = Opened.of(options.run, options.checkpoint)
-    lines = {"text": _sentences, "gaussian": _numbers}[opened.task](opened, options)
+    if opened.task != "text" and options.temperature != 1:
+        raise UsageError(f"--temperature is for text, and {options.run} is none: leave it out")
+    if opened.task != "image" and options.out is not None:
+        raise UsageError(f"--out is for pictures, and {options.run} has none: leave it out")
+    lines = {"text": _sentences, "gaussian": _numbers, "image": _pictures}[opened.task](opened, options)
     print("\n".join(lines), flush=True)
 
 
@@ -324,10 +354,20 @@ def _numbers(opened: "Opened", options: Sample) -> list[str]:
     from rlgan.device import prepare
     from rlgan.tasks.gaussian import samples
 
-    if options.temperature != 1:
-        raise UsageError(f"--temperature is for text, and {options.run} is none: leave it out")
     made = samples(opened.recipe, opened.checkpoint.weights, options.count, options.seed, prepare(0))
     return [f"{x:.6f}" for x in made]
+
+
+def _pictures(opened: "Opened", options: Sample) -> list[str]:
+    out = _new_png("samples" if options.out is None else options.out)
+
+    from rlgan.device import prepare
+    from rlgan.evaluation.pictures import grid, save_png
+    from rlgan.tasks.image import samples
+
+    made = samples(opened.recipe, opened.checkpoint.weights, options.count, options.seed, prepare(0))
+    save_png(grid(made, math.ceil(math.sqrt(options.count))), out)
+    return [str(out)]
 
 
 def reproduce(words: list[str]) -> None:
@@ -335,25 +375,45 @@ def reproduce(words: list[str]) -> None:
     options = _parse(Reproduce, words, None, "rlgan reproduce")
     if options.seed < 0:
         raise UsageError(f"--seed is {options.seed}: it must be 0 or more")
-    recipe = _at_rate(GAUSSIAN_PRESETS[options.preset], options)
-    paper = _at_rate(GAUSSIAN_PRESETS["paper"], options)
-    out = Path(options.out or f"{options.figure}.png")
-    if out.suffix != ".png":
-        raise UsageError(f"--out {out}: give a file that ends in .png")
-    _check_new("--out", out)
+    out = _new_png(options.figure if options.out is None else options.out)
+    if options.figure == "figure5":
+        recipe = dataclasses.replace(_at_rate(IMAGE_PRESETS[options.preset], options), data=options.data)
+        recipe.check()
 
-    from rlgan.reproduce import FIGURES
+        from rlgan.reproduce import figure5
 
-    FIGURES[options.figure]([paper] if recipe == paper else [paper, recipe], out, print)
+        figure5(recipe, out, print)
+    else:
+        if options.data != "faces":
+            raise UsageError(f"--data is for figure5: {options.figure} has none; leave it out")
+        preset, paper = (_at_rate(GAUSSIAN_PRESETS[name], options) for name in (options.preset, "paper"))
+
+        from rlgan.reproduce import FIGURES
+
+        FIGURES[options.figure]([paper] if preset == paper else [paper, preset], out, print)
     print(out)
 
 
-def _at_rate(recipe: GaussianConfig, options: Reproduce) -> GaussianConfig:
+A = TypeVar("A", GaussianConfig, ImageConfig)
+
+
+def _at_rate(recipe: A, options: Reproduce) -> A:
     rate = options.learning_rate
     if rate is not None:
         recipe = dataclasses.replace(recipe, generator_learning_rate=rate, discriminator_learning_rate=rate)
     recipe.check()
     return dataclasses.replace(recipe, seed=options.seed)
+
+
+def _new_png(name: str) -> Path:
+    """A PNG file to write, which is not there yet; .png is added to a name without an ending."""
+    out = Path(name)
+    if not out.suffix:
+        out = out.with_name(f"{out.name}.png")
+    if out.suffix != ".png":
+        raise UsageError(f"--out {out}: give a file that ends in .png")
+    _check_new("--out", out)
+    return out
 
 
 def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
@@ -412,7 +472,7 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
 
         return LocalEngine(task, config)
     if not task.shards:
-        terminal.say("no step of this task has rollouts: the workers will be idle")
+        terminal.say("no step of this task has rollouts: once the data is prepared, the workers will be idle")
     elif config.workers > task.shards:
         terminal.say(
             f"{config.workers} workers and {task.shards} shards: {config.workers - task.shards} will be "
@@ -453,7 +513,7 @@ def _parse(kind: type[C], words: list[str], default: C | None, program: str) -> 
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(box):
-            parsed: C = tyro.cli(kind, args=words, prog=program, config=(FlagCreatePairsOff,), **options)
+            parsed: C = tyro.cli(kind, args=words, prog=program, **options)
             return parsed
     except SystemExit as end:
         if not end.code:

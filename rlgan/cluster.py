@@ -8,11 +8,11 @@ import logging
 import os
 import socket
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 ATTACHED = os.environ.get("RAY_ADDRESS") not in (None, "", "local")
 # All of this is read when ray is imported.
@@ -39,6 +39,11 @@ from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 START_LIMIT = 180
 # Workers that may die over one shard: more is no accident.
 TRIES = 4
+# Jobs of a map that a worker has before it, with the one at hand.
+AHEAD = 4
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class RolloutHost:
@@ -50,6 +55,10 @@ class RolloutHost:
     def shard(self, weights: Weights, step: int, draw: int, shard: int) -> tuple[Rollout, None]:
         """Make a shard; the second result only says that the first is made, so that nobody needs to fetch it."""
         return self._maker.shard(weights, step, draw, shard), None
+
+    def apply(self, function: Callable[[Any], Any], item: Any) -> Any:
+        """Apply a function to an item."""
+        return function(item)
 
     def cpu_seconds(self) -> float:
         """CPU time of this process."""
@@ -218,6 +227,40 @@ class RayEngine:
         """Measure the weights as they are now."""
         evaluation: Evaluation = _get(self._learner.evaluate.remote())
         return evaluation
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Apply a function to items, by the rollout workers in turn; the results in the order of the items."""
+        shared = ray.put(function)
+        asked: deque[tuple[Item, int, ActorHandle[Any], ObjectRef[Result]]] = deque()
+
+        def ask(item: Item, place: int) -> None:
+            worker = self._workers[place]
+            asked.append((item, place, worker, worker.apply.remote(shared, item)))
+
+        waiting = deque(enumerate(items))
+        tries = TRIES
+        while waiting or asked:
+            # As much as keeps them busy, and no more: what is ready takes memory.
+            while waiting and len(asked) < AHEAD * len(self._workers):
+                i, item = waiting.popleft()
+                ask(item, i % len(self._workers))
+            item, place, worker, reference = asked.popleft()
+            try:
+                result: Result = ray.get(reference)
+            except RayTaskError as error:
+                raise error.cause from error
+            except RayActorError as error:
+                tries -= 1
+                if not tries:
+                    raise RunError(f"{TRIES} workers died over one job: {_reason(error)}") from error
+                if self._workers[place] is worker:
+                    self._say(f"rollout worker {place} died: a new one does its work")
+                    self._workers[place] = self._start_worker()
+                ask(item, place)
+                asked.rotate(1)
+            else:
+                tries = TRIES
+                yield result
 
     def shards_made(self) -> dict[str, int]:
         """Shards by worker, so far."""

@@ -101,7 +101,8 @@ class Learner:
 
     def evaluated_weights(self) -> Weights:
         """What evaluations and samples use: with the average of the generator's weights, where there is one."""
-        return Weights(self.version, unload(self.averaged), unload(self.networks["discriminator"]))
+        latest = unload(self.networks["generator"]) if self.average else {}
+        return Weights(self.version, unload(self.averaged), unload(self.networks["discriminator"]), latest)
 
     def state_dict(self) -> State:
         """Everything that the next step depends on, in groups of named tensors.
@@ -146,8 +147,11 @@ class Learner:
             return
         # Young averages forget faster, else the untrained weights would stay in them for long.
         decay = min(self.average, (step + 1) / (step + 10))
-        for mean, parameter in zip(self.averaged.parameters(), self.networks["generator"].parameters(), strict=True):
-            mean.lerp_(parameter, 1 - decay)
+        generator = self.networks["generator"]
+        # Buffers too: what a normalisation has seen goes with the weights that it saw it under.
+        for of in (nn.Module.parameters, nn.Module.buffers):
+            for mean, value in zip(of(self.averaged), of(generator), strict=True):
+                mean.lerp_(value, 1 - decay)
 
     def _numbers(self, step: int, update: int) -> np.random.Generator:
         # Dropout draws from torch's own generators, which are seeded by the same key. Not by `torch.manual_seed`: where
@@ -163,7 +167,8 @@ class Learner:
         # Only this player's gradients: its loss reaches the other network too.
         gradients = torch.autograd.grad(loss.value, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
+            # Laid out as the parameter is: fused optimisers go through memory, and a convolution's gradient may not be.
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
         norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
         metrics = {key: float(value) for key, value in loss.metrics.items()} | {f"gradient_norm_{name}": float(norm)}
         for key, number in metrics.items():

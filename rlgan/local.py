@@ -1,11 +1,29 @@
 """The engine of `--workers 0`: learner and rollouts in this process, one after the other, without Ray."""
 
+import multiprocessing
+import signal
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
 from rlgan.config import RunConfig
 from rlgan.device import prepare
 from rlgan.tasks import Task
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """Apply a function to items, in as many processes as there are cores; the results in the order of the items."""
+    # Not by forking: this process has threads. Who interrupts it interrupts them, so they need not say so each.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(
+        mp_context=multiprocessing.get_context("spawn"), initializer=signal.signal, initargs=ignore
+    ) as pool:
+        yield from pool.map(function, items)
 
 
 class LocalEngine:
@@ -53,6 +71,10 @@ class LocalEngine:
     def update(self, step: int, plan: Plan, draws: list[Rollout]) -> Metrics:
         """Do a training step on its draws."""
         return self._learner.update(step, plan, draws)
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Apply a function to items; the results in their order."""
+        return in_processes(function, items)
 
     def evaluate(self) -> Evaluation:
         """Measure the weights as they are now."""

@@ -12,20 +12,23 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from rlgan.config import GaussianConfig, Recipe, RunConfig, RunError, TextConfig, UsageError, changed
+from rlgan.config import GaussianConfig, ImageConfig, Recipe, RunConfig, RunError, TextConfig, UsageError, changed
 from rlgan.data.stories import END
 from rlgan.data.text import DataError
 from rlgan.device import prepare
 from rlgan.evaluation.gaussian import summarise
+from rlgan.local import in_processes
 from rlgan.run import BrokenCheckpointError, Checkpoint, RunDirectory, fingerprint
-from rlgan.tasks import load
+from rlgan.tasks import Task, load
+from rlgan.tasks.image import ImageTask
+from rlgan.tasks.image import samples as image_samples
 from rlgan.tasks.quality import PROTOCOL, Judge, carried_perplexity, difference
 from rlgan.tasks.text import TextTask
 from rlgan.types import Metrics
 
 Result = dict[str, Any]  # for JSON
 
-RECIPES: dict[str, type[Recipe]] = {"text": TextConfig, "gaussian": GaussianConfig}
+RECIPES: dict[str, type[Recipe]] = {"text": TextConfig, "gaussian": GaussianConfig, "image": ImageConfig}
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,34 @@ def restored(saved: dict[str, Any], name: str) -> tuple[Any, RunConfig]:
 
 def measure(opened: Opened) -> Result:
     """Measure a run of any task as its training does."""
-    task = load(opened.task, opened.recipe)
+    task = _prepared(opened)
     evaluation = task.evaluator(prepare(0)).evaluate(opened.checkpoint.weights)
-    which = {"run": str(opened.run.path), "step": opened.checkpoint.step}
+    which: Result = {"run": str(opened.run.path), "step": opened.checkpoint.step}
+    which |= opened.recipe.labels
     return which | evaluation.metrics | evaluation.series
+
+
+def _prepared(opened: Opened) -> Task:
+    """The task of a run, with its data, which must be what the run was trained on."""
+    task = load(opened.task, opened.recipe)
+    if fingerprint(*task.identity) != opened.checkpoint.recipe:
+        raise RunError(f"{task.data} is not the data that {opened.run.path} was trained on: put it back")
+    with Console(stderr=True).status("") as status:
+        task.prepare(in_processes, status.update)
+    return task
+
+
+def inception_distance(opened: Opened, weights: Path) -> float:
+    """The FID of a run on pictures, as many generated ones as are held out, with the Inception weights of a file.
+
+    Raises:
+        RunError: the file holds no such weights, or the library that reads them is not installed.
+    """
+    test = cast(ImageTask, _prepared(opened)).pictures.test()
+    made = image_samples(opened.recipe, opened.checkpoint.weights, len(test), opened.recipe.seed, prepare(0))
+    from rlgan.evaluation.images import inception_fid
+
+    return inception_fid(made, test, weights)
 
 
 def seeds(folder: Path) -> list[Path]:

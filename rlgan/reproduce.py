@@ -1,4 +1,4 @@
-"""The figures of Yala & Song, section 2, from runs of our own: trained here, drawn, and said in numbers."""
+"""The figures of Yala & Song, sections 2 and 3, from runs of our own: trained here, drawn, and said in numbers."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,14 +7,23 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from rlgan.config import GaussianConfig
+from rlgan.config import GaussianConfig, ImageConfig
 from rlgan.device import prepare
 from rlgan.evaluation import gaussian_figures as figures
+from rlgan.evaluation.images import mean_picture
+from rlgan.evaluation.pictures import grid, labelled, save_png
+from rlgan.local import in_processes
 from rlgan.tasks.gaussian import EVALUATION_SAMPLES, GaussianTask, samples
+from rlgan.tasks.image import ImageTask
+from rlgan.tasks.image import samples as image_samples
 from rlgan.types import Float, Metrics, Weights
 
 # Iterations in which figure 4 trains D before G (section 2.3).
 PRETRAINING = (0, 1_000, 10_000, 100_000)
+# After which figure 5 shows samples, and how many.
+EPOCHS = (2, 5, 10, 17)
+SHOWN = 24
+COLUMNS = 4
 
 Say = Callable[[str], None]
 
@@ -78,6 +87,26 @@ FIGURES: dict[str, Callable[[list[GaussianConfig], Path, Say], None]] = {
     "figure3": figure3,
     "figure4": figure4,
 }
+
+
+def figure5(recipe: ImageConfig, out: Path, say: Say) -> None:
+    """The average picture, and pictures of the same noise after epochs 2, 5, 10 and 17, laid out as in the paper."""
+    device = prepare(0)
+    task = ImageTask.load(recipe)
+    for line in task.about:
+        say(line)
+    task.prepare(in_processes, say)
+    learner, evaluator = task.learner(device), task.evaluator(device)
+    panels = {"the average picture": mean_picture(task.pictures.train())}
+    for epoch in range(1, EPOCHS[-1] + 1):
+        for step in range(task.steps(epoch - 1), task.steps(epoch)):
+            learner.update(step, task.plan(step), [])
+        if epoch in EPOCHS:
+            weights = learner.evaluated_weights()
+            say(f"epoch {epoch}: {task.summary(evaluator.evaluate(weights))[0]}")
+            made = image_samples(task.config, weights, SHOWN, recipe.seed, device)
+            panels[f"after epoch {epoch}"] = grid(made, COLUMNS)
+    save_png(labelled(panels, len(panels)), out)
 
 
 def title(config: GaussianConfig) -> str:

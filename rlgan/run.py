@@ -4,6 +4,7 @@
     RUN/vocabulary.json    the words by token, of text
     RUN/metrics.jsonl      a line per evaluation
     RUN/events/            for TensorBoard
+    RUN/pictures/          what evaluations drew: <name>-epoch-<epoch>.png
     RUN/log.txt            what the terminal said
     RUN/checkpoints/<step>/{generator,discriminator,...}.safetensors and manifest.json
 
@@ -28,6 +29,7 @@ from safetensors import SafetensorError
 from torch.utils.tensorboard import SummaryWriter
 
 from rlgan.config import RunError
+from rlgan.evaluation.pictures import save_png
 from rlgan.types import Evaluation, Metrics, State, Weights
 
 MANIFEST = "manifest.json"
@@ -48,8 +50,10 @@ class Checkpoint:
     @property
     def weights(self) -> Weights:
         """What evaluations and samples use: with the average of the generator's weights, where there is one."""
-        generator = self.state.get("generator_average", self.state["generator"])
-        return Weights(self.step, generator, self.state["discriminator"])
+        generator, average = self.state["generator"], self.state.get("generator_average")
+        if average is None:
+            return Weights(self.step, generator, self.state["discriminator"])
+        return Weights(self.step, average, self.state["discriminator"], latest=generator)
 
 
 class BrokenCheckpointError(RunError):
@@ -214,6 +218,7 @@ class RunDirectory:
         self.vocabulary_file = path / "vocabulary.json"
         self.metrics_file = path / "metrics.jsonl"
         self.events = path / "events"
+        self.pictures = path / "pictures"
         self.log_file = path / "log.txt"
         self.checkpoints = Checkpoints(path / "checkpoints")
 
@@ -292,6 +297,7 @@ class Recorder:
             _replace(run.metrics_file, "".join(line + "\n" for line in kept).encode())
         self.last_step = int(_step_of(kept[-1])) if kept else -1
         self._metrics = run.metrics_file.open("a")
+        self._pictures = run.pictures
         self._events = SummaryWriter(str(run.events), purge_step=after + 1)
 
     def training(self, step: int, metrics: Metrics) -> None:
@@ -328,6 +334,8 @@ class Recorder:
             self._events.add_histogram(name, np.asarray(sample), step)
         for name, picture in evaluation.pictures.items():
             self._events.add_image(name, picture, step, dataformats="HWC")
+            self._pictures.mkdir(exist_ok=True)
+            save_png(picture, self._pictures / f"{name}-epoch-{metrics['epoch']:06.2f}.png")
         if evaluation.texts:
             # As a block of code: Markdown would take `<unk>` for a tag and drop it.
             self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)

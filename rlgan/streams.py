@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     EVALUATION = 5
     STORIES = 6
     ORACLE = 7
+    FACES = 8
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

@@ -4,10 +4,10 @@ import math
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from rlgan.config import RunConfig, RunError
 from rlgan.learner import DivergenceError
@@ -54,6 +54,10 @@ class Engine(Protocol[W, P]):
 
     def update(self, step: int, plan: Plan, draws: P) -> Metrics:
         """Do a training step on its draws."""
+        ...
+
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        """Apply a function to items; the results in their order."""
         ...
 
     def evaluate(self) -> Evaluation:
@@ -223,9 +227,11 @@ class Training(Generic[W, P]):
         first, *others = self.task.summary(evaluation)
         for line in (f"step {self.step}: {first}", *others):
             self.terminal.say(line)
-        sign = self.task.collapse(evaluation.metrics)
+        sign = self.task.collapse(evaluation.metrics) if self.step else None  # untrained, all are much the same
         if sign:
-            self.terminal.say(f"ALARM: {sign}")
+            line = f"collapsed at step {self.step}: {sign}"
+            self.terminal.say(f"ALARM: {line}")
+            self.collapse = line if self.config.on_collapse == "stop" else None
         if self.step > 0 and score < self.best:
             self.best = score
             self.save()

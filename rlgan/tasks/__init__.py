@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import torch
 
+from rlgan.data.images import Map
 from rlgan.learner import Learner
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, Weights
 
@@ -83,6 +84,14 @@ class Task(Protocol):
         """Makes, on a device, what makes shards. Picklable, and without the data."""
         ...
 
+    def prepare(self, map_: Map, say: Callable[[str], None]) -> None:
+        """Do what must be done once before the data can be read, by who is there to do it; say how it goes.
+
+        Raises:
+            DataError: the data can't be used.
+        """
+        ...
+
     def learner(self, device: torch.device) -> Learner:
         """A learner with fresh networks."""
         ...
@@ -127,6 +136,10 @@ def load(name: str, recipe: Any) -> Task:
         from rlgan.tasks.gaussian import GaussianTask
 
         return GaussianTask(recipe)
+    if name == "image":
+        from rlgan.tasks.image import ImageTask
+
+        return ImageTask.load(recipe)
     from rlgan.tasks.text import TextTask
 
     return TextTask.load(recipe)

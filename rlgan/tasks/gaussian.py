@@ -12,6 +12,7 @@ import torch
 from rlgan.adapters import DirectGradient
 from rlgan.config import GaussianConfig
 from rlgan.data.gaussian import NOISE_LIMIT, gaussian, uniform
+from rlgan.data.images import Map
 from rlgan.evaluation import gaussian as measures
 from rlgan.evaluation import gaussian_figures as figures
 from rlgan.learner import Learner
@@ -24,7 +25,8 @@ from rlgan.networks.perceptron import (
 )
 from rlgan.rollout import load
 from rlgan.streams import Purpose, stream, torch_seed
-from rlgan.types import Evaluation, Float, Metrics, Plan, RealBatch, Rollout, Weights
+from rlgan.tasks.direct import DECAYS, NoShards, optimizer
+from rlgan.types import Evaluation, Float, Metrics, Plan, RealBatch, Weights
 
 HIDDEN = (6, 5)
 # Samples that an evaluation generates, and real ones that it holds them against.
@@ -62,9 +64,12 @@ class GaussianTask:
         ]
 
     @property
-    def shard_maker(self) -> "Callable[[torch.device], NoShards]":
+    def shard_maker(self) -> Callable[[torch.device], NoShards]:
         """No step has rollouts, so rollout workers have nothing to do."""
         return NoShards
+
+    def prepare(self, map_: Map, say: Callable[[str], None]) -> None:
+        """Nothing: the data is there."""
 
     def plan(self, step: int) -> Plan:
         """What training step `step` computes: the discriminator alone at first, where it is pre-trained."""
@@ -133,24 +138,6 @@ class GaussianTask:
         return [f"{self.brief(evaluation)}, {spread}, D at most {m['discriminator_distance']:.2f} from .5"]
 
 
-DECAYS: dict[str, Callable[[float], float]] = {
-    "none": lambda _: 1.0,
-    "linear": lambda done: 1 - done,
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-}
-
-
-class NoShards:
-    """What a rollout worker holds where nothing is rolled out."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    def shard(self, weights: Weights, step: int, draw: int, shard: int) -> Rollout:
-        """Never asked for: no plan has draws."""
-        raise NotImplementedError(f"shard {shard} of draw {draw} of step {step} of version {weights.version}")
-
-
 def networks(config: GaussianConfig) -> tuple[PerceptronGenerator, PerceptronDiscriminator]:
     """The pair of section 2.1: layers (1, 6), (6, 5), (5, 1), in width and depth as the recipe says."""
     hidden = [size * config.width for size in HIDDEN for _ in range(config.depth)]
@@ -163,13 +150,6 @@ def networks(config: GaussianConfig) -> tuple[PerceptronGenerator, PerceptronDis
     group = 1 if config.batch_features == "none" else config.group
     packed = config.batch_features == "packing"
     return PerceptronGenerator(sizes, NOISE_LIMIT), PerceptronDiscriminator(sizes, group, feature, packed=packed)
-
-
-def optimizer(config: GaussianConfig, network: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
-    """The recipe's optimiser over a network."""
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), rate, config.momentum, fused=True)
-    return torch.optim.Adam(network.parameters(), rate, (config.momentum, config.adam_beta2), fused=True)
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ import torch
 from rlgan.adapters import PolicyGradient
 from rlgan.config import TextConfig
 from rlgan.data import oracle
+from rlgan.data.images import Map
 from rlgan.data.stories import END
 from rlgan.data.text import Corpus, DataError, Rows, batch, encode, load_stories, load_text, to_text, unigram_perplexity
 from rlgan.evaluation import quality
@@ -107,6 +108,9 @@ class TextTask:
     def shard_maker(self) -> Callable[[torch.device], Player]:
         """Makes a player on a device; it travels to the rollout workers, the data does not."""
         return partial(Player, rollout_settings(self.config, self.corpus.words))
+
+    def prepare(self, map_: Map, say: Callable[[str], None]) -> None:
+        """Nothing: the data is there."""
 
     @property
     def lag(self) -> int:
