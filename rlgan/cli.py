@@ -473,9 +473,9 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
         return LocalEngine(task, config)
     if not task.shards:
         terminal.say("no step of this task has rollouts: once the data is prepared, the workers will be idle")
-    elif config.workers > task.shards:
+    elif (fewest := config.fleet(task.shards)[0]) > task.shards:
         terminal.say(
-            f"{config.workers} workers and {task.shards} shards: {config.workers - task.shards} will be "
+            f"{fewest} workers and {task.shards} shards: {fewest - task.shards} will be "
             "idle; --shards belongs to the recipe and caps how many are useful"
         )
     terminal.say("starting Ray ...")

@@ -5,13 +5,13 @@ and shards to it. This process holds references alone. Workers do not know each 
 """
 
 import logging
+import math
 import os
 import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 ATTACHED = os.environ.get("RAY_ADDRESS") not in (None, "", "local")
@@ -25,44 +25,21 @@ if not ATTACHED:
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-import torch
 from ray import ObjectRef
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError
 
-from rlgan.config import RunConfig, RunError
-from rlgan.device import prepare
-from rlgan.tasks import ShardMaker, Task
+from rlgan.config import LearnerLostError, RunConfig, RunError
+from rlgan.device import memory, prepare
+from rlgan.fleet import START_LIMIT, START_TRIES, Fleet, Job, Vitals, Whereabouts, free, living_nodes, reason, rooms
+from rlgan.tasks import Task
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 
-# Seconds that actors are given to start: a loaded machine takes 15 for three.
-START_LIMIT = 180
-# Workers that may die over one shard: more is no accident.
-TRIES = 4
 # Jobs of a map that a worker has before it, with the one at hand.
 AHEAD = 4
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-class RolloutHost:
-    """The actor round what makes shards."""
-
-    def __init__(self, shard_maker: Callable[[torch.device], ShardMaker], gpus: float) -> None:
-        self._maker = shard_maker(prepare(gpus))
-
-    def shard(self, weights: Weights, step: int, draw: int, shard: int) -> tuple[Rollout, None]:
-        """Make a shard; the second result only says that the first is made, so that nobody needs to fetch it."""
-        return self._maker.shard(weights, step, draw, shard), None
-
-    def apply(self, function: Callable[[Any], Any], item: Any) -> Any:
-        """Apply a function to an item."""
-        return function(item)
-
-    def cpu_seconds(self) -> float:
-        """CPU time of this process."""
-        return time.process_time()
 
 
 class LearnerHost:
@@ -73,6 +50,10 @@ class LearnerHost:
         self._learner = task.learner(device)
         self._evaluator = task.evaluator(device)
 
+    def whereabouts(self) -> Whereabouts:
+        """Where it lives."""
+        return Whereabouts.here()
+
     def update(self, step: int, plan: Plan, *shards: Rollout) -> Metrics:
         """Do a training step; the shards come draw by draw."""
         size = len(shards) // max(plan.draws, 1)
@@ -82,6 +63,11 @@ class LearnerHost:
     def weights(self) -> Weights:
         """The weights as they are now."""
         return self._learner.weights()
+
+    def weights_size(self) -> int:
+        """Bytes of the weights."""
+        weights = self._learner.weights()
+        return sum(array.nbytes for tensors in (weights.generator, weights.discriminator) for array in tensors.values())
 
     def evaluate(self) -> Evaluation:
         """Measure the weights as they are now."""
@@ -95,21 +81,9 @@ class LearnerHost:
         """Set the learner back."""
         self._learner.load_state_dict(state, step)
 
-    def cpu_seconds(self) -> float:
-        """CPU time of this process."""
-        return time.process_time()
-
-
-@dataclass
-class Asked:
-    """A shard that was asked for."""
-
-    weights: ObjectRef[Weights]
-    key: tuple[int, int, int]  # step, draw, shard
-    place: int  # of the worker in the fleet
-    worker: ActorHandle[Any]
-    rollout: ObjectRef[Rollout]
-    made: ObjectRef[None]
+    def vitals(self) -> Vitals:
+        """CPU time and memory of this process."""
+        return Vitals.now()
 
 
 class RayEngine:
@@ -123,8 +97,9 @@ class RayEngine:
         self._shards = task.shards
         self._run = run
         self._say = say
-        self._made: Counter[str] = Counter()
-        self._cpu_seconds: dict[ActorHandle[Any], float] = {}
+        self._count: Counter[str] = Counter()
+        self._cpu_seconds = 0.0  # of learners that died, as last known
+        self._vitals = Vitals(0.0, 0)  # of the learner, as last known
         try:
             if ATTACHED:
                 _knock(os.environ["RAY_ADDRESS"])
@@ -132,7 +107,7 @@ class RayEngine:
             else:
                 # Never a bare init: it joins whatever cluster it finds running.
                 ray.init(
-                    address="local", num_cpus=run.workers + 1, include_dashboard=False, logging_level=logging.ERROR
+                    address="local", num_cpus=self._local_cpus(), include_dashboard=False, logging_level=logging.ERROR
                 )
         except (OSError, ValueError) as error:
             address = os.environ.get("RAY_ADDRESS", "local")
@@ -147,58 +122,96 @@ class RayEngine:
             ray.shutdown()
             raise
 
+    def _local_cpus(self) -> int:
+        run, (fewest, most) = self._run, self._run.fleet(self._shards)
+        workers = max(fewest, min(most, (os.cpu_count() or 1) - 1))
+        return math.ceil(run.learner_cpus + workers * run.worker_cpus)
+
     def _check_resources(self) -> None:
         # Ray would wait for ever for what the cluster does not have.
         run, has = self._run, ray.cluster_resources()  # type: ignore[no-untyped-call]
-        needs = {"CPU": run.workers + 1, "GPU": run.workers * run.rollout_gpus + run.learner_gpus}
+        workers, _ = run.fleet(self._shards)
+        needs = {
+            "CPU": workers * run.worker_cpus + run.learner_cpus,
+            "GPU": workers * run.rollout_gpus + run.learner_gpus,
+        }
         for name, need in needs.items():
             if need > has.get(name, 0):
                 raise RunError(
-                    f"{need:g} {name}s are needed ({run.workers} rollout workers and a learner) and this Ray has "
+                    f"{need:g} {name}s are needed ({workers} rollout workers and a learner) and this Ray has "
                     f"{has.get(name, 0):g}: ask for fewer --workers or GPUs, or add nodes"
                 )
+        nodes = living_nodes()
+        if sum(rooms(nodes, run, None).values()) < workers:
+            have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes.values())
+            raise RunError(
+                f"{workers} rollout workers of {run.worker_cpus:g} CPUs and {run.rollout_gpus:g} GPUs and a learner of "
+                f"{run.learner_cpus:g} and {run.learner_gpus:g} do not fit on the nodes of this Ray, which have "
+                f"{have}: ask for fewer or smaller ones, or add nodes"
+            )
 
     def _start(self, task: Task) -> None:
         run = self._run
-        self._maker = ray.put(task.shard_maker)
-        learner: Any = ray.remote(LearnerHost).options(num_cpus=1, num_gpus=run.learner_gpus)
-        self._learner: ActorHandle[Any] = learner.remote(ray.put(task), run.learner_gpus)
-        self._workers = [self._start_worker() for _ in range(run.workers)]
-        alive = [actor.cpu_seconds.remote() for actor in (self._learner, *self._workers)]
-        _, late = ray.wait(alive, num_returns=len(alive), timeout=START_LIMIT)
-        if late:
-            free = ray.available_resources()  # type: ignore[no-untyped-call]
-            raise RunError(
-                f"{len(late)} of {len(alive)} actors did not start in {START_LIMIT} s; free on the cluster: "
-                f"{free.get('CPU', 0):g} CPUs, {free.get('GPU', 0):g} GPUs: is another job using it?"
-            )
-        for ref in alive:
-            _get(ref)  # an error in a constructor shows here
+        self._task = ray.put(task)
+        self._fleet = Fleet(ray.put(task.shard_maker), run, task.shards, self._say)
+        self._start_learner()
+        self._weights_size: int = self._of_learner("weights_size")
+        self._fleet.start()
         kind = "an attached Ray" if ATTACHED else "a local Ray"
         devices = ("cuda" if run.rollout_gpus else "cpu", "cuda" if run.learner_gpus else "cpu")
-        plural = "s" if run.workers > 1 else ""
-        self.where = f"{run.workers} rollout worker{plural} ({devices[0]}) and a learner ({devices[1]}) on {kind}"
+        workers = len(self._fleet)
+        plural = "s" if workers > 1 else ""
+        elastic = f", {run.workers}," if isinstance(run.workers, str) else ""
+        self.where = f"{workers} rollout worker{plural}{elastic} ({devices[0]}) and a learner ({devices[1]}) on {kind}"
         cores = os.cpu_count() or 1
-        if not ATTACHED and run.workers + 1 > cores:
-            self._say(f"{run.workers + 1} actors of one thread each share {cores} cores")
+        if not ATTACHED and workers + 1 > cores:
+            self._say(f"{workers + 1} actors of one thread each share {cores} cores")
 
-    def _start_worker(self) -> ActorHandle[Any]:
-        host: Any = ray.remote(RolloutHost).options(num_cpus=1, num_gpus=self._run.rollout_gpus)
-        worker: ActorHandle[Any] = host.remote(self._maker, self._run.rollout_gpus)
-        return worker
+    def _start_learner(self) -> None:
+        """Start the learner; the rollout workers start, or go on, meanwhile."""
+        host: Any = ray.remote(LearnerHost).options(num_cpus=self._run.learner_cpus, num_gpus=self._run.learner_gpus)
+        for _ in range(START_TRIES):
+            self._learner: ActorHandle[Any] = host.remote(self._task, self._run.learner_gpus)
+            born = self._learner.whereabouts.remote()
+            if not self._fleet.wait(born, START_LIMIT):
+                raise RunError(f"the learner did not start in {START_LIMIT} s; {free()}")
+            try:
+                at: Whereabouts = ray.get(born)
+            except RayActorError as error:
+                if error.actor_init_failed:
+                    raise RunError(f"the learner can't start: {reason(error)}") from error
+                death = error
+            else:
+                self._fleet.home = at.node
+                self._at = at
+                return
+        raise RunError(f"{START_TRIES} learners in a row died at their start: {reason(death)}") from death
+
+    def restart(self) -> None:
+        """Put a new learner, with fresh networks, in the place of one that was lost; the rollout workers stay."""
+        with suppress(RayActorError):
+            ray.kill(self._learner)  # it may be out of reach, and still hold its resources
+        self._fleet.forget()
+        self._fleet.home = None
+        self._cpu_seconds += self._vitals.cpu_seconds
+        self._vitals = Vitals(0.0, 0)
+        self._count["restarts_learner"] += 1
+        self._start_learner()
 
     def restore(self, state: State, step: int) -> None:
         """Set the learner back to a checkpoint's state before training step `step`."""
-        _get(self._learner.restore.remote(state, step))
+        self._of_learner("restore", state, step)
 
     def state(self) -> State:
         """The learner's whole state."""
-        state: State = _get(self._learner.state.remote())
+        state: State = self._of_learner("state")
         return state
 
     def weights(self) -> ObjectRef[Weights]:
         """The weights as they are now."""
         reference: ObjectRef[Weights] = self._learner.weights.remote()
+        # Once into the store of the learner's node, and from there once to every other that makes shards.
+        self._count["weights_bytes"] += self._weights_size * len({self._at.node} | self._fleet.nodes())
         return reference
 
     def adopt(self, weights: Weights) -> ObjectRef[Weights]:
@@ -207,33 +220,57 @@ class RayEngine:
 
     def fetch(self, weights: ObjectRef[Weights]) -> Weights:
         """The weights that `weights` or `adopt` gave."""
-        fetched: Weights = _get(weights)
+        fetched: Weights = self._get(weights)
         return fetched
 
-    def request(self, weights: ObjectRef[Weights] | None, step: int, plan: Plan) -> list[Asked]:
+    def request(self, weights: ObjectRef[Weights] | None, step: int, plan: Plan) -> list[Job]:
         """Ask for the shards of a step; the workers make them meanwhile."""
         if weights is None:
             return []
-        keys = [(step, draw, shard) for draw in range(plan.draws) for shard in range(self._shards)]
-        return [self._ask(weights, key, i % len(self._workers)) for i, key in enumerate(keys)]
+        shards = [(weights, step, draw, shard) for draw in range(plan.draws) for shard in range(self._shards)]
+        return self._fleet.request("shard", shards)
 
-    def update(self, step: int, plan: Plan, asked: list[Asked]) -> Metrics:
+    def settle(self, shards: list[Job]) -> None:
+        """Wait until the shards of a step are made."""
+        self._fleet.settle(shards)
+
+    def update(self, step: int, plan: Plan, shards: list[Job]) -> Metrics:
         """Do a training step, on shards that go from worker to learner by reference."""
-        rollouts = [self._settled(shard) for shard in asked]
-        metrics: Metrics = _get(self._learner.update.remote(step, plan, *rollouts))
-        return metrics
+        while True:
+            self._fleet.settle(shards)
+            try:
+                metrics: Metrics = self._of_learner("update", step, plan, *[shard.result for shard in shards])
+            except ObjectLostError as error:
+                # They came before the update, which has not begun.
+                self._say(f"shards of step {step} were lost with a node: they are made again, and come out the same")
+                self._fleet.remake(shards, error)
+            else:
+                return metrics
 
     def evaluate(self) -> Evaluation:
         """Measure the weights as they are now."""
-        evaluation: Evaluation = _get(self._learner.evaluate.remote())
+        evaluation: Evaluation = self._of_learner("evaluate")
         return evaluation
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Apply a function to items, by the rollout workers in turn; the results in the order of the items."""
+        """Apply a function to items, by the rollout workers; the results in the order of the items."""
         shared = ray.put(function)
-        asked: deque[tuple[Item, int, ActorHandle[Any], ObjectRef[Result]]] = deque()
+        waiting, asked = deque(items), deque[Job]()
+        while waiting or asked:
+            # As much as keeps them busy, and no more: what is ready takes memory.
+            while waiting and len(asked) < AHEAD * max(len(self._fleet), 1):
+                asked += self._fleet.request("apply", [(shared, waiting.popleft())])
+            job = asked.popleft()
+            self._fleet.settle([job])
+            try:
+                result: Result = ray.get(job.result)
+            except ObjectLostError as error:
+                self._fleet.remake([job], error)
+                asked.appendleft(job)
+            else:
+                yield result
 
-        def ask(item: Item, place: int) -> None:
+    def ask(item: Item, place: int) -> None:
             worker = self._workers[place]
             asked.append((item, place, worker, worker.apply.remote(shared, item)))
 
@@ -264,46 +301,46 @@ class RayEngine:
 
     def shards_made(self) -> dict[str, int]:
         """Shards by worker, so far."""
-        return {f"worker_{i}": self._made[f"worker_{i}"] for i in range(len(self._workers))}
+        return self._fleet.shards_made()
 
     def cpu_seconds(self) -> float:
         """CPU time of all processes that compute, so far; Ray's own are not among them."""
-        for actor in (self._learner, *self._workers):
-            with suppress(RayActorError):  # who died keeps what was last known
-                seconds: ObjectRef[float] = actor.cpu_seconds.remote()
-                self._cpu_seconds[actor] = ray.get(seconds)
-        return time.process_time() + sum(self._cpu_seconds.values())
+        self._vitals = self._of_learner("vitals")
+        learners = self._cpu_seconds + self._vitals.cpu_seconds
+        return time.process_time() + learners + self._fleet.cpu_seconds()
+
+    def report(self) -> Metrics:
+        """What became of the actors so far, bytes of weights that were sent, and memory in bytes now."""
+        has, free = ray.cluster_resources(), ray.available_resources()  # type: ignore[no-untyped-call]
+        store = has.get("object_store_memory", 0.0) - free.get("object_store_memory", 0.0)
+        counts = {name: float(self._count[name]) for name in ("restarts_learner", "weights_bytes")}
+        memories = {"driver": memory(), "learner": self._vitals.memory, "object_store": store}
+        return self._fleet.report() | counts | {f"memory_{name}": float(size) for name, size in memories.items()}
 
     def close(self) -> None:
         """End the actors, and the local Ray with them."""
         ray.shutdown()
 
-    def _ask(self, weights: ObjectRef[Weights], key: tuple[int, int, int], place: int) -> Asked:
-        worker = self._workers[place]
-        rollout: ObjectRef[Rollout]
-        made: ObjectRef[None]
-        rollout, made = worker.shard.options(num_returns=2).remote(weights, *key)
-        return Asked(weights, key, place, worker, rollout, made)
+    def _of_learner(self, method: str, *arguments: Any) -> Any:
+        return self._get(getattr(self._learner, method).remote(*arguments))
 
-    def _settled(self, asked: Asked) -> ObjectRef[Rollout]:
-        """Wait until a shard is made. One whose worker died is asked of a new worker, and comes out the same."""
-        for _ in range(TRIES):
-            try:
-                ray.get(asked.made)
-            except RayTaskError as error:
-                if isinstance(error.cause, RayError):  # the weights died with the learner
-                    raise RunError(f"an actor died: {_reason(error.cause)}; go on with --resume") from error
-                raise error.cause from error
-            except RayActorError as error:
-                death = error
-                if self._workers[asked.place] is asked.worker:  # else another of its shards has seen to it
-                    self._say(f"rollout worker {asked.place} died: a new one makes its shards, which come out the same")
-                    self._workers[asked.place] = self._start_worker()
-                asked = self._ask(asked.weights, asked.key, asked.place)
-            else:
-                self._made[f"worker_{asked.place}"] += 1
-                return asked.rollout
-        raise RunError(f"{TRIES} rollout workers died over one shard: {_reason(death)}") from death
+    def _get(self, reference: ObjectRef[Any]) -> Any:
+        """What the learner gives.
+
+        Raises:
+            LearnerLostError: it died, or its node.
+            ObjectLostError: not the learner, but what it was to read died.
+        """
+        self._fleet.wait(reference)
+        try:
+            return ray.get(reference)
+        except RayTaskError as error:
+            if isinstance(error.cause, RayError) and not isinstance(error.cause, ObjectLostError):
+                raise RunError(f"the learner failed: {reason(error.cause)}") from error
+            # The learner's own error, which says what is wrong; Ray's wrapping stays as its context.
+            raise error.cause from error
+        except (RayActorError, ObjectLostError) as error:
+            raise LearnerLostError(f"the learner ({self._at}) died: {reason(error)}") from error
 
 
 def _knock(address: str) -> None:
@@ -311,21 +348,3 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()
-
-
-def _get(reference: ObjectRef[Any]) -> Any:
-    try:
-        return ray.get(reference)
-    except RayTaskError as error:
-        if isinstance(error.cause, RayError):  # what the task was to read died with who made it
-            raise RunError(f"an actor died: {_reason(error.cause)}; go on with --resume") from error
-        # The learner's own error, which says what is wrong; Ray's wrapping stays as its context.
-        raise error.cause from error
-    except RayError as error:
-        raise RunError(f"an actor died: {_reason(error)}; go on with --resume") from error
-
-
-def _reason(death: RayError) -> str:
-    lines = str(death).strip().splitlines()
-    # Of an error in the constructor Ray gives the traceback, whose last line is the error.
-    return lines[-1] if "creation task" in lines[0] else lines[0]

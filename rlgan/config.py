@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
@@ -20,6 +21,7 @@ Preset = Literal["paper", "best"]
 AdversarialLoss = Literal["non_saturating", "saturating", "relativistic"]
 OptimizerName = Literal["sgd", "adam"]
 Decay = Literal["none", "linear", "cosine"]
+Placement = Literal["spread", "pack"]
 BatchFeatureName = Literal["none", "discrimination", "deviation", "packing"]
 ImageNetworks = Literal["maxout", "convolutional"]
 Filter = Literal["lanczos", "bicubic", "bilinear", "box"]
@@ -36,6 +38,10 @@ class UsageError(ValueError):
 
 class RunError(RuntimeError):
     """What was asked for can't be done here and now; the message is one line for the person who asked. Exit code 1."""
+
+
+class LearnerLostError(RunError):
+    """The learner, or what it gave out, died with its process or node: go on from a checkpoint with a new one."""
 
 
 class Recipe(Protocol):
@@ -460,12 +466,19 @@ class RunConfig:
     """Where everything is written. By default runs/<task>-<method>-<time>."""
     resume: bool = False
     """Go on from the newest whole checkpoint in --run-dir; start afresh where there is none."""
-    workers: int = 2
-    """Rollout workers (Ray actors). 0: all in this process, without Ray; the same result, bit for bit."""
+    workers: int | str = 2
+    """Rollout workers (Ray actors). 0: all in this process, without Ray; the same result, bit for bit. auto or
+    auto:MIN-MAX: as many as the nodes that come and go have room for and the shards give work to."""
+    worker_cpus: float = 1.0
+    """CPUs that Ray sets aside per rollout worker; it computes with one thread in any case."""
     rollout_gpus: float = 0.0
     """GPUs per rollout worker; a fraction shares one. 0: CPU."""
+    learner_cpus: float = 1.0
+    """CPUs that Ray sets aside for the learner."""
     learner_gpus: float = 0.0
     """GPUs of the learner. 0: CPU."""
+    placement: Placement = "spread"
+    """Where rollout workers go. spread: to the node with the fewest; pack: fill a node, the learner's first."""
     steps: int | None = None
     """Stop after this many training steps."""
     epochs: float | None = None
@@ -484,10 +497,28 @@ class RunConfig:
     log_every: int = 10
     """Steps between training scalars in TensorBoard."""
 
+    def fleet(self, shards: int) -> tuple[int, int]:
+        """The fewest rollout workers to start with, and the most, where a draw has so many shards."""
+        if isinstance(self.workers, int):
+            return self.workers, self.workers
+        _, _, bounds = self.workers.partition(":")
+        fewest, _, most = bounds.partition("-")
+        return int(fewest or 1), max(int(fewest or 1), min(int(most or shards), shards))
+
     def check(self) -> None:
         """Raise UsageError, one line, where a value makes no sense."""
-        for name in ("workers", "rollout_gpus", "learner_gpus"):
+        if isinstance(self.workers, str):
+            match = _AUTO.fullmatch(self.workers)
+            if not match or (match[1] and not 1 <= int(match[1]) <= int(match[2])):
+                raise UsageError(
+                    f"--workers is {self.workers}: give a number, auto, or auto:MIN-MAX with MIN from 1 to MAX"
+                )
+        else:
+            _require(self, "workers", "0 or more", lambda value: value >= 0)
+        for name in ("rollout_gpus", "learner_gpus"):
             _require(self, name, "0 or more", lambda value: value >= 0)
+        for name in ("worker_cpus", "learner_cpus"):
+            _require(self, name, "more than 0", lambda value: value > 0)
         for name in ("checkpoint_every", "keep_checkpoints", "log_every"):
             _require(self, name, "1 or more", lambda value: value >= 1)
         for name in ("steps", "epochs", "minutes", "evaluate_every"):
@@ -504,6 +535,8 @@ class RunConfig:
         if self.resume and self.run_dir is None:
             raise UsageError("--resume needs --run-dir: say which run to go on with")
 
+
+_AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 
 PAPER = TextConfig(preset="paper")
 BEST = TextConfig(

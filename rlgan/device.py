@@ -2,6 +2,7 @@
 
 import os
 
+import psutil
 import torch
 
 from rlgan.config import RunError
@@ -28,3 +29,9 @@ def prepare(gpus: float) -> torch.device:
     if not torch.cuda.is_available():
         raise RunError(f"{gpus:g} GPUs were asked for and torch {torch.__version__} finds none: use 0, the CPU")
     return torch.device("cuda")
+
+
+def memory() -> int:
+    """Resident memory of this process, in bytes."""
+    resident: int = psutil.Process().memory_info().rss
+    return resident

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
 from rlgan.config import RunConfig
-from rlgan.device import prepare
+from rlgan.device import memory, prepare
 from rlgan.tasks import Task
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 
@@ -30,13 +30,18 @@ class LocalEngine:
     """Does in one process, and with the same result bit for bit, what `rlgan.cluster` does with many."""
 
     def __init__(self, task: Task, run: RunConfig) -> None:
-        device = prepare(run.learner_gpus)
+        self._task = task
+        self._device = device = prepare(run.learner_gpus)
         self.where = f"one process on {device}, without Ray"
         self._shards = task.shards
         self._learner = task.learner(device)
         self._evaluator = task.evaluator(device)
         self._maker = task.shard_maker(device)
         self._made = 0
+
+    def restart(self) -> None:
+        """Put a new learner, with fresh networks, in the place of the old one."""
+        self._learner = self._task.learner(self._device)
 
     def restore(self, state: State, step: int) -> None:
         """Set the learner back to a checkpoint's state before training step `step`."""
@@ -68,6 +73,9 @@ class LocalEngine:
             for draw in range(plan.draws)
         ]
 
+    def settle(self, draws: list[Rollout]) -> None:
+        """They are made already."""
+
     def update(self, step: int, plan: Plan, draws: list[Rollout]) -> Metrics:
         """Do a training step on its draws."""
         return self._learner.update(step, plan, draws)
@@ -87,6 +95,10 @@ class LocalEngine:
     def cpu_seconds(self) -> float:
         """CPU time of all processes that compute, so far."""
         return time.process_time()
+
+    def report(self) -> Metrics:
+        """Memory in bytes now."""
+        return {"memory_driver": float(memory())}
 
     def close(self) -> None:
         """Nothing to give back."""

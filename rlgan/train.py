@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from rlgan.config import RunConfig, RunError
+from rlgan.config import LearnerLostError, RunConfig, RunError
 from rlgan.learner import DivergenceError
 from rlgan.run import Checkpoint, Checkpoints, Recorder, RunDirectory
 from rlgan.tasks import Task
@@ -18,6 +18,8 @@ from rlgan.types import Evaluation, Metrics, Plan, State, Weights
 
 # Steps in a row that look collapsed before it is said: one may be chance.
 ALARM_STEPS = 10
+# Learners that may die in a row, none of which comes further than those before: more is no accident.
+LOSSES = 5
 
 W = TypeVar("W")  # weights, or a reference to them
 P = TypeVar("P")  # the draws of a step, or what they are waited for by
@@ -27,6 +29,10 @@ class Engine(Protocol[W, P]):
     """Who computes: `rlgan.local.LocalEngine` or `rlgan.cluster.RayEngine`, with the same result."""
 
     where: str  # what runs where, for people
+
+    def restart(self) -> None:
+        """Put a new learner, with fresh networks, in the place of one that was lost."""
+        ...
 
     def restore(self, state: State, step: int) -> None:
         """Set the learner back to a checkpoint's state before training step `step`."""
@@ -52,6 +58,10 @@ class Engine(Protocol[W, P]):
         """Ask for the draws of a step, made with these weights; None where the plan has no draws."""
         ...
 
+    def settle(self, draws: P) -> None:
+        """Wait until the draws of a step are made."""
+        ...
+
     def update(self, step: int, plan: Plan, draws: P) -> Metrics:
         """Do a training step on its draws."""
         ...
@@ -70,6 +80,10 @@ class Engine(Protocol[W, P]):
 
     def cpu_seconds(self) -> float:
         """CPU time of all processes that compute, so far."""
+        ...
+
+    def report(self) -> Metrics:
+        """What became of the processes so far, and their memory in bytes."""
         ...
 
     def close(self) -> None:
@@ -132,40 +146,88 @@ class Training(Generic[W, P]):
         self.engine = engine
         self.terminal = terminal
         self.lag = task.lag
-        self.step = start.step if start else 0
-        self.saved_step = start.step if start else -1
-        self.recorder = Recorder(run, after=self.saved_step)
-        self.versions: dict[int, W] = {}
-        self.best = self.checkpoints.best_score()
-        self.evaluated: tuple[int, float] | None = None  # step and score of the last evaluation
-        self.brief = ""  # the same for people
-        self.seconds_before = start.seconds if start else 0.0
-        self.started = time.monotonic()
-        self.meter = Meter(engine, task.unit)
-        self.collapsed_steps = 0  # that looked collapsed, in a row
-        self.collapse: str | None = None  # what the run is to end for
-        if start:
-            engine.restore(start.state, start.step)
-            self.versions = {weights.version: engine.adopt(weights) for weights in start.lagged}
+        self.directory = run
         self.evaluate_every = config.evaluate_every or task.evaluate_every
         self.last = math.inf if config.steps is None else config.steps
         if config.epochs is not None:
             self.last = min(self.last, task.steps(config.epochs))
+        self.seconds_before = start.seconds if start else 0.0
+        self.started = time.monotonic()
+        self.spent: Metrics = defaultdict(float)  # seconds since `started`, by what for
+        self.furthest = 0  # step
+        self.losses = 0  # of learners, since that step
+        self.go_on_from(start)
+
+    def go_on_from(self, start: Checkpoint | None) -> None:
+        """Set all that changes with the steps to a checkpoint, or to the beginning; take back what was recorded after.
+
+        The learner is fresh.
+        """
+        self.step = start.step if start else 0
+        self.saved_step = start.step if start else -1
+        self.recorder = Recorder(self.directory, after=self.saved_step)
+        self.versions: dict[int, W] = {}
+        self.best = self.checkpoints.best_score()
+        self.evaluated: tuple[int, float] | None = None  # step and score of the last evaluation
+        self.brief = ""  # the same for people
+        self.collapsed_steps = 0  # that looked collapsed, in a row
+        self.collapse: str | None = None  # what the run is to end for
+        if start:
+            self.engine.restore(start.state, start.step)
+            self.versions = {weights.version: self.engine.adopt(weights) for weights in start.lagged}
+        self.meter = Meter(self.engine, self.task.unit)
 
     def run(self, stop: Stop) -> None:
-        """Train until a bound is reached or somebody asks to stop, and leave a checkpoint."""
+        """Train until a bound is reached or somebody asks to stop, and leave a checkpoint.
+
+        A learner that dies is replaced by a new one, which goes on from the newest whole checkpoint.
+        """
         if self.step >= self.last or self.fraction() >= 1:
             self.terminal.say(f"already at step {self.step}: give a larger --steps, --epochs or --minutes to go on")
             return
+        lost = ""
+        while True:
+            try:
+                if lost:
+                    self.go_back(lost)
+                self.train(stop)
+            except LearnerLostError as error:
+                lost = str(error)  # without the frames, which hold on to what was lost
+            else:
+                return
+
+    def go_back(self, lost: str) -> None:
+        """Put a new learner in the place of one that was lost."""
+        self.losses = 1 if self.step > self.furthest else self.losses + 1
+        self.furthest = max(self.furthest, self.step)
+        if self.losses > LOSSES:
+            raise RunError(
+                f"{lost}; {LOSSES} times none came beyond step {self.furthest}: {self.checkpoints.survivor()}"
+            )
+        self.terminal.say(f"{lost}; a new one is started")
+        self.recorder.close()
+        self.engine.restart()
+        start = self.checkpoints.set_aside_broken(self.terminal.say, self.recipe)
+        self.go_on_from(start)
+        self.terminal.say(f"the learner goes on from step {self.step}, and comes to the same")
+
+    def train(self, stop: Stop) -> None:
+        """Do step after step, and leave a checkpoint."""
         if self.recorder.last_step < 0:
             self.evaluate()
         asked: dict[int, P] = {}
         while self.fraction() < 1 and not stop.signal and not self.collapse:
-            self.publish()
-            for step in range(self.step, int(min(self.step + self.lag, self.last - 1)) + 1):
-                if step not in asked:
-                    asked[step] = self.request(step)
-            metrics = self.engine.update(self.step, self.task.plan(self.step), asked.pop(self.step))
+            with self.spending("rollout"):
+                self.publish()
+                for step in range(self.step, int(min(self.step + self.lag, self.last - 1)) + 1):
+                    if step not in asked:
+                        asked[step] = self.request(step)
+                draws = asked.pop(self.step)
+                self.engine.settle(draws)
+            with self.spending("update"):
+                metrics = self.engine.update(self.step, self.task.plan(self.step), draws)
+            del draws  # the next ones need the room
+            self.spent["learning"] += metrics["seconds_update"]
             self.step += 1
             self.record(metrics)
             if self.step % self.evaluate_every == 0 and not stop.signal:
@@ -180,6 +242,13 @@ class Training(Generic[W, P]):
         self.save()
         if self.collapse:
             raise RunError(f"{self.collapse}: stopped as --on-collapse asks; step {self.step} is saved")
+
+    @contextmanager
+    def spending(self, what: str) -> Iterator[None]:
+        """Count the wall time of what is done within."""
+        started = time.monotonic()
+        yield
+        self.spent[what] += time.monotonic() - started
 
     def publish(self) -> None:
         """Copy the weights out for the rollouts of this version, if any will be made; forget those that none needs."""
@@ -215,11 +284,13 @@ class Training(Generic[W, P]):
         if self.recorder.last_step == self.step:
             return
         rates = self.meter.read()
-        evaluation = self.engine.evaluate()
-        metrics = rates | {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
+        with self.spending("evaluation"):
+            evaluation = self.engine.evaluate()
         for name, value in evaluation.metrics.items():
             if not math.isfinite(value):
                 raise DivergenceError(f"{name} is {value} at step {self.step}")
+        progress = {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
+        metrics = rates | self.engine.report() | self.shares() | progress
         self.recorder.evaluation(self.step, self.task.config.labels, evaluation, metrics, self.engine.shards_made())
         score = evaluation.metrics[self.task.score]
         self.evaluated = (self.step, score)
@@ -243,17 +314,25 @@ class Training(Generic[W, P]):
             return
         evaluated = self.evaluated is not None and self.evaluated[0] == self.step
         lagged = [version for version in self.versions if self.step - self.lag <= version < self.step]
-        self.checkpoints.save(
-            Checkpoint(
-                step=self.step,
-                state=self.engine.state(),
-                recipe=self.recipe,
-                seconds=self.seconds(),
-                score=self.evaluated[1] if self.evaluated and evaluated else None,
-                lagged=[self.engine.fetch(self.versions[version]) for version in lagged],
+        with self.spending("checkpoint"):
+            self.checkpoints.save(
+                Checkpoint(
+                    step=self.step,
+                    state=self.engine.state(),
+                    recipe=self.recipe,
+                    seconds=self.seconds(),
+                    score=self.evaluated[1] if self.evaluated and evaluated else None,
+                    lagged=[self.engine.fetch(self.versions[version]) for version in lagged],
+                )
             )
-        )
         self.saved_step = self.step
+
+    def shares(self) -> Metrics:
+        """What the wall time went into so far; transfer: what the learner did not compute of its updates."""
+        learning = self.spent["learning"]
+        shares = {name: self.spent[name] for name in ("rollout", "evaluation", "checkpoint")}
+        shares |= {"update": learning, "transfer": self.spent["update"] - learning}
+        return {f"seconds_in_{name}": seconds for name, seconds in shares.items()}
 
     def seconds(self) -> float:
         """Wall time in training, with that before a resume."""
