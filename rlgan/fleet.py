@@ -20,7 +20,14 @@ import ray
 import torch
 from ray import ObjectRef
 from ray.actor import ActorHandle
-from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    GetTimeoutError,
+    ObjectLostError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rlgan.config import LearnerLostError, RunConfig, RunError
@@ -540,5 +547,7 @@ def reason(death: RayError) -> str:
     lines = str(death).strip().splitlines()
     if isinstance(death, RayActorError) and death.actor_init_failed:
         return lines[-1]  # of a traceback: the error
+    if isinstance(death, ActorUnavailableError):
+        return "it is out of reach"
     why = next((line for line in lines if line.startswith("The actor is dead because ")), lines[0])
     return why.removeprefix("The actor is dead because ").partition(". ")[0].removesuffix(".")

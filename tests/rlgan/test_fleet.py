@@ -9,7 +9,7 @@ from rlgan.config import RunConfig, UsageError
 
 @pytest.fixture(scope="module")
 def fleet():
-    import rlgan.cluster  # noqa: F401 - prepares Ray's import
+    import rlgan.cluster  # prepares Ray's import
     import rlgan.fleet
 
     return rlgan.fleet

@@ -1,0 +1,181 @@
+"""Train on a cluster of three nodes on this machine, once in peace and once shot at, and compare the bits.
+
+The last line is a JSON object; the exit code is 0 only when the tensors of both last checkpoints are identical.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+# Read by Ray when it is imported, and by every process that it starts. The nodes listen on loopback alone.
+os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
+os.environ |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_raylet_start_wait_time_s": "120"}
+
+from ray.cluster_utils import Cluster
+
+KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head")
+PEACE_PER_KILL = 10  # seconds of the run in peace
+PATIENCE = 300  # seconds without a checkpoint after which the run counts as hung
+RECIPE = ["--shards", "4", "--lag", "1"]
+RUN = ["--workers", "auto:1-3", "--checkpoint-every", "25", "--keep-checkpoints", "3", "--evaluate-every", "500"]
+
+
+class Range:
+    """A cluster, and a training on it."""
+
+    def __init__(self, words: list[str], log: Path) -> None:
+        self.words = words
+        self.log = log.open("a")
+        self.start_cluster()
+
+    def start_cluster(self) -> None:
+        """A head of two CPUs and two nodes of one."""
+        self.cluster = Cluster(True, head_node_args={"num_cpus": 2, "include_dashboard": False, "no_monitor": True})
+        for _ in range(2):
+            self.cluster.add_node(num_cpus=1)
+
+    def start_driver(self, run: Path, *words: str) -> None:
+        """Train, or go on, without waiting."""
+        typed = [sys.executable, "-m", "rlgan", "train", *self.words, "--run-dir", str(run), "--resume", *words]
+        surroundings = os.environ | {"RAY_ADDRESS": self.cluster.address}
+        self.driver = subprocess.Popen(typed, stdout=self.log, stderr=subprocess.STDOUT, env=surroundings)
+
+    def actors(self, kind: str) -> list[psutil.Process]:
+        """The processes of the cluster's actors of a kind."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            try:
+                if f"ray::{kind}" in " ".join(process.cmdline()) and process.status() != psutil.STATUS_STOPPED:
+                    found.append(process)
+            except psutil.NoSuchProcess:
+                continue
+        return found
+
+    def shoot(self, kind: str, numbers: random.Random, go_on: Any) -> bool:
+        """Do one kind of harm. False: there is nobody to do it to just now."""
+        if kind in ("worker", "all workers", "hang", "learner"):
+            targets = self.actors("LearnerHost" if kind == "learner" else "RolloutHost")
+            if not targets:
+                return False
+            for process in targets if kind == "all workers" else [numbers.choice(targets)]:
+                process.send_signal(signal.SIGSTOP if kind == "hang" else signal.SIGKILL)
+        elif kind == "node":
+            self.cluster.remove_node(numbers.choice(list(self.cluster.worker_nodes)), allow_graceful=False)
+            self.cluster.add_node(num_cpus=1)
+        else:
+            self.driver.kill()
+            self.driver.wait()
+            if kind == "head":
+                self.stop_cluster()
+                self.start_cluster()
+            go_on()
+        return True
+
+    def stop_cluster(self) -> None:
+        """Kill every node, the head last."""
+        for node in [*self.cluster.worker_nodes, self.cluster.head_node]:
+            self.cluster.remove_node(node, allow_graceful=False)
+
+    def close(self) -> None:
+        """End all that was started."""
+        self.driver.kill()
+        self.driver.wait()
+        self.stop_cluster()
+
+
+def newest(run: Path) -> int:
+    """The step of the newest checkpoint, 0 where there is none."""
+    return max((int(entry.name) for entry in (run / "checkpoints").glob("*") if entry.name.isdecimal()), default=0)
+
+
+def digest(run: Path) -> str:
+    """SHA-256 of the tensors of the newest checkpoint."""
+    files = sorted((run / "checkpoints" / str(newest(run))).glob("*.safetensors"))
+    return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
+
+
+def peace(field: Range, run: Path, seconds: float) -> float:
+    """Train so long; give the wall time."""
+    started = time.monotonic()
+    field.start_driver(run, "--minutes", str(seconds / 60))
+    if field.driver.wait():
+        raise SystemExit(f"the run in peace failed: see {field.log.name}")
+    return time.monotonic() - started
+
+
+def war(field: Range, run: Path, steps: int, harms: list[str], numbers: random.Random) -> tuple[float, Counter[str]]:
+    """Train as many steps, and do harm on the way; give the wall time, and what was done."""
+
+    def go_on() -> None:
+        field.start_driver(run, "--steps", str(steps))
+
+    started = changed = time.monotonic()
+    due = sorted(numbers.uniform(0, 0.95) * steps for _ in harms)
+    done: Counter[str] = Counter()
+    reached = 0
+    go_on()
+    while field.driver.poll() is None:
+        if newest(run) > reached:
+            reached, changed = newest(run), time.monotonic()
+        kills = done.total()
+        # Before the first checkpoint too: what is due at step 0 and a little comes at once.
+        if kills < len(harms) and reached + 25 > due[kills] and field.shoot(harms[kills], numbers, go_on):
+            done[harms[kills]] += 1
+            print(f"{time.monotonic() - started:7.1f} s, step {reached} of {steps}: {harms[kills]}", flush=True)
+            time.sleep(1)
+        if time.monotonic() - changed > PATIENCE:
+            raise SystemExit(f"the run hangs: no checkpoint for {PATIENCE} s; see {field.log.name}")
+        time.sleep(0.1)
+    if field.driver.returncode:
+        raise SystemExit(f"the run failed with {field.driver.returncode}: see {field.log.name}")
+    return time.monotonic() - started, done
+
+
+def main() -> int:
+    """Do what the command line asks."""
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="where both runs and their log go; by default a new directory")
+    options, words = parser.parse_known_args()
+    numbers = random.Random(options.seed)
+    harms = [KINDS[i % len(KINDS)] for i in range(options.kills)]
+    numbers.shuffle(harms)
+    out = options.out or Path(tempfile.mkdtemp(prefix="rlgan-chaos-"))
+    out.mkdir(exist_ok=True)
+    print(f"runs and log: {out}", flush=True)
+    field = Range([*RECIPE, *RUN, *words], out / "log.txt")
+    try:
+        peaceful = peace(field, out / "peace", options.kills * PEACE_PER_KILL)
+        steps = newest(out / "peace")
+        print(f"{steps} steps in peace: {peaceful:.1f} s", flush=True)
+        seconds, done = war(field, out / "war", steps, harms, numbers)
+    finally:
+        field.close()
+    identical = (
+        newest(out / "war") == steps and digest(out / "war") == digest(out / "peace") and done.total() == len(harms)
+    )
+    result = {
+        "kills": done.total(), "identical": identical, "seconds": round(seconds, 1),
+        "peaceful_seconds": round(peaceful, 1), "ratio": round(seconds / peaceful, 3), "steps": steps,
+        "kinds": dict(sorted(done.items())), "sha256": digest(out / "war"),
+    }  # fmt: skip
+    print(json.dumps(result))
+    return 0 if identical else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
