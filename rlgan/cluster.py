@@ -270,35 +270,6 @@ class RayEngine:
             else:
                 yield result
 
-    def ask(item: Item, place: int) -> None:
-            worker = self._workers[place]
-            asked.append((item, place, worker, worker.apply.remote(shared, item)))
-
-        waiting = deque(enumerate(items))
-        tries = TRIES
-        while waiting or asked:
-            # As much as keeps them busy, and no more: what is ready takes memory.
-            while waiting and len(asked) < AHEAD * len(self._workers):
-                i, item = waiting.popleft()
-                ask(item, i % len(self._workers))
-            item, place, worker, reference = asked.popleft()
-            try:
-                result: Result = ray.get(reference)
-            except RayTaskError as error:
-                raise error.cause from error
-            except RayActorError as error:
-                tries -= 1
-                if not tries:
-                    raise RunError(f"{TRIES} workers died over one job: {_reason(error)}") from error
-                if self._workers[place] is worker:
-                    self._say(f"rollout worker {place} died: a new one does its work")
-                    self._workers[place] = self._start_worker()
-                ask(item, place)
-                asked.rotate(1)
-            else:
-                tries = TRIES
-                yield result
-
     def shards_made(self) -> dict[str, int]:
         """Shards by worker, so far."""
         return self._fleet.shards_made()
