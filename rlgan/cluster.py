@@ -237,9 +237,9 @@ class RayEngine:
     def update(self, step: int, plan: Plan, shards: list[Job]) -> Metrics:
         """Do a training step, on shards that go from worker to learner by reference."""
         while True:
-            self._fleet.settle(shards)
+            rollouts = self._fleet.settle(shards)
             try:
-                metrics: Metrics = self._of_learner("update", step, plan, *[shard.result for shard in shards])
+                metrics: Metrics = self._of_learner("update", step, plan, *rollouts)
             except ObjectLostError as error:
                 # They came before the update, which has not begun.
                 self._say(f"shards of step {step} were lost with a node: they are made again, and come out the same")
@@ -261,9 +261,9 @@ class RayEngine:
             while waiting and len(asked) < AHEAD * max(len(self._fleet), 1):
                 asked += self._fleet.request("apply", [(shared, waiting.popleft())])
             job = asked.popleft()
-            self._fleet.settle([job])
+            (reference,) = self._fleet.settle([job])
             try:
-                result: Result = ray.get(job.result)
+                result: Result = ray.get(reference)
             except ObjectLostError as error:
                 self._fleet.remake([job], error)
                 asked.appendleft(job)

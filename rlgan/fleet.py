@@ -232,10 +232,11 @@ class Fleet:
             self._ask(job)
         return jobs
 
-    def settle(self, jobs: Sequence[Job]) -> None:
-        """Wait until jobs are done."""
+    def settle(self, jobs: Sequence[Job]) -> list[ObjectRef[Any]]:
+        """Wait until jobs are done; their results."""
         while any(job.result is None for job in jobs):
             self._look()
+        return [job.result for job in jobs if job.result is not None]
 
     def wait(self, reference: ObjectRef[Any], limit: float = float("inf")) -> bool:
         """Wait until something else is there, and see to the workers meanwhile. False: `limit` seconds are over."""
