@@ -228,6 +228,11 @@ def test_nobody_is_on_both_sides_of_the_split(folder, made):
     assert "by person: 40 " in " ".join(pictures.about)
 
 
+def test_a_fifth_of_the_people_is_held_out_however_many_pictures_they_have(folder, made):
+    pictures = made(folder(people(20, each=1) | {f"sub/Some_One007_{n:04}.png": plain((7, 0, 7)) for n in range(100)}))
+    assert len(np.unique(pictures.test()[:, 0, 0, 0])) == 4
+
+
 def test_the_same_name_in_two_folders_is_two_people(folder, opened):
     names = [f"{sub}/A_{n}.png" for sub in range(20) for n in range(2)]
     assert "by person: 20 " in " ".join(opened(folder(dict.fromkeys(names, plain()))).about)
@@ -587,13 +592,16 @@ def test_two_processes_make_the_same_cache_at_once(twenty, tmp_path):
 
 def test_another_that_is_first_wins_and_nothing_is_left_over(twenty, opened):
     pictures, other = opened(twenty), opened(twenty)
+    places = []
 
     def late(function, items):
-        if not other.cache.exists():
+        if not places:
             other.prepare(map, print)
+            places.append(other.cache.stat().st_ino)
         return map(function, items)
 
     pictures.prepare(late, print)
+    assert places == [pictures.cache.stat().st_ino]
     assert len(both(pictures)) == 20
     assert len(list(pictures.cache.parent.iterdir())) == 1
 
