@@ -27,6 +27,13 @@ def test_a_grid_is_no_wider_than_its_pictures():
     np.testing.assert_array_equal(grid(made, columns=8), grid(made, columns=2))
 
 
+def test_panels_need_not_be_square():
+    wide = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 3), dtype=np.uint8)
+    page = grid(wide, columns=2)
+    assert page.shape == (3, 18, 3)
+    np.testing.assert_array_equal(page[:, 10:], wide[1])
+
+
 def test_titles_stand_above_panels_that_keep_their_pixels():
     small, large = _noise(1, 8)[0], _noise(1, 16, seed=1)[0]
     page = labelled({"a title": small, "": large}, columns=1)
