@@ -39,9 +39,8 @@ INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 class Features:
     """A fixed network of random convolutions, `rlgan.config.FEATURES`: 4 levels, each half as large as the one before.
 
-    Features of random weights tell distributions of pictures apart nearly as those of trained ones do (Xu et al. 2018;
-    Naeem et al. 2020, section 5.2, recommend them where pictures are unlike ImageNet's). Of each level: the mean of
-    every channel in 2 x 2 regions, which sees where things are, and its deviation over the whole, which sees texture.
+    Naeem et al. 2020 propose random weights where pictures are unlike ImageNet's. Of each level: the mean of every
+    channel in 2 x 2 regions, which sees where things are, and its deviation over the whole, which sees texture.
     Most filters of the first level sum to 0, so that brightness does not cover all else.
 
     The weights are the raw numbers of a Philox counter, so that they are the same on every machine and in every version

@@ -54,7 +54,7 @@ def _ball(i, rows):
 
 
 def _by_definition(made, real):
-    """Precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2), coverage (Naeem et al. 2020, equation 5)."""
+    """Precision and recall (Kynkäänniemi et al. 2019), coverage (Naeem et al. 2020)."""
     made_balls = [_ball(i, made) for i in range(len(made))]
     real_balls = [_ball(i, real) for i in range(len(real))]
     precision = [any(_apart(a, b) <= ball for b, ball in zip(real, real_balls, strict=True)) for a in made]
@@ -90,7 +90,7 @@ def test_rfid_is_the_frechet_distance_of_a_general_matrix_root():
 
 
 def test_kernel_distance_is_the_mean_over_pairs_of_its_definition():
-    """Binkowski et al. 2018, equation 4, pair by pair."""
+    """Binkowski et al. 2018, pair by pair."""
     x, y = _normal(9, 3), _normal(7, 3, seed=1) + 0.5
 
     def k(a, b):
