@@ -39,6 +39,7 @@ class Range:
     def __init__(self, words: list[str], log: Path) -> None:
         self.words = words
         self.log = log.open("a")
+        self.stopped: list[psutil.Process] = []
         self.start_cluster()
 
     def start_cluster(self) -> None:
@@ -70,7 +71,9 @@ class Range:
             targets = self.actors("LearnerHost" if kind == "learner" else "RolloutHost")
             if not targets:
                 return False
-            for process in targets if kind == "all workers" else [numbers.choice(targets)]:
+            chosen = targets if kind == "all workers" else [numbers.choice(targets)]
+            self.stopped += chosen if kind == "hang" else []
+            for process in chosen:
                 process.send_signal(signal.SIGSTOP if kind == "hang" else signal.SIGKILL)
         elif kind == "node":
             self.cluster.remove_node(numbers.choice(list(self.cluster.worker_nodes)), allow_graceful=False)
@@ -94,6 +97,9 @@ class Range:
         self.driver.kill()
         self.driver.wait()
         self.stop_cluster()
+        for process in self.stopped:  # who lost its node while it was stopped can't notice
+            if process.is_running():
+                process.kill()
 
 
 def newest(run: Path) -> int:
