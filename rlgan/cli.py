@@ -498,7 +498,10 @@ def _versions() -> dict[str, str]:
 
 def _short(path: Path) -> str:
     """A path as one would type it here."""
-    relative = os.path.relpath(path)
+    try:
+        relative = os.path.relpath(path)
+    except FileNotFoundError:  # of a job Ray has taken the working directory away by now
+        return str(path)
     return str(path) if relative.startswith("..") else relative
 
 
