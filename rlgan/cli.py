@@ -223,7 +223,7 @@ def train(words: list[str]) -> None:
     from rlgan.tasks import load
     from rlgan.terminal import Terminal
 
-    run = RunDirectory(Path(config.run_dir or _new_directory(recipe)))
+    run = RunDirectory(config.run_dir or _new_directory(recipe))
     run.check(resume=config.resume)
     task = load(name, recipe)
     recipe_id = fingerprint(*task.identity)
@@ -267,6 +267,7 @@ def train(words: list[str]) -> None:
     terminal.say(f"the run lies in {run.path}; to see it: {_short(here / 'tensorboard')} --logdir {run.path}")
     made = "sentences" if name == "text" else "samples"
     terminal.say(f"{made}: {_short(here / 'rlgan')} sample {run.path}")
+    run.close()
 
 
 def _train_seeds(asked: TrainGaussian, words: list[str]) -> None:
@@ -277,6 +278,8 @@ def _train_seeds(asked: TrainGaussian, words: list[str]) -> None:
     from rlgan.measure import seeds as seeds_of
     from rlgan.seeds import train_seeds
 
+    if "://" in (asked.run.run_dir or ""):
+        raise UsageError("--seeds needs a --run-dir on this machine: give a path")
     folder = Path(asked.run.run_dir or _new_directory(asked.recipe))
     seeds = range(asked.recipe.seed, asked.recipe.seed + asked.seeds)
     if train_seeds(main, words, folder, seeds, resume=asked.run.resume):
@@ -421,11 +424,13 @@ def _resolve(name: str, words: list[str]) -> tuple[Any, dict[str, Any] | None]:
     kind, program = TRAIN[name], "rlgan train" if name == "text" else f"rlgan train {name}"
     asked = _parse(kind, words, kind(), program)
     saved = None
-    if asked.run.resume and asked.run.run_dir is not None and (Path(asked.run.run_dir) / "config.json").is_file():
+    from rlgan.storage import place
+
+    if asked.run.resume and asked.run.run_dir is not None and (place(asked.run.run_dir) / "config.json").is_file():
         from rlgan.measure import restored
         from rlgan.run import RunDirectory
 
-        saved = RunDirectory(Path(asked.run.run_dir)).config()
+        saved = RunDirectory(asked.run.run_dir).config()
         before = kind(*restored(saved, name))
         # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
         anew = dataclasses.replace(before.run, run_dir=None, resume=False, steps=None, epochs=None, minutes=None)

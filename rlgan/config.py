@@ -463,7 +463,8 @@ class RunConfig:
     """How the recipe is run: nothing here changes the result, and all of it may change on --resume."""
 
     run_dir: str | None = None
-    """Where everything is written. By default runs/<task>-<method>-<time>."""
+    """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default
+    runs/<task>-<method>-<time>."""
     resume: bool = False
     """Go on from the newest whole checkpoint in --run-dir; start afresh where there is none."""
     workers: int | str = 2
@@ -532,6 +533,7 @@ class RunConfig:
             raise UsageError("--run-dir is empty: give a path, or leave it out")
         if self.run_dir and printable(self.run_dir) != self.run_dir:
             raise UsageError(f"--run-dir {self.run_dir} is not UTF-8, which TensorBoard needs: give another path")
+        check_address("--run-dir", self.run_dir or "")
         if self.resume and self.run_dir is None:
             raise UsageError("--resume needs --run-dir: say which run to go on with")
 
@@ -624,6 +626,12 @@ def changed(old: Any, new: Any) -> list[str]:
     fields = [field.name for field in dataclasses.fields(old) if field.name not in PLACES]
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in fields]
     return [f"{_flag(name)} {before} -> {after}" for name, before, after in pairs if before != after]
+
+
+def check_address(flag: str, address: str) -> None:
+    """Refuse a URL with a secret in it: logs, process lists and a cluster's pages show what was typed."""
+    if "://" in address and "@" in address.partition("://")[2].partition("/")[0]:
+        raise UsageError(f"{flag} has a user or a password in it, which would be seen: leave them to the environment")
 
 
 def printable(line: str) -> str:

@@ -51,7 +51,7 @@ class Opened:
         Raises:
             RunError: there is no run, or none of its checkpoints is whole.
         """
-        run = RunDirectory(Path(path))
+        run = RunDirectory(path)
         saved = run.config()
         name = saved.get("task")
         if name not in RECIPES:

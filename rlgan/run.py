@@ -8,7 +8,8 @@
     RUN/log.txt            what the terminal said
     RUN/checkpoints/<step>/{generator,discriminator,...}.safetensors and manifest.json
 
-No file is ever unpickled.
+RUN is a directory, or an address of an object store: there, what can't be appended to (events, log) is written to a
+directory of this machine and copied at every evaluation. No file is ever unpickled.
 """
 
 import fcntl
@@ -17,9 +18,13 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +35,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rlgan.config import RunError
 from rlgan.evaluation.pictures import save_png
+from rlgan.storage import Place, place, remove
 from rlgan.types import Evaluation, Metrics, State, Weights
 
 MANIFEST = "manifest.json"
@@ -68,7 +74,7 @@ class Checkpoints:
         keep: how many of the newest stay, beside the best.
     """
 
-    def __init__(self, folder: Path, keep: int = 1) -> None:
+    def __init__(self, folder: Place, keep: int = 1) -> None:
         self.folder = folder
         self.keep = keep
 
@@ -81,17 +87,19 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint beside its place and move it there, then remove those that need not stay.
 
+        In an object store it is written in its place: until its manifest is there, which comes last, it is not whole.
+
         Raises:
             RunError: the disk is full, say. What was there before is as it was.
         """
-        partial = self.folder / f".{checkpoint.step}.partial"
-        place = self.folder / str(checkpoint.step)
+        whole = self.folder / str(checkpoint.step)
+        partial = self.folder / f".{checkpoint.step}.partial" if isinstance(whole, Path) else whole
         groups = dict(checkpoint.state)
         for weights in checkpoint.lagged:
             groups[f"generator-at-{weights.version}"] = weights.generator
             groups[f"discriminator-at-{weights.version}"] = weights.discriminator
         try:
-            shutil.rmtree(partial, ignore_errors=True)
+            remove(partial)
             partial.mkdir(parents=True)
             sums = {
                 name: _write(partial / f"{name}.safetensors", safetensors.numpy.save(g)) for name, g in groups.items()
@@ -104,12 +112,14 @@ class Checkpoints:
                 "sha256": sums,
             }
             _write(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
-            if place.exists():  # a broken one, or the same step again after a resume
-                shutil.rmtree(place)
-            partial.rename(place)
-            _sync(self.folder)
+            if isinstance(whole, Path):
+                if whole.exists():  # a broken one, or the same step again after a resume
+                    shutil.rmtree(whole)
+                partial.rename(str(whole))
+                _sync(whole.parent)
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
+            with suppress(OSError):
+                remove(partial)
             raise RunError(f"checkpoint {checkpoint.step} can't be saved: {error}; {self.survivor()}") from error
         self._prune()
 
@@ -123,14 +133,14 @@ class Checkpoints:
         Raises:
             BrokenCheckpointError: it is not whole, or not of this recipe.
         """
-        place = self.folder / str(step)
+        folder = self.folder / str(step)
         try:
-            manifest = json.loads((place / MANIFEST).read_bytes())
+            manifest = json.loads((folder / MANIFEST).read_bytes())
             groups: State = {}
             for name, due in manifest["sha256"].items():
                 if not re.fullmatch(r"[a-z_]+(-at-\d+)?", name):
                     raise BrokenCheckpointError(f"checkpoint {step} names a file {name!r} that is none of ours")
-                content = (place / f"{name}.safetensors").read_bytes()
+                content = (folder / f"{name}.safetensors").read_bytes()
                 if hashlib.sha256(content).hexdigest() != due:
                     raise BrokenCheckpointError(
                         f"checkpoint {step} is damaged: {name}.safetensors is not what was saved"
@@ -174,9 +184,9 @@ class Checkpoints:
             try:
                 newest = self.load(step, recipe)
             except BrokenCheckpointError as error:
-                place = self.folder / str(step)
-                aside = place.with_name(f"{step}.unused-{time.time_ns()}")
-                place.rename(aside)
+                broken = self.folder / str(step)
+                aside = broken.with_name(f"{step}.unused-{time.time_ns()}")
+                broken.rename(str(aside))
                 say(f"{error}; it is now {aside.name}")
         return newest
 
@@ -201,7 +211,7 @@ class Checkpoints:
 
     def _prune(self) -> None:
         for step in set(self.steps()[: -self.keep]) - {self.best()}:
-            shutil.rmtree(self.folder / str(step), ignore_errors=True)
+            remove(self.folder / str(step))
 
     def survivor(self) -> str:
         """Say which checkpoint is the last whole one."""
@@ -210,17 +220,44 @@ class Checkpoints:
 
 
 class RunDirectory:
-    """A run's directory, held by one process at a time."""
+    """A run's directory, held by one process at a time.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.config_file = path / "config.json"
-        self.vocabulary_file = path / "vocabulary.json"
-        self.metrics_file = path / "metrics.jsonl"
-        self.events = path / "events"
-        self.pictures = path / "pictures"
-        self.log_file = path / "log.txt"
-        self.checkpoints = Checkpoints(path / "checkpoints")
+    Args:
+        path: a path, or a URL of what fsspec opens.
+
+    Raises:
+        RunError: nothing that is installed opens it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = place(path)
+        self.config_file = self.path / "config.json"
+        self.vocabulary_file = self.path / "vocabulary.json"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.checkpoints = Checkpoints(self.path / "checkpoints")
+        self._lock_file = self.path / ".lock"
+        self._claim = uuid.uuid4().hex.encode()
+        self._published: dict[Path, int] = {}  # sizes
+
+    @cached_property
+    def _here(self) -> Path:
+        """Where files are written that are appended to, or by libraries; if that is not `path`, they are copied."""
+        return self.path if isinstance(self.path, Path) else Path(tempfile.mkdtemp(prefix="rlgan-"))
+
+    @property
+    def events(self) -> Path:
+        """For TensorBoard."""
+        return self._here / "events"
+
+    @property
+    def pictures(self) -> Path:
+        """Those of every evaluation."""
+        return self._here / "pictures"
+
+    @property
+    def log_file(self) -> Path:
+        """What the terminal said."""
+        return self._here / "log.txt"
 
     def check(self, *, resume: bool) -> None:
         """Check that a run may be written here; changes nothing.
@@ -239,17 +276,50 @@ class RunDirectory:
     def claim(self) -> None:
         """Make the directory, and lock it until this process ends.
 
+        An object store has no locks: there, who claims a run last has it, and who had it before stops at its next
+        evaluation. What both have written meanwhile is the same, bit for bit.
+
         Raises:
             RunError: another process is at work in it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / ".lock").open("w")
+        if not isinstance(self._lock_file, Path):
+            self._lock_file.write_bytes(self._claim)
+            if (log := self.path / "log.txt").exists():
+                self.log_file.write_bytes(log.read_bytes())
+            return
+        self._lock = self._lock_file.open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
                 f"{self.path} is in use by another process: wait for it, or give another --run-dir"
             ) from None
+
+    def check_claim(self) -> None:
+        """Check that this process still has the run, before it changes it.
+
+        Raises:
+            RunError: another process has claimed it meanwhile.
+        """
+        if not isinstance(self._lock_file, Path) and self._lock_file.read_bytes() != self._claim:
+            raise RunError(f"{self.path} has been taken over by another process: this one stops")
+
+    def publish(self) -> None:
+        """Copy what was written on this machine alone to where it belongs."""
+        if isinstance(self.path, Path):
+            return
+        self.check_claim()
+        for file in self._here.rglob("*"):
+            if file.is_file() and self._published.get(file) != file.stat().st_size:
+                self._published[file] = (self.path / str(file.relative_to(self._here))).write_bytes(file.read_bytes())
+
+    def close(self) -> None:
+        """Copy all that is left, and remove what is not needed on this machine."""
+        if not isinstance(self.path, Path):
+            with suppress(RunError):
+                self.publish()
+            shutil.rmtree(self._here)
 
     def save_config(self, config: dict[str, Any], words: tuple[str, ...]) -> None:
         """Write the settings, and the vocabulary where there is one; whole or not at all."""
@@ -291,13 +361,12 @@ class Recorder:
     """
 
     def __init__(self, run: RunDirectory, after: int) -> None:
-        lines = run.metrics_file.read_text().splitlines() if run.metrics_file.exists() else []
-        kept = [line for line in lines if _step_of(line) <= after]
-        if kept != lines:
-            _replace(run.metrics_file, "".join(line + "\n" for line in kept).encode())
-        self.last_step = int(_step_of(kept[-1])) if kept else -1
-        self._metrics = run.metrics_file.open("a")
-        self._pictures = run.pictures
+        self._run = run
+        lines = run.metrics_file.read_bytes().decode().splitlines() if run.metrics_file.exists() else []
+        self._lines = [line for line in lines if _step_of(line) <= after]
+        if self._lines != lines:
+            self._save()
+        self.last_step = int(_step_of(self._lines[-1])) if self._lines else -1
         self._events = SummaryWriter(str(run.events), purge_step=after + 1)
 
     def training(self, step: int, metrics: Metrics) -> None:
@@ -318,8 +387,8 @@ class Recorder:
             counts: shards made, by worker.
         """
         line = {"step": step} | labels | evaluation.metrics | evaluation.series | metrics | {"shards_by_worker": counts}
-        self._metrics.write(json.dumps(line) + "\n")
-        self._metrics.flush()
+        self._lines.append(json.dumps(line))
+        self._save()
         self.last_step = step
         for name, value in evaluation.metrics.items():
             self._events.add_scalar(f"evaluation/{name}", value, step)
@@ -334,17 +403,21 @@ class Recorder:
             self._events.add_histogram(name, np.asarray(sample), step)
         for name, picture in evaluation.pictures.items():
             self._events.add_image(name, picture, step, dataformats="HWC")
-            self._pictures.mkdir(exist_ok=True)
-            save_png(picture, self._pictures / f"{name}-epoch-{metrics['epoch']:06.2f}.png")
+            self._run.pictures.mkdir(exist_ok=True)
+            save_png(picture, self._run.pictures / f"{name}-epoch-{metrics['epoch']:06.2f}.png")
         if evaluation.texts:
             # As a block of code: Markdown would take `<unk>` for a tag and drop it.
             self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
         self._events.flush()
+        self._run.publish()
 
     def close(self) -> None:
         """Write what is not written yet."""
-        self._metrics.close()
         self._events.close()
+
+    def _save(self) -> None:
+        self._run.check_claim()
+        _replace(self._run.metrics_file, "".join(line + "\n" for line in self._lines).encode())
 
 
 def fingerprint(*parts: object) -> str:
@@ -359,7 +432,7 @@ def _step_of(line: str) -> float:
         return float("inf")  # cut short when the process was killed: taken back
 
 
-def _read_json(file: Path) -> Any:
+def _read_json(file: Place) -> Any:
     try:
         return json.loads(file.read_bytes())
     except FileNotFoundError:
@@ -368,24 +441,30 @@ def _read_json(file: Path) -> Any:
         raise RunError(f"{file} can't be read: {_brief(error)}") from None
 
 
-def _write(file: Path, content: bytes) -> str:
+def _write(file: Place, content: bytes) -> str:
     """Write a file through to the disk and give its SHA-256."""
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    if isinstance(file, Path):
+        with file.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    else:
+        file.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
 
-def _replace(file: Path, content: bytes) -> None:
+def _replace(file: Place, content: bytes) -> None:
     """Write a file anew; whoever looks, or a full disk, finds the old one or the new one, whole."""
-    beside = file.with_name(f".{file.name}.partial")
+    beside = file.with_name(f".{file.name}.partial") if isinstance(file, Path) else file
     try:
         _write(beside, content)
+        if beside != file:
+            beside.rename(str(file))
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        if isinstance(beside, Path):
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
         raise RunError(f"{file} can't be written: {error}") from error
-    beside.rename(file)
 
 
 def _sync(folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tyro
 
-from rlgan.config import RunError, UsageError
+from rlgan.config import RunError, UsageError, check_address
 
 # What a cluster asks for by itself, and `ray job` does not: without it, it fails for want of a token.
 AUTHENTICATION = {"RAY_AUTH_MODE": "token"}
@@ -49,10 +49,11 @@ def command(address: str, submission: str, words: Sequence[str]) -> list[str]:
     """
     if not words or words[0] != "train":
         raise UsageError(f"{' '.join(words[:1]) or 'nothing'} can't be submitted: give `-- train ...`")
-    places = {flag: _value(words, flag) for flag in ("--run-dir", "--data")}
+    places = {flag: _value(words, flag) for flag in ("--run-dir", "--data", "--cache")}
     if places["--run-dir"] is None:
         raise UsageError("--run-dir is missing: the job runs in a copy of this directory, which goes when it ends")
     for flag, place in places.items():
+        check_address(flag, place or "")
         relative = place is not None and "://" not in place and not os.path.isabs(place)
         # A plain word is the name of data that is built in.
         if relative and (flag == "--run-dir" or "/" in str(place) or "." in str(place)):
