@@ -4,6 +4,7 @@ import os
 
 import psutil
 import torch
+from threadpoolctl import threadpool_limits
 
 from rlgan.config import RunError
 
@@ -21,6 +22,8 @@ def prepare(gpus: float) -> torch.device:
         RunError: a GPU was promised and torch finds none.
     """
     torch.set_num_threads(1)
+    # numpy's too: on a machine that does other work, its threads wait for each other (80 times the CPU time, seen).
+    threadpool_limits(1)
     torch.use_deterministic_algorithms(True)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
