@@ -175,9 +175,7 @@ class ImageTask:
         """All pictures alike, which evaluations see."""
         if not metrics.get("collapsed"):
             return None
-        return (
-            f"the features of generated pictures spread {metrics['feature_spread']:.3f} times as far as those of real"
-        )
+        return f"generated pictures differ {metrics['feature_spread']:.3f} times as much as real ones"
 
     def brief(self, evaluation: Evaluation) -> str:
         """The distance beside its floor."""
