@@ -5,9 +5,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from rlgan.config import RunConfig
+from rlgan.config import RunConfig, RunError
 from rlgan.device import memory, prepare
 from rlgan.tasks import Task
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
@@ -17,13 +18,20 @@ Result = TypeVar("Result")
 
 
 def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """Apply a function to items, in as many processes as there are cores; the results in the order of the items."""
+    """Apply a function to items, in as many processes as there are cores; the results in the order of the items.
+
+    Raises:
+        RunError: one of them was killed.
+    """
     # Not by forking: this process has threads. Who interrupts it interrupts them, so they need not say so each.
     ignore = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(
         mp_context=multiprocessing.get_context("spawn"), initializer=signal.signal, initargs=ignore
     ) as pool:
-        yield from pool.map(function, items)
+        try:
+            yield from pool.map(function, items)
+        except BrokenProcessPool as error:
+            raise RunError("a process that prepared the data was killed: is there enough memory?") from error
 
 
 class LocalEngine:

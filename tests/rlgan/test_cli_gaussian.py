@@ -51,7 +51,7 @@ def test_what_makes_no_sense_is_refused_in_one_line_with_code_2(rlgan, tmp_path,
 
 def test_a_run_has_what_the_readme_says_and_no_vocabulary(run):
     assert {entry.name for entry in run.iterdir()} == {
-        ".lock", "checkpoints", "config.json", "events", "log.txt", "metrics.jsonl"
+        ".lock", "checkpoints", "config.json", "events", "log.txt", "metrics.jsonl", "pictures"
     }  # fmt: skip
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [0, 20, 40]
