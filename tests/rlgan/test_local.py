@@ -1,0 +1,21 @@
+import math
+import os
+
+import pytest
+
+from rlgan.config import RunError
+from rlgan.local import in_processes
+
+
+def test_what_processes_give_comes_in_the_order_of_the_items():
+    assert list(in_processes(math.factorial, range(20))) == [math.factorial(n) for n in range(20)]
+
+
+def test_an_error_in_a_process_is_raised_as_it_is():
+    with pytest.raises(ZeroDivisionError):
+        list(in_processes((1).__truediv__, [0]))
+
+
+def test_a_process_that_is_killed_is_said():
+    with pytest.raises(RunError, match="was killed: is there enough memory"):
+        list(in_processes(os._exit, [9]))
