@@ -142,7 +142,7 @@ class RayEngine:
                     f"{has.get(name, 0):g}: ask for fewer --workers or GPUs, or add nodes"
                 )
         nodes = living_nodes()
-        if sum(rooms(nodes, run, None).values()) < workers:
+        if sum(rooms(nodes, run, None, Counter()).values()) < workers:
             have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes.values())
             raise RunError(
                 f"{workers} rollout workers of {run.worker_cpus:g} CPUs and {run.rollout_gpus:g} GPUs and a learner of "
@@ -192,7 +192,6 @@ class RayEngine:
         with suppress(RayActorError):
             ray.kill(self._learner)  # it may be out of reach, and still hold its resources
         self._fleet.forget()
-        self._fleet.home = None
         self._cpu_seconds += self._vitals.cpu_seconds
         self._vitals = Vitals(0.0, 0)
         self._count["restarts_learner"] += 1

@@ -451,7 +451,7 @@ class Fleet:
         if now - self._polled >= POLL:
             self._polled = now
             nodes = living_nodes()
-            self._rooms = rooms(nodes, self._run, self.home)
+            self._rooms = rooms(nodes, self._run, self.home, self._taken())
             for worker in self._present():
                 if worker.node not in nodes:
                     self._bury(worker, "node", None)
@@ -464,19 +464,22 @@ class Fleet:
             self._hire()
 
     def _dismiss(self) -> None:
-        """Let go who takes the learner's place, or is more than wanted: first who is not there yet."""
-        there = Counter(worker.node for worker in self._workers)
+        """Let go who is more than wanted, or where the learner is to go: first who is not there yet."""
+        there = self._taken()
         for worker in sorted(self._workers, key=lambda worker: (worker.at is not None, -worker.place)):
-            crowded = worker.at and there[worker.node] > self._rooms.get(worker.at.node, 0)
-            if crowded or len(self._workers) > self.wanted:
+            crowded = worker.node in self._rooms and there[worker.node] > self._rooms[worker.node]
+            if len(self._workers) > self.wanted or (crowded and self.home not in self._rooms):
                 there[worker.node] -= 1
                 self._bury(worker, "room", None)
+
+    def _taken(self) -> Counter[str | None]:
+        return Counter(worker.node for worker in self._workers)
 
     def _hire(self) -> None:
         run = self._run
         taken = {worker.place for worker in self._workers}
         place = next(place for place in range(len(taken) + 1) if place not in taken)
-        target = choose(self._rooms, Counter(worker.node for worker in self._workers), run.placement, self.home)
+        target = choose(self._rooms, self._taken(), run.placement, self.home)
         # Soft: if the node has gone meanwhile, another will do.
         where = NodeAffinitySchedulingStrategy(target, soft=True) if target else "DEFAULT"
         host: Any = ray.remote(RolloutHost).options(
@@ -495,13 +498,14 @@ _OBITUARIES = {
 }
 
 
-def rooms(nodes: dict[str, Resources], run: RunConfig, home: str | None) -> dict[str, int]:
+def rooms(nodes: dict[str, Resources], run: RunConfig, home: str | None, taken: Counter[str | None]) -> dict[str, int]:
     """How many rollout workers fit on each node beside the learner.
 
     Args:
         nodes: what each node has in all, by Ray's names.
         run: what the actors need.
-        home: the learner's node; None while it has none: then room is kept where that costs the fewest workers.
+        home: the learner's node; where it has none, room is kept where that costs the fewest workers.
+        taken: how many workers each node has.
     """
     learner, worker = (run.learner_cpus, run.learner_gpus), (run.worker_cpus, run.rollout_gpus)
     have = {name: (node.get("CPU", 0.0), node.get("GPU", 0.0)) for name, node in nodes.items()}
@@ -514,10 +518,13 @@ def rooms(nodes: dict[str, Resources], run: RunConfig, home: str | None) -> dict
             fit[name] = max(min(counts), 0)
         return fit
 
+    def worth(fit: dict[str, int]) -> tuple[int, int]:
+        return sum(fit.values()), sum(min(fit[name], taken[name]) for name in fit)
+
     if home in have:
         return beside(home)
     able = [name for name, has in have.items() if all(a >= need for a, need in zip(has, learner, strict=True))]
-    return max((beside(name) for name in able), key=lambda fit: sum(fit.values()), default=beside(None))
+    return max((beside(name) for name in able), key=worth, default=beside(None))
 
 
 def choose(room: dict[str, int], taken: Counter[str | None], placement: str, home: str | None) -> str | None:
