@@ -299,7 +299,7 @@ class Training(Generic[W, P]):
         for line in (f"step {self.step}: {first}", *others):
             self.terminal.say(line)
         sign = self.task.collapse(evaluation.metrics) if self.step else None  # untrained, all are much the same
-        if sign:
+        if sign and not self.collapse:
             line = f"collapsed at step {self.step}: {sign}"
             self.terminal.say(f"ALARM: {line}")
             self.collapse = line if self.config.on_collapse == "stop" else None
