@@ -1,10 +1,12 @@
-"""What fits where; the rest of the fleet is tested with real processes, in test_faults.py."""
+"""What fits where, and who gets which job, in simulated time; test_faults.py has real processes."""
 
+import math
+import types
 from collections import Counter
 
 import pytest
 
-from rlgan.config import RunConfig, UsageError
+from rlgan.config import RunConfig, RunError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +68,186 @@ def test_auto_has_as_many_workers_as_there_are_shards_within_its_bounds(workers,
 def test_other_workers_are_refused(workers):
     with pytest.raises(UsageError, match="--workers is"):
         RunConfig(workers=workers).check()
+
+
+NODE = "ab" * 28
+
+
+class Reference:
+    """A result that is there from a time on, unless who is at it dies."""
+
+    def __init__(self, actor, at, value):
+        self.actor, self.at, self.value = actor, at, value
+
+
+class Actor:
+    """Does one job after another, each in `seconds`."""
+
+    def __init__(self, simulation, seconds):
+        self.simulation, self.seconds, self.free, self.dead, self.hangs = simulation, seconds, 0.0, False, False
+        self.refs, self.jobs = [], 0
+        self.whereabouts = types.SimpleNamespace(remote=self._born)
+        self.shard = types.SimpleNamespace(options=lambda **_: types.SimpleNamespace(remote=self._shard))
+
+    def _later(self, seconds, value):
+        self.free = max(self.free, self.simulation.now) + (math.inf if self.hangs else seconds)
+        self.refs.append(Reference(self, self.free, value))
+        return self.refs[-1]
+
+    def _born(self):
+        from rlgan.fleet import Whereabouts
+
+        return self._later(self.simulation.birth, Whereabouts(NODE, "127.0.0.1", len(self.simulation.actors)))
+
+    def _shard(self, *key):
+        from rlgan.fleet import Vitals
+
+        self.jobs += 1
+        if key[0] in self.simulation.poison:
+            self.die()
+        return self._later(self.seconds, key), self._later(0.0, (self.seconds, Vitals(0.0, 0)))
+
+    def die(self):
+        self.dead = True
+
+
+class Simulation:
+    """Ray's functions, in a time that passes only where one waits."""
+
+    def __init__(self, seconds):
+        self.now, self.birth, self.poison, self.actors, self.seconds, self.cpus = 0.0, 5.0, (), [], list(seconds), 64.0
+
+    def remote(self, _):
+        def start(*_):
+            number = len(self.actors)
+            self.actors.append(Actor(self, self.seconds[number] if number < len(self.seconds) else self.seconds[0]))
+            return self.actors[-1]
+
+        return types.SimpleNamespace(options=lambda **_: types.SimpleNamespace(remote=start))
+
+    def wait(self, references, num_returns=1, timeout=None):
+        def ready():
+            return [ref for ref in references if ref.at <= self.now or ref.actor.dead]
+
+        if not ready() and timeout:
+            self.now = min(min(ref.at for ref in references), self.now + timeout)
+        return ready()[:num_returns], []
+
+    def get(self, reference):
+        from ray.exceptions import ActorDiedError
+
+        if reference.at > self.now and reference.actor.dead:
+            raise ActorDiedError
+        return reference.value
+
+    def kill(self, actor):
+        actor.die()
+
+    def nodes(self):
+        return [{"NodeID": NODE, "Alive": True, "Resources": {"CPU": self.cpus}}]
+
+
+@pytest.fixture
+def simulated(fleet, monkeypatch):
+    """Start a fleet of workers that take so many seconds per shard each; gives it, its Ray, and what it said."""
+
+    def make(*seconds):
+        simulation, said = Simulation(seconds), []
+        for name in ("remote", "wait", "get", "kill", "nodes"):
+            monkeypatch.setattr(fleet.ray, name, getattr(simulation, name))
+        monkeypatch.setattr(fleet.time, "monotonic", lambda: simulation.now)
+        started = fleet.Fleet("maker", RunConfig(workers=len(seconds)), 4, said.append)
+        started.start()
+        return started, simulation, said
+
+    return make
+
+
+def _steps(fleet, simulation, count, shards=8):
+    """Do steps of 8 shards; gives the seconds that they took."""
+    started = simulation.now
+    for step in range(count):
+        keys = [(step, shard) for shard in range(shards)]
+        assert [ref.value for ref in fleet.settle(fleet.request("shard", keys))] == keys
+    return simulation.now - started
+
+
+def test_shards_are_dealt_evenly(simulated):
+    fleet, simulation, _ = simulated(0.5, 0.5)
+    assert _steps(fleet, simulation, 10) == pytest.approx(10 * 4 * 0.5)
+    assert fleet.shards_made() == {"worker_0": 40, "worker_1": 40}
+
+
+def test_with_one_worker_ten_times_as_slow_the_others_keep_85_percent_of_their_throughput(simulated):
+    fleet, simulation, _ = simulated(0.5, 0.5, 5.0)
+    seconds = _steps(fleet, simulation, 200)
+    assert seconds <= 200 * 4 * 0.5 / 0.85  # two workers alone: four rounds a step
+    assert fleet.report()["restarts_hung"] == 0
+
+
+def test_who_hangs_is_raced_and_replaced(simulated):
+    fleet, simulation, said = simulated(0.1, 0.1, 0.1)
+    _steps(fleet, simulation, 5)
+    simulation.actors[1].hangs = True
+    simulation.actors[1].free = math.inf
+    seconds = _steps(fleet, simulation, 1)
+    assert 1.0 < seconds < 1.0 + 1.0  # the patience, and the shards
+    _steps(fleet, simulation, 100)
+    report = fleet.report()
+    assert (report["restarts_hung"], report["restarts_died"], report["workers_alive"]) == (1, 0, 3)
+    assert report["shards_raced"] in (2, 3)  # of 8, what one of three workers had
+    assert simulation.actors[1].dead
+    assert [line for line in said if "has hung" in line]
+    assert simulation.actors[3].jobs > 50
+
+
+def test_all_may_die_at_once_and_again_while_they_start(simulated):
+    fleet, simulation, said = simulated(0.1, 0.1)
+    _steps(fleet, simulation, 1)
+    for _ in range(3):
+        jobs = fleet.request("shard", [(0, shard) for shard in range(4)])
+        for actor in simulation.actors:
+            actor.die()
+        assert [ref.value for ref in fleet.settle(jobs)] == [(0, shard) for shard in range(4)]
+    assert fleet.report()["restarts_died"] == 6
+    assert fleet.report()["shards_remade"] >= 12  # more, where it was asked of who was dead too
+    assert sum("joined" in line for line in said) >= 5
+
+
+def test_a_shard_that_kills_whoever_makes_it_ends_the_run(simulated):
+    fleet, simulation, _ = simulated(0.1, 0.1)
+    simulation.poison = (7,)
+    with pytest.raises(RunError, match="6 rollout workers died over the same shard"):
+        _steps(fleet, simulation, 8)
+
+
+def test_workers_that_die_at_their_start_end_the_run(simulated, monkeypatch):
+    fleet, simulation, _ = simulated(0.1, 0.1)
+    remote = simulation.remote
+
+    def stillborn(host):
+        def start(*words):
+            actor = remote(host).options().remote(*words)
+            actor.die()
+            return actor
+
+        return types.SimpleNamespace(options=lambda **_: types.SimpleNamespace(remote=start))
+
+    monkeypatch.setattr("rlgan.fleet.ray.remote", stillborn)
+    for actor in simulation.actors:
+        actor.die()
+    with pytest.raises(RunError, match="11 rollout workers in a row died at their start"):
+        _steps(fleet, simulation, 1)
+
+
+def test_a_fleet_follows_the_room_there_is(simulated):
+    fleet, simulation, said = simulated(0.1, 0.1, 0.1)
+    simulation.cpus = 2.0  # with the learner's
+    _steps(fleet, simulation, 30)
+    assert fleet.report()["workers_alive"] == 1
+    simulation.cpus = 3.0
+    _steps(fleet, simulation, 30)
+    assert fleet.report()["workers_alive"] == fleet.report()["workers_wanted"] == 2
+    assert [line.split(":")[0] for line in said if line.startswith("the cluster")] == [
+        f"the cluster has room for {count} rollout workers" for count in (1, 2)
+    ]
