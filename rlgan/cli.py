@@ -224,6 +224,10 @@ def train(words: list[str]) -> None:
     from rlgan.terminal import Terminal
 
     run = RunDirectory(config.run_dir or _new_directory(recipe))
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and isinstance(run.path, Path) and not run.path.is_absolute():
+        raise UsageError(
+            f"--run-dir {run.path} is relative: a job's directory goes when it ends, so give an absolute path"
+        )
     run.check(resume=config.resume)
     task = load(name, recipe)
     recipe_id = fingerprint(*task.identity)

@@ -385,11 +385,30 @@ class Recorder:
             evaluation: of the weights.
             metrics: of training since the last evaluation.
             counts: shards made, by worker.
+
+        Raises:
+            RunError: the disk is full, say, or another process has claimed the run.
         """
         line = {"step": step} | labels | evaluation.metrics | evaluation.series | metrics | {"shards_by_worker": counts}
         self._lines.append(json.dumps(line))
         self._save()
         self.last_step = step
+        try:
+            self._show(step, evaluation, metrics, counts)
+            self._events.flush()
+            self._run.publish()
+        except OSError as error:
+            raise RunError(
+                f"what was evaluated can't be written: {error}; {self._run.checkpoints.survivor()}"
+            ) from error
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        # What it can't write any more it has said at an evaluation; said again, it would hide why the run ends.
+        with suppress(OSError):
+            self._events.close()
+
+    def _show(self, step: int, evaluation: Evaluation, metrics: Metrics, counts: dict[str, int]) -> None:
         for name, value in evaluation.metrics.items():
             self._events.add_scalar(f"evaluation/{name}", value, step)
         for name, value in metrics.items():
@@ -408,12 +427,6 @@ class Recorder:
         if evaluation.texts:
             # As a block of code: Markdown would take `<unk>` for a tag and drop it.
             self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
-        self._events.flush()
-        self._run.publish()
-
-    def close(self) -> None:
-        """Write what is not written yet."""
-        self._events.close()
 
     def _save(self) -> None:
         self._run.check_claim()

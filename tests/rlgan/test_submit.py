@@ -184,3 +184,11 @@ def test_what_can_not_work_is_refused_before_anything_is_sent(capsys, words, due
     error = capsys.readouterr().err
     assert due in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_bare_job_does_not_write_into_the_directory_that_goes_with_it(rlgan, small_words, tmp_path):
+    there = {"RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}  # as Ray has it for a job
+    done = rlgan("train", *small_words, "--run-dir", "run", environment=there, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--run-dir run is relative" in done.stderr
+    assert not list(tmp_path.iterdir())
