@@ -480,8 +480,8 @@ class Fleet:
         taken = {worker.place for worker in self._workers}
         place = next(place for place in range(len(taken) + 1) if place not in taken)
         target = choose(self._rooms, self._taken(), run.placement, self.home)
-        # Soft: if the node has gone meanwhile, another will do.
-        where = NodeAffinitySchedulingStrategy(target, soft=True) if target else "DEFAULT"
+        # Soft: another node will do if this one has gone; and spill: or is full, else the worker would wait for it.
+        where = NodeAffinitySchedulingStrategy(target, soft=True, _spill_on_unavailable=True) if target else "DEFAULT"
         host: Any = ray.remote(RolloutHost).options(
             num_cpus=run.worker_cpus, num_gpus=run.rollout_gpus, scheduling_strategy=where
         )

@@ -15,7 +15,7 @@ import pytest
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 LOOPBACK |= {"RAY_AUTH_TOKEN": "0123456789abcdef" * 4, "RAY_raylet_start_wait_time_s": "120"}
-PATIENCE = 180  # seconds for what takes ten on an idle machine
+PATIENCE = 300  # seconds for what takes ten on an idle machine
 SMALL = ["--preset", "paper", "--length", "12", "--batch-size", "16", "--embedding-size", "16", "--hidden-size", "16"]
 SMALL += ["--lag", "1", "--shards", "4"]
 
