@@ -362,7 +362,7 @@ def _numbers(opened: "Opened", options: Sample) -> list[str]:
     from rlgan.tasks.gaussian import samples
 
     made = samples(opened.recipe, opened.checkpoint.weights, options.count, options.seed, prepare(0))
-    return [f"{x:.6f}" for x in made]
+    return [" ".join(f"{x:.6f}" for x in one) for one in made]
 
 
 def _pictures(opened: "Opened", options: Sample) -> list[str]:

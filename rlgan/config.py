@@ -22,6 +22,8 @@ AdversarialLoss = Literal["non_saturating", "saturating", "relativistic"]
 OptimizerName = Literal["sgd", "adam"]
 Decay = Literal["none", "linear", "cosine"]
 Placement = Literal["spread", "pack"]
+Target = Literal["normal", "ring", "grid"]
+Activation = Literal["tanh", "relu"]
 BatchFeatureName = Literal["none", "discrimination", "deviation", "packing"]
 ImageNetworks = Literal["maxout", "convolutional"]
 Filter = Literal["lanczos", "bicubic", "bilinear", "box"]
@@ -255,7 +257,10 @@ class GaussianConfig:
     """The recipe: everything that the result depends on. A resumed run must have the same."""
 
     preset: Preset = "best"
-    """Where the defaults come from: the paper's recipe and nothing else, or the best we have."""
+    """Where the defaults come from: the paper's recipe and nothing else, or the best we have. On ring and grid, paper
+    has the networks of best."""
+    target: Target = "normal"
+    """What is to be learned. normal: N(0, 1); ring, grid: 8 and 25 Gaussians in the plane (PacGAN, section 4.1)."""
     seed: int = 0
     """Of everything random."""
     batch_size: Annotated[int, arg(aliases=["--batch"])] = 200
@@ -268,6 +273,8 @@ class GaussianConfig:
     """Times as many units in every hidden layer of both networks."""
     depth: int = 1
     """Times as many hidden layers in both networks."""
+    activation: Activation = "tanh"
+    """After every hidden layer of both networks."""
     discriminator_steps: Annotated[int, arg(aliases=["-k"])] = 1
     """k, updates of the discriminator per iteration."""
     generator_steps: int = 1
@@ -305,17 +312,17 @@ class GaussianConfig:
     @property
     def label(self) -> str:
         """For the name of a run's directory."""
-        return f"gaussian-{self.preset}"
+        return f"gaussian-{self.target}-{self.preset}"
 
     @property
     def labels(self) -> dict[str, str]:
         """What every result of a run says of it."""
-        return {"preset": self.preset, "loss": self.loss}
+        return {"preset": self.preset, "target": self.target, "loss": self.loss}
 
     @property
     def defaults(self) -> "GaussianConfig":
         """The preset that these settings start from."""
-        return GAUSSIAN_PRESETS[self.preset]
+        return gaussian_preset(self.preset, self.target)
 
     @property
     def bounds(self) -> Bounds:
@@ -587,6 +594,26 @@ IMAGE_PRESETS: dict[str, ImageConfig] = {
         generator_average=0.995,
     ),
 }
+MIXTURE_PRESETS: dict[str, GaussianConfig] = {
+    # PacGAN's two mixtures. The networks of section 2 are too small for them.
+    "paper": dataclasses.replace(GAUSSIAN_PRESETS["paper"], width=12, depth=2, activation="relu"),
+    "best": GaussianConfig(
+        preset="best",
+        width=12,
+        depth=2,
+        activation="relu",
+        loss="relativistic",
+        optimizer="adam",
+        momentum=0.0,
+        adam_beta2=0.9,
+        generator_learning_rate=0.003,
+        discriminator_learning_rate=0.003,
+        decay="cosine",
+        r1=0.01,
+        r2=0.01,
+        generator_average=0.999,
+    ),
+}
 BEST_REINFORCE = dataclasses.replace(
     BEST,
     estimator="reinforce",
@@ -608,6 +635,14 @@ def text_preset(preset: Preset, method: Method = "policygan", estimator: Estimat
     if method == "mle":
         return dataclasses.replace(BEST_MLE, method=method)
     return dataclasses.replace(BEST if estimator == "all_tokens" else BEST_REINFORCE, method=method)
+
+
+def gaussian_preset(preset: Preset, target: Target = "normal") -> GaussianConfig:
+    """The recipe that a preset has for a target."""
+    recipe = (GAUSSIAN_PRESETS if target == "normal" else MIXTURE_PRESETS)[preset]
+    if target == "grid":  # three times as many modes as on the ring
+        recipe = dataclasses.replace(recipe, width=20, iterations=15_000)
+    return dataclasses.replace(recipe, target=target)
 
 
 # No rollouts, so nothing that workers could do; and a step takes milliseconds.

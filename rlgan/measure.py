@@ -154,6 +154,8 @@ def measure_seeds(runs: Sequence[Path], which: str) -> Metrics:
     opened = [Opened.of(str(run), which) for run in runs]
     if any(one.task != "gaussian" for one in opened):
         raise RunError(f"{runs[0].parent} holds runs of other tasks than gaussian: give one of them")
+    if len({one.recipe.target for one in opened}) > 1:
+        raise RunError(f"{runs[0].parent} holds runs of several targets, which have no common measures: part them")
     found = [measure(one) for one in opened]
     return summarise([{name: value for name, value in one.items() if isinstance(value, float)} for one in found])
 

@@ -44,7 +44,7 @@ def trace(config: GaussianConfig, say: Say) -> Trace:
     learner, evaluator = task.learner(device), task.evaluator(device)
 
     def look(weights: Weights) -> tuple[Float, Float]:
-        made = samples(config, weights, EVALUATION_SAMPLES, config.seed, device)
+        made = samples(config, weights, EVALUATION_SAMPLES, config.seed, device)[:, 0]
         return made, evaluator.curve(weights)
 
     before = look(learner.evaluated_weights())

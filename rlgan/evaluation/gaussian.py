@@ -1,6 +1,6 @@
 """Measures of one-dimensional samples against N(0, 1), and of a discriminator as a function of x."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,8 @@ from rlgan.types import Float, Metrics
 
 # Below this standard deviation a generator counts as collapsed; that of the data is 1.
 COLLAPSED = 0.3
+# Of several seeds, that of the worst is told beside the median.
+WORST: dict[str, Callable[[list[float]], float]] = {"w1": max, "modes": min, "high_quality": min}
 # Where D is looked at: .3 % of the data lie outside of [-3, 3].
 GRID = np.linspace(-5, 5, 201, dtype=np.float32)
 INNER = np.abs(GRID) <= 3
@@ -59,14 +61,12 @@ def curve(discriminator: PerceptronDiscriminator, real: Float) -> Float:
 
 
 def summarise(evaluations: Sequence[Mapping[str, Any]]) -> Metrics:
-    """Several seeds in one: medians of their metrics, and beside them the worst W1 and the share that collapsed."""
+    """Several seeds in one: medians of their metrics, the worst of those in WORST, and the share that collapsed."""
     names = [name for name, value in evaluations[0].items() if isinstance(value, float)]
-    medians = {name: float(np.median([metrics[name] for metrics in evaluations])) for name in names}
-    return medians | {
-        "w1_worst": max(metrics["w1"] for metrics in evaluations),
-        "collapsed": float(np.mean([metrics["collapsed"] for metrics in evaluations])),
-        "seeds": len(evaluations),
-    }
+    found = {name: [metrics[name] for metrics in evaluations] for name in names}
+    worst = {f"{name}_worst": float(WORST[name](found[name])) for name in names if name in WORST}
+    collapsed = {"collapsed": float(np.mean(found["collapsed"])), "seeds": float(len(evaluations))}
+    return {name: float(np.median(values)) for name, values in found.items()} | worst | collapsed
 
 
 def _probability(log_odds: torch.Tensor) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Figures of Yala & Song, section 2. No window and no global state: each is a matplotlib `Figure`."""
+"""Figures of Yala & Song, section 2, and of samples in the plane. No window, no global state: matplotlib `Figure`s."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,6 +51,28 @@ def losses(panels: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Fig
         axes.set_xlabel("iteration", fontsize=8)
         axes.set_title(title, fontsize=9)
         axes.legend(fontsize=7)
+    return figure
+
+
+def scatters(panels: Mapping[str, Float], real: Float) -> Figure:
+    """Generated samples in the plane, over real ones.
+
+    Args:
+        panels: by title, samples [N, 2].
+        real: [M, 2].
+    """
+    figure = Figure(figsize=(4 * len(panels), 4), layout="constrained")
+    reach = max(1.25 * np.abs(real).max(), *(np.abs(made).max() for made in panels.values()))
+    for i, (title, made) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), i)
+        for sample, colour, name in ((real, "tab:blue", "data"), (made, "tab:red", "generated")):
+            axes.scatter(sample[:, 0], sample[:, 1], s=2, color=colour, alpha=0.3, linewidths=0, label=name)
+        axes.set_xlim(-reach, reach)
+        axes.set_ylim(-reach, reach)
+        axes.set_aspect("equal")
+        axes.set_title(title, fontsize=9)
+        if i == 1:
+            axes.legend(fontsize=7, loc="upper right", markerscale=4)
     return figure
 
 

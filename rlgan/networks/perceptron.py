@@ -1,4 +1,4 @@
-"""The perceptron pair of Yala & Song, section 2.1: tanh throughout, layers (1, 6), (6, 5), (5, 1).
+"""The perceptron pair of Yala & Song, section 2.1, in any size: there tanh throughout, layers (1, 6), (6, 5), (5, 1).
 
 Batch features let D judge samples by their company, the cure that the section names (Salimans et al. 2016): D's last
 layer then reads some numbers about the group that a sample is in, beside the sample's own hidden units.
@@ -10,6 +10,8 @@ from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 class BatchFeature(Protocol):
@@ -65,11 +67,12 @@ class PerceptronGenerator(nn.Module):
     Args:
         sizes: Z, the hidden layers, X.
         scale: the largest sample there can be.
+        activation: after each hidden layer, a name in `ACTIVATIONS`.
     """
 
-    def __init__(self, sizes: Sequence[int], scale: float) -> None:
+    def __init__(self, sizes: Sequence[int], scale: float, activation: str = "tanh") -> None:
         super().__init__()
-        self.hidden = _hidden(sizes[:-1])
+        self.hidden = _hidden(sizes[:-1], activation)
         self.output = nn.Linear(sizes[-2], sizes[-1])
         self.scale = scale
 
@@ -86,13 +89,22 @@ class PerceptronDiscriminator(nn.Module):
         group: samples that are judged in each other's company; divides B.
         feature: what D is told of the company, or None.
         packed: the group is one input, and gets one answer (PacGAN, Lin et al. 2018).
+        activation: after each hidden layer, a name in `ACTIVATIONS`.
     """
 
-    def __init__(self, sizes: Sequence[int], group: int, feature: BatchFeature | None, *, packed: bool = False) -> None:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        group: int,
+        feature: BatchFeature | None,
+        *,
+        packed: bool = False,
+        activation: str = "tanh",
+    ) -> None:
         super().__init__()
         self.group = group
         self.packed = packed
-        self.hidden = _hidden([sizes[0] * group if packed else sizes[0], *sizes[1:-1]])
+        self.hidden = _hidden([sizes[0] * group if packed else sizes[0], *sizes[1:-1]], activation)
         self.feature = feature
         self.output = nn.Linear(sizes[-2] + (feature.width if feature else 0), sizes[-1])
 
@@ -107,8 +119,8 @@ class PerceptronDiscriminator(nn.Module):
         return cast(Tensor, self.output(hidden))[:, 0]
 
 
-def _hidden(sizes: Sequence[int]) -> nn.Sequential:
+def _hidden(sizes: Sequence[int], activation: str) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.Tanh()]
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers)

@@ -1,20 +1,23 @@
-"""The Gaussian task: a perceptron pair on samples of N(0, 1), trained by direct gradients (Yala & Song, section 2)."""
+"""The Gaussian task: a perceptron pair on samples of N(0, 1), trained by direct gradients (Yala & Song, section 2).
+
+Mixtures of Gaussians in the plane are learned by the same task; what differs is in `gaussian_targets`.
+"""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from rlgan.adapters import DirectGradient
 from rlgan.config import GaussianConfig
-from rlgan.data.gaussian import NOISE_LIMIT, gaussian, uniform
+from rlgan.data.gaussian import MIXTURES, uniform
 from rlgan.data.images import Map
 from rlgan.evaluation import gaussian as measures
-from rlgan.evaluation import gaussian_figures as figures
 from rlgan.learner import Learner
 from rlgan.networks.perceptron import (
     BatchFeature,
@@ -26,9 +29,11 @@ from rlgan.networks.perceptron import (
 from rlgan.rollout import load
 from rlgan.streams import Purpose, stream, torch_seed
 from rlgan.tasks.direct import DECAYS, NoShards, optimizer
+from rlgan.tasks.gaussian_targets import TARGETS, Target
 from rlgan.types import Evaluation, Float, Metrics, Plan, RealBatch, Weights
 
 HIDDEN = (6, 5)
+LIMIT = 5.0  # of samples, in every dimension
 # Samples that an evaluation generates, and real ones that it holds them against.
 EVALUATION_SAMPLES = 10_000
 FLOOR_SAMPLES = 21
@@ -40,9 +45,7 @@ class GaussianTask:
     """A recipe; its data has no end. Picklable."""
 
     config: GaussianConfig
-    score: ClassVar[str] = "w1"
     unit: ClassVar[str] = "samples"
-    data: ClassVar[str] = "N(0, 1)"
     vocabulary: ClassVar[tuple[str, ...]] = ()
     lag: ClassVar[int] = 0
     shards: ClassVar[int] = 0
@@ -52,6 +55,21 @@ class GaussianTask:
     def identity(self) -> tuple[object, ...]:
         """The recipe, which says all."""
         return (dataclasses.asdict(self.config),)
+
+    @property
+    def target(self) -> Target:
+        """What is to be learned."""
+        return TARGETS[self.config.target]
+
+    @property
+    def data(self) -> str:
+        """What it is called."""
+        return self.target.mixture.name
+
+    @property
+    def score(self) -> str:
+        """The target's."""
+        return self.target.score
 
     @property
     def about(self) -> list[str]:
@@ -95,15 +113,17 @@ class GaussianTask:
 
     def real(self, step: int, update: int) -> RealBatch:
         """The real batch of an update: a pure function."""
-        return RealBatch(gaussian(stream(self.config.seed, Purpose.REAL, step, update), self.config.batch_size))
+        numbers = stream(self.config.seed, Purpose.REAL, step, update)
+        return RealBatch(self.target.mixture.sample(numbers, self.config.batch_size))
 
     def learner(self, device: torch.device) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device."""
         c = self.config
         torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
         generator, discriminator = networks(c)
+        noise = functools.partial(uniform, dimensions=self.target.mixture.dimensions)
         adapter = DirectGradient(
-            generator.to(device), discriminator.to(device), noise=uniform, loss=c.loss, r1=c.r1, r2=c.r2
+            generator.to(device), discriminator.to(device), noise=noise, loss=c.loss, r1=c.r1, r2=c.r2
         )
         return Learner(
             adapter,
@@ -122,26 +142,25 @@ class GaussianTask:
         return GaussianEvaluator(self.config, device)
 
     def collapse(self, metrics: Metrics) -> str | None:
-        """The Helvetica problem, which evaluations see: a spike where a Gaussian should be."""
-        return f"the samples' standard deviation is {metrics['std']:.2f}" if metrics.get("collapsed") else None
+        """What evaluations see of it."""
+        return self.target.collapse(metrics) if metrics.get("collapsed") else None
 
     def brief(self, evaluation: Evaluation) -> str:
-        """The distances beside their floors."""
-        m = evaluation.metrics
-        return f"W1 {m['w1']:.3f} (floor {m['w1_floor']:.3f}), KS {m['ks']:.3f} (floor {m['ks_floor']:.3f})"
+        """In the target's words."""
+        return self.target.brief(evaluation.metrics)
 
     def summary(self, evaluation: Evaluation) -> list[str]:
         """A line for people."""
-        m = evaluation.metrics
-        state = ", collapsed" if m["collapsed"] else ""
-        spread = f"standard deviation {m['std']:.2f} (data {m['std_floor']:.2f}){state}"
-        return [f"{self.brief(evaluation)}, {spread}, D at most {m['discriminator_distance']:.2f} from .5"]
+        return [self.target.summary(evaluation.metrics)]
 
 
 def networks(config: GaussianConfig) -> tuple[PerceptronGenerator, PerceptronDiscriminator]:
-    """The pair of section 2.1: layers (1, 6), (6, 5), (5, 1), in width and depth as the recipe says."""
+    """The pair of section 2.1: layers (1, 6), (6, 5), (5, 1), in width and depth as the recipe says.
+
+    Noise and samples have as many dimensions as the target.
+    """
     hidden = [size * config.width for size in HIDDEN for _ in range(config.depth)]
-    sizes = [1, *hidden, 1]
+    dimensions = MIXTURES[config.target].dimensions
     feature: BatchFeature | None = None
     if config.batch_features == "discrimination":
         feature = MinibatchDiscrimination(hidden[-1], config.kernels, config.kernel_dimension)
@@ -149,20 +168,23 @@ def networks(config: GaussianConfig) -> tuple[PerceptronGenerator, PerceptronDis
         feature = MinibatchDeviation()
     group = 1 if config.batch_features == "none" else config.group
     packed = config.batch_features == "packing"
-    return PerceptronGenerator(sizes, NOISE_LIMIT), PerceptronDiscriminator(sizes, group, feature, packed=packed)
+    return (
+        PerceptronGenerator([dimensions, *hidden, dimensions], LIMIT, config.activation),
+        PerceptronDiscriminator([dimensions, *hidden, 1], group, feature, packed=packed, activation=config.activation),
+    )
 
 
 @torch.inference_mode()
 def generate(generator: PerceptronGenerator, count: int, numbers: np.random.Generator) -> Float:
-    """Generate float32 [count] samples; the first n are the same however many are asked for."""
-    device = generator.output.weight.device
+    """Generate float32 [count, X] samples; the first n are the same however many are asked for."""
+    weight = generator.output.weight
     # A product of other rows may round otherwise: always so many.
-    rounds = [torch.from_numpy(uniform(numbers, CHUNK)).to(device) for _ in range(math.ceil(count / CHUNK))]
-    return np.concatenate([generator(noise)[:, 0].cpu().numpy() for noise in rounds])[:count]
+    rounds = [uniform(numbers, CHUNK, len(weight)) for _ in range(math.ceil(count / CHUNK))]
+    return np.concatenate([generator(torch.from_numpy(z).to(weight.device)).cpu().numpy() for z in rounds])[:count]
 
 
 def samples(config: GaussianConfig, weights: Weights, count: int, seed: int, device: torch.device) -> Float:
-    """Samples [count] that weights generate."""
+    """Samples [count, X] that weights generate."""
     generator = networks(config)[0].to(device)
     load(generator, weights.generator)
     return generate(generator, count, stream(seed, Purpose.EVALUATION, 0))
@@ -173,29 +195,23 @@ class GaussianEvaluator:
 
     def __init__(self, config: GaussianConfig, device: torch.device) -> None:
         self.seed = config.seed
+        self.target = TARGETS[config.target]
         generator, discriminator = networks(config)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
         streams = [stream(self.seed, Purpose.EVALUATION, 1, i) for i in range(FLOOR_SAMPLES)]
-        samples = [gaussian(numbers, EVALUATION_SAMPLES)[:, 0] for numbers in streams]
+        samples = [self.target.mixture.sample(numbers, EVALUATION_SAMPLES) for numbers in streams]
         self.real = samples[0]
-        self._constant = measures.floors(samples) | {"std_floor": float(self.real.std())}
+        self._floors = self.target.floors(samples)
 
     def evaluate(self, weights: Weights) -> Evaluation:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
         load(self.generator, weights.generator)
+        load(self.discriminator, weights.discriminator)
         made = generate(self.generator, EVALUATION_SAMPLES, stream(self.seed, Purpose.EVALUATION, 0))
-        curve = self.curve(weights)
-        metrics: Metrics = measures.distances(made, self.real) | self._constant
-        metrics |= {
-            "std": float(made.std()),
-            "mean": float(made.mean()),
-            "collapsed": float(made.std() < measures.COLLAPSED),
-            "discriminator_distance": float(np.abs(curve - 0.5)[measures.INNER].max()),
-        }
-        picture: dict[str, Any] = {"density": figures.pixels(figures.densities({"": (made, curve)}))}
-        return Evaluation(metrics, series={}, texts=[], histograms={"generated": made}, pictures=picture)
+        evaluation = self.target.evaluate(made, self.real, self.discriminator)
+        return dataclasses.replace(evaluation, metrics=evaluation.metrics | self._floors)
 
     def curve(self, weights: Weights) -> Float:
-        """D over measures.GRID."""
+        """D over measures.GRID, where the data has one dimension."""
         load(self.discriminator, weights.discriminator)
-        return measures.curve(self.discriminator, self.real[:, None])
+        return measures.curve(self.discriminator, self.real)

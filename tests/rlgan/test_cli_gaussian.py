@@ -28,6 +28,7 @@ def run(tmp_path, capsys):
     [
         (["train", "gaussian", "--preset", "worst"], ["--preset", "'worst'"]),
         (["train", "gaussian", "--loss", "wasserstein"], ["--loss", "saturating"]),
+        (["train", "gaussian", "--target", "circle"], ["--target", "'circle'", "ring"]),
         (["train", "gaussian", "--group", "7"], ["--group 7 does not divide --batch-size 200"]),
         (["train", "gaussian", "--group", "1"], ["--group is 1"]),
         (["train", "gaussian", "--width", "0"], ["--width is 0"]),
@@ -190,3 +191,50 @@ def test_a_figure_that_is_there_is_not_drawn_over(tmp_path, monkeypatch, capsys)
     assert main(["reproduce", "figure2", "--out", "nowhere/f.png"]) == 2
     assert "there is no directory nowhere" in capsys.readouterr().err
     assert (tmp_path / "figure2.png").read_text() == "drawn before"
+
+
+RING = ["train", "gaussian", "--target", "ring", "--evaluate-every", "20"]
+
+
+def test_a_ring_from_training_to_samples(tmp_path, digest, capsys):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run, straight = tmp_path / "run", tmp_path / "straight"
+    assert main([*RING, "--steps", "20", "--run-dir", str(run)]) == 0
+    assert "modes " in (run / "log.txt").read_text()
+    assert "of 8" in (run / "log.txt").read_text()
+    assert main(["train", "gaussian", "--target", "grid", "--run-dir", str(run), "--resume"]) == 2
+    assert "--resume can't change --target ring -> grid" in capsys.readouterr().err
+    assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--steps", "40"]) == 0
+    assert main([*RING, "--steps", "40", "--run-dir", str(straight)]) == 0
+    assert digest(run, 40) == digest(straight, 40)
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (line["target"], line["modes_floor"]) == ("ring", 8)
+    result = _evaluated(run, capsys)
+    names = ("modes", "fewest", "high_quality", "reverse_kl", "total_variation", "mode_std")
+    for name in (*names, *(f"{name}_floor" for name in names), "collapsed"):
+        assert result[name] == line[name]
+    assert "w1" not in result
+    assert EventAccumulator(str(run / "events")).Reload().Tags()["images"] == ["scatter"]
+    outputs = []
+    for count, seed in (("70", "0"), ("7", "0"), ("70", "1")):
+        assert main(["sample", str(run), "--count", count, "--seed", seed]) == 0
+        outputs.append([tuple(map(float, line.split(" "))) for line in capsys.readouterr().out.splitlines()])
+    assert [len(output) for output in outputs] == [70, 7, 70]
+    assert all(len(sample) == 2 for sample in outputs[0])
+    assert outputs[0][:7] == outputs[1]
+    assert outputs[0] != outputs[2]
+
+
+def test_seeds_of_a_ring_have_the_fewest_modes_and_no_other_target_beside_them(tmp_path, capsys):
+    for seed in range(3):
+        words = [*RING, "--steps", "20", "--seed", str(seed), "--run-dir", str(tmp_path / f"seed-{seed}")]
+        assert main(words) == 0
+    singles = [_evaluated(tmp_path / f"seed-{seed}", capsys) for seed in range(3)]
+    result = _evaluated(tmp_path, capsys)
+    for name in ("modes", "high_quality"):
+        low, middle, _ = sorted(single[name] for single in singles)
+        assert (result[name], result[f"{name}_worst"]) == (middle, low)
+    assert main([*SHORT, "--run-dir", str(tmp_path / "seed-3")]) == 0
+    assert main(["evaluate", str(tmp_path)]) == 1
+    assert "holds runs of several targets" in capsys.readouterr().err

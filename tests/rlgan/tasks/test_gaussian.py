@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from rlgan.config import GAUSSIAN_PRESETS, GaussianConfig
-from rlgan.data.gaussian import gaussian, uniform
+from rlgan.config import GAUSSIAN_PRESETS, GaussianConfig, gaussian_preset
+from rlgan.data.gaussian import MIXTURES, uniform
 from rlgan.networks.perceptron import MinibatchDeviation, MinibatchDiscrimination
 from rlgan.streams import Purpose, stream
 from rlgan.tasks.gaussian import GaussianTask, networks
@@ -67,7 +67,7 @@ def test_batch_features_are_what_the_recipe_names():
 
 
 def test_the_data_and_the_noise_have_their_laws():
-    x, z = (draw(stream(0, Purpose.REAL, 0), 100_000) for draw in (gaussian, uniform))
+    x, z = (draw(stream(0, Purpose.REAL, 0), 100_000) for draw in (MIXTURES["normal"].sample, uniform))
     assert x.shape == z.shape == (100_000, 1)
     assert x.dtype == z.dtype == np.float32
     assert stats.kstest(x[:, 0], "norm").pvalue > 0.01
@@ -131,6 +131,7 @@ def test_pretraining_leaves_the_generator_alone():
 RECIPES = [
     PAPER,
     BEST,
+    gaussian_preset("best", "ring"),
     GaussianConfig(loss="relativistic", r1=0.5, r2=0.5, batch_features="deviation", decay="cosine", momentum=0.0),
     GaussianConfig(loss="saturating", batch_features="packing", group=8, generator_steps=2, pretraining=2),
 ]
@@ -185,3 +186,32 @@ def test_the_best_recipe_comes_near():
     found = [_measured(_task(BEST, seed=seed), 4500) for seed in range(3)]
     assert [m["collapsed"] for m in found] == [0.0] * 3
     assert np.median([m["w1"] for m in found]) < 0.1
+
+
+@pytest.mark.parametrize("target", ["ring", "grid"])
+def test_a_mixture_has_its_modes_deviation_and_as_many_dimensions_everywhere(target):
+    """PacGAN, section 4.1."""
+    mixture = MIXTURES[target]
+    due = {
+        "ring": [(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)],
+        "grid": [(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)],
+    }[target]
+    assert {tuple(np.round(c, 6)) for c in mixture.centres.astype(float)} == {tuple(np.round(c, 6)) for c in due}
+    x = mixture.sample(stream(0, Purpose.REAL, 0), 100_000)
+    assert x.dtype == np.float32
+    mode = np.linalg.norm(x[:, None] - mixture.centres, axis=-1).argmin(axis=1)
+    assert stats.chisquare(np.bincount(mode)).pvalue > 0.01
+    away = (x - mixture.centres[mode]) / {"ring": 0.01, "grid": 0.05}[target]
+    assert all(stats.kstest(away[:, axis], "norm").pvalue > 0.01 for axis in (0, 1))
+    generator, discriminator = networks(gaussian_preset("best", target))
+    sizes = [next(network.parameters()).shape[1] for network in (generator, discriminator)]
+    assert (sizes, generator.output.out_features, discriminator.output.out_features) == ([2, 2], 2, 1)
+
+
+@pytest.mark.parametrize("target", ["ring", "grid"])
+def test_the_presets_of_a_mixture_have_the_same_networks(target):
+    paper, best = (gaussian_preset(preset, target) for preset in ("paper", "best"))
+    for name in ("target", "width", "depth", "activation", "batch_size", "iterations"):
+        assert getattr(paper, name) == getattr(best, name)
+    plain = dataclasses.replace(PAPER, target=target, width=paper.width, depth=paper.depth, activation="relu")
+    assert paper == dataclasses.replace(plain, batch_size=paper.batch_size, iterations=paper.iterations)
