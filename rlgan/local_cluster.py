@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -116,7 +117,7 @@ class LocalCluster:
                 if "Ray runtime started" in log.read_text(errors="replace"):
                     return
                 time.sleep(0.1)
-            self.nodes.pop()
+            _kill(self.nodes.pop())
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         raise RunError(f"node {len(self.nodes)} did not start; it said: {''.join(lines[-1:])}")
 
@@ -127,8 +128,9 @@ class LocalCluster:
             try:
                 process.wait(STOP_LIMIT)
             except subprocess.TimeoutExpired:
-                process.kill()  # its reaper then ends what it started
+                process.kill()
                 process.wait()
+            _kill(process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -165,6 +167,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     finally:
         cluster.stop()
+
+
+def _kill(node: subprocess.Popen[bytes]) -> None:
+    """End what a node that has ended left behind: in a moment it would end by itself, and until then write files."""
+    with suppress(ProcessLookupError):
+        os.killpg(node.pid, signal.SIGKILL)
 
 
 def _end(*_: object) -> None:
