@@ -24,6 +24,8 @@ Decay = Literal["none", "linear", "cosine"]
 Placement = Literal["spread", "pack"]
 Target = Literal["normal", "ring", "grid"]
 Activation = Literal["tanh", "relu"]
+Output = Literal["tanh", "linear"]
+Noise = Literal["uniform", "normal"]
 BatchFeatureName = Literal["none", "discrimination", "deviation", "packing"]
 ImageNetworks = Literal["maxout", "convolutional"]
 Filter = Literal["lanczos", "bicubic", "bilinear", "box"]
@@ -275,6 +277,10 @@ class GaussianConfig:
     """Times as many hidden layers in both networks."""
     activation: Activation = "tanh"
     """After every hidden layer of both networks."""
+    output: Output = "tanh"
+    """Of G. tanh: five times the tanh of its last layer; linear: the last layer, in units of the data's scale."""
+    noise: Noise = "uniform"
+    """What G is given, in as many dimensions as the data. uniform: U[-5, 5]; normal: N(0, 1)."""
     discriminator_steps: Annotated[int, arg(aliases=["-k"])] = 1
     """k, updates of the discriminator per iteration."""
     generator_steps: int = 1
@@ -596,12 +602,16 @@ IMAGE_PRESETS: dict[str, ImageConfig] = {
 }
 MIXTURE_PRESETS: dict[str, GaussianConfig] = {
     # PacGAN's two mixtures. The networks of section 2 are too small for them.
-    "paper": dataclasses.replace(GAUSSIAN_PRESETS["paper"], width=12, depth=2, activation="relu"),
+    "paper": dataclasses.replace(
+        GAUSSIAN_PRESETS["paper"], width=20, depth=2, activation="relu", output="linear", noise="normal"
+    ),
     "best": GaussianConfig(
         preset="best",
-        width=12,
+        width=20,
         depth=2,
         activation="relu",
+        output="linear",
+        noise="normal",
         loss="relativistic",
         optimizer="adam",
         momentum=0.0,
@@ -609,8 +619,8 @@ MIXTURE_PRESETS: dict[str, GaussianConfig] = {
         generator_learning_rate=0.003,
         discriminator_learning_rate=0.003,
         decay="cosine",
-        r1=0.01,
-        r2=0.01,
+        r1=0.1,
+        r2=0.1,
         generator_average=0.999,
     ),
 }
@@ -641,7 +651,7 @@ def gaussian_preset(preset: Preset, target: Target = "normal") -> GaussianConfig
     """The recipe that a preset has for a target."""
     recipe = (GAUSSIAN_PRESETS if target == "normal" else MIXTURE_PRESETS)[preset]
     if target == "grid":  # three times as many modes as on the ring
-        recipe = dataclasses.replace(recipe, width=20, iterations=15_000)
+        recipe = dataclasses.replace(recipe, iterations=15_000)
     return dataclasses.replace(recipe, target=target)
 
 

@@ -1,5 +1,6 @@
 """Gaussian data and the noise that a generator makes it from: every batch a pure function of its stream."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ class Mixture:
     name: str  # for people
     centres: Float  # [M, X]
     deviation: float
+    scale: float = 1.0  # the largest coordinate of a centre, or 1
 
     @property
     def dimensions(self) -> int:
@@ -37,7 +39,10 @@ MIXTURES: dict[str, Mixture] = {
         "8 Gaussians on a ring", np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1).astype(np.float32), 0.01
     ),
     "grid": Mixture(
-        "25 Gaussians on a grid", np.stack(np.meshgrid(_STEPS, _STEPS), axis=-1).reshape(-1, 2).astype(np.float32), 0.05
+        "25 Gaussians on a grid",
+        np.stack(np.meshgrid(_STEPS, _STEPS), axis=-1).reshape(-1, 2).astype(np.float32),
+        0.05,
+        4.0,
     ),
 }
 
@@ -45,3 +50,11 @@ MIXTURES: dict[str, Mixture] = {
 def uniform(numbers: np.random.Generator, count: int, dimensions: int = 1) -> Float:
     """Noise: float32 [count, dimensions] from U[-5, 5]."""
     return NOISE_LIMIT * (2 * numbers.random((count, dimensions), dtype=np.float32) - 1)
+
+
+def normal(numbers: np.random.Generator, count: int, dimensions: int = 1) -> Float:
+    """Noise: float32 [count, dimensions] from N(0, 1)."""
+    return numbers.standard_normal((count, dimensions), dtype=np.float32)
+
+
+NOISES: dict[str, Callable[[np.random.Generator, int, int], Float]] = {"uniform": uniform, "normal": normal}

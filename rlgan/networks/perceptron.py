@@ -62,23 +62,26 @@ class MinibatchDeviation(nn.Module):
 
 
 class PerceptronGenerator(nn.Module):
-    """Noise [B, Z] -> samples [B, X] = scale * tanh(...).
+    """Noise [B, Z] -> samples [B, X] = scale * tanh(...), or scale * (...) where they are not bounded.
 
     Args:
         sizes: Z, the hidden layers, X.
-        scale: the largest sample there can be.
+        scale: the largest sample there can be, where they are bounded.
+        bounded: by tanh.
         activation: after each hidden layer, a name in `ACTIVATIONS`.
     """
 
-    def __init__(self, sizes: Sequence[int], scale: float, activation: str = "tanh") -> None:
+    def __init__(self, sizes: Sequence[int], scale: float, *, bounded: bool = True, activation: str = "tanh") -> None:
         super().__init__()
         self.hidden = _hidden(sizes[:-1], activation)
         self.output = nn.Linear(sizes[-2], sizes[-1])
         self.scale = scale
+        self.bounded = bounded
 
     def forward(self, noise: Tensor) -> Tensor:
         """Samples [B, X] of noise [B, Z]."""
-        return self.scale * torch.tanh(self.output(self.hidden(noise)))
+        samples = cast(Tensor, self.output(self.hidden(noise)))
+        return self.scale * (samples.tanh() if self.bounded else samples)
 
 
 class PerceptronDiscriminator(nn.Module):
@@ -89,6 +92,7 @@ class PerceptronDiscriminator(nn.Module):
         group: samples that are judged in each other's company; divides B.
         feature: what D is told of the company, or None.
         packed: the group is one input, and gets one answer (PacGAN, Lin et al. 2018).
+        scale: what samples are divided by when they are read.
         activation: after each hidden layer, a name in `ACTIVATIONS`.
     """
 
@@ -99,11 +103,13 @@ class PerceptronDiscriminator(nn.Module):
         feature: BatchFeature | None,
         *,
         packed: bool = False,
+        scale: float = 1.0,
         activation: str = "tanh",
     ) -> None:
         super().__init__()
         self.group = group
         self.packed = packed
+        self.scale = scale
         self.hidden = _hidden([sizes[0] * group if packed else sizes[0], *sizes[1:-1]], activation)
         self.feature = feature
         self.output = nn.Linear(sizes[-2] + (feature.width if feature else 0), sizes[-1])
@@ -112,7 +118,7 @@ class PerceptronDiscriminator(nn.Module):
         """Log-odds [B] of samples [B, X], or [B / group] where they are packed. Groups are neighbours in B."""
         if self.packed:
             samples = samples.reshape(len(samples) // self.group, -1)
-        hidden = self.hidden(samples)
+        hidden = self.hidden(samples / self.scale)
         if self.feature is not None:
             told = self.feature(hidden.reshape(-1, self.group, hidden.shape[-1]))
             hidden = torch.cat([hidden, told.flatten(0, 1)], dim=-1)

@@ -15,7 +15,7 @@ import torch
 
 from rlgan.adapters import DirectGradient
 from rlgan.config import GaussianConfig
-from rlgan.data.gaussian import MIXTURES, uniform
+from rlgan.data.gaussian import MIXTURES, NOISES
 from rlgan.data.images import Map
 from rlgan.evaluation import gaussian as measures
 from rlgan.learner import Learner
@@ -121,9 +121,13 @@ class GaussianTask:
         c = self.config
         torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
         generator, discriminator = networks(c)
-        noise = functools.partial(uniform, dimensions=self.target.mixture.dimensions)
         adapter = DirectGradient(
-            generator.to(device), discriminator.to(device), noise=noise, loss=c.loss, r1=c.r1, r2=c.r2
+            generator.to(device),
+            discriminator.to(device),
+            noise=functools.partial(noise, c),
+            loss=c.loss,
+            r1=c.r1,
+            r2=c.r2,
         )
         return Learner(
             adapter,
@@ -160,7 +164,8 @@ def networks(config: GaussianConfig) -> tuple[PerceptronGenerator, PerceptronDis
     Noise and samples have as many dimensions as the target.
     """
     hidden = [size * config.width for size in HIDDEN for _ in range(config.depth)]
-    dimensions = MIXTURES[config.target].dimensions
+    mixture, activation = MIXTURES[config.target], config.activation
+    dimensions, scale = mixture.dimensions, mixture.scale
     feature: BatchFeature | None = None
     if config.batch_features == "discrimination":
         feature = MinibatchDiscrimination(hidden[-1], config.kernels, config.kernel_dimension)
@@ -168,37 +173,46 @@ def networks(config: GaussianConfig) -> tuple[PerceptronGenerator, PerceptronDis
         feature = MinibatchDeviation()
     group = 1 if config.batch_features == "none" else config.group
     packed = config.batch_features == "packing"
-    return (
-        PerceptronGenerator([dimensions, *hidden, dimensions], LIMIT, config.activation),
-        PerceptronDiscriminator([dimensions, *hidden, 1], group, feature, packed=packed, activation=config.activation),
+    bounded = config.output == "tanh"
+    generator = PerceptronGenerator(
+        [dimensions, *hidden, dimensions], LIMIT if bounded else scale, bounded=bounded, activation=activation
     )
+    discriminator = PerceptronDiscriminator(
+        [dimensions, *hidden, 1], group, feature, packed=packed, scale=scale, activation=activation
+    )
+    return generator, discriminator
+
+
+def noise(config: GaussianConfig, numbers: np.random.Generator, count: int) -> Float:
+    """What the generator is given: float32 [count, Z]; Z is the target's X."""
+    return NOISES[config.noise](numbers, count, MIXTURES[config.target].dimensions)
 
 
 @torch.inference_mode()
-def generate(generator: PerceptronGenerator, count: int, numbers: np.random.Generator) -> Float:
+def generate(config: GaussianConfig, generator: PerceptronGenerator, count: int, numbers: np.random.Generator) -> Float:
     """Generate float32 [count, X] samples; the first n are the same however many are asked for."""
-    weight = generator.output.weight
+    device = generator.output.weight.device
     # A product of other rows may round otherwise: always so many.
-    rounds = [uniform(numbers, CHUNK, len(weight)) for _ in range(math.ceil(count / CHUNK))]
-    return np.concatenate([generator(torch.from_numpy(z).to(weight.device)).cpu().numpy() for z in rounds])[:count]
+    rounds = [noise(config, numbers, CHUNK) for _ in range(math.ceil(count / CHUNK))]
+    return np.concatenate([generator(torch.from_numpy(z).to(device)).cpu().numpy() for z in rounds])[:count]
 
 
 def samples(config: GaussianConfig, weights: Weights, count: int, seed: int, device: torch.device) -> Float:
     """Samples [count, X] that weights generate."""
     generator = networks(config)[0].to(device)
     load(generator, weights.generator)
-    return generate(generator, count, stream(seed, Purpose.EVALUATION, 0))
+    return generate(config, generator, count, stream(seed, Purpose.EVALUATION, 0))
 
 
 class GaussianEvaluator:
     """Evaluates weights: a pure function of them and of the seed."""
 
     def __init__(self, config: GaussianConfig, device: torch.device) -> None:
-        self.seed = config.seed
+        self.config = config
         self.target = TARGETS[config.target]
         generator, discriminator = networks(config)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
-        streams = [stream(self.seed, Purpose.EVALUATION, 1, i) for i in range(FLOOR_SAMPLES)]
+        streams = [stream(config.seed, Purpose.EVALUATION, 1, i) for i in range(FLOOR_SAMPLES)]
         samples = [self.target.mixture.sample(numbers, EVALUATION_SAMPLES) for numbers in streams]
         self.real = samples[0]
         self._floors = self.target.floors(samples)
@@ -207,7 +221,9 @@ class GaussianEvaluator:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
         load(self.generator, weights.generator)
         load(self.discriminator, weights.discriminator)
-        made = generate(self.generator, EVALUATION_SAMPLES, stream(self.seed, Purpose.EVALUATION, 0))
+        made = generate(
+            self.config, self.generator, EVALUATION_SAMPLES, stream(self.config.seed, Purpose.EVALUATION, 0)
+        )
         evaluation = self.target.evaluate(made, self.real, self.discriminator)
         return dataclasses.replace(evaluation, metrics=evaluation.metrics | self._floors)
 

@@ -211,7 +211,6 @@ def test_a_mixture_has_its_modes_deviation_and_as_many_dimensions_everywhere(tar
 @pytest.mark.parametrize("target", ["ring", "grid"])
 def test_the_presets_of_a_mixture_have_the_same_networks(target):
     paper, best = (gaussian_preset(preset, target) for preset in ("paper", "best"))
-    for name in ("target", "width", "depth", "activation", "batch_size", "iterations"):
-        assert getattr(paper, name) == getattr(best, name)
-    plain = dataclasses.replace(PAPER, target=target, width=paper.width, depth=paper.depth, activation="relu")
-    assert paper == dataclasses.replace(plain, batch_size=paper.batch_size, iterations=paper.iterations)
+    networks = ("target", "width", "depth", "activation", "output", "noise", "batch_size", "iterations")
+    same = {name: getattr(best, name) for name in networks}
+    assert paper == dataclasses.replace(PAPER, **same)
