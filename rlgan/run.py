@@ -39,6 +39,8 @@ from rlgan.storage import Place, place, remove
 from rlgan.types import Evaluation, Metrics, State, Weights
 
 MANIFEST = "manifest.json"
+# What a run leaves that was killed before its config was written: nothing that could be lost.
+BEGUN = {".lock", "vocabulary.json"}
 _LAGGED = re.compile(r"(generator|discriminator)-at-(\d+)")
 
 
@@ -267,7 +269,7 @@ class RunDirectory:
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a directory: give --run-dir another path")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and {entry.name for entry in self.path.iterdir()} - BEGUN:
             if not resume:
                 raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
             if not self.config_file.is_file():

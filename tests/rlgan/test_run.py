@@ -160,6 +160,16 @@ def test_a_directory_with_something_in_it_is_refused_and_left_alone(tmp_path):
     assert (run.path / "thesis.tex").read_text() == "x"
 
 
+def test_a_run_that_was_killed_before_it_had_a_config_can_be_started_again(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.claim()
+    for resume in (False, True):
+        run.check(resume=resume)
+    (run.path / "metrics.jsonl").write_text("")
+    with pytest.raises(RunError, match="holds no run"):
+        run.check(resume=True)
+
+
 def test_two_processes_do_not_share_a_run(tmp_path):
     first, second = RunDirectory(tmp_path), RunDirectory(tmp_path)
     first.claim()
