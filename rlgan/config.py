@@ -600,6 +600,7 @@ IMAGE_PRESETS: dict[str, ImageConfig] = {
         generator_average=0.995,
     ),
 }
+MIXTURE_ITERATIONS: dict[Target, int] = {"ring": 5_000, "grid": 15_000}
 MIXTURE_PRESETS: dict[str, GaussianConfig] = {
     # PacGAN's two mixtures. The networks of section 2 are too small for them.
     "paper": dataclasses.replace(
@@ -648,11 +649,10 @@ def text_preset(preset: Preset, method: Method = "policygan", estimator: Estimat
 
 
 def gaussian_preset(preset: Preset, target: Target = "normal") -> GaussianConfig:
-    """The recipe that a preset has for a target."""
-    recipe = (GAUSSIAN_PRESETS if target == "normal" else MIXTURE_PRESETS)[preset]
-    if target == "grid":  # three times as many modes as on the ring
-        recipe = dataclasses.replace(recipe, iterations=15_000)
-    return dataclasses.replace(recipe, target=target)
+    """The recipe that a preset has for a target; ring and grid share theirs, but for how long."""
+    if target == "normal":
+        return GAUSSIAN_PRESETS[preset]
+    return dataclasses.replace(MIXTURE_PRESETS[preset], target=target, iterations=MIXTURE_ITERATIONS[target])
 
 
 # No rollouts, so nothing that workers could do; and a step takes milliseconds.
