@@ -62,7 +62,7 @@ HELP = f"""rlgan {__version__}: GANs for text, trained by reinforcement learning
 
   rlgan train [text] ...    train; without arguments PolicyGan on the built-in stories
   rlgan train image ...     train on pictures; without arguments on faces that are drawn here
-  rlgan train gaussian ...  train a perceptron pair on samples of N(0, 1)
+  rlgan train gaussian ...  train a perceptron pair on N(0, 1), or on 8 or 25 Gaussians in the plane
   rlgan evaluate RUN ...    measure a run's checkpoint, or those of several seeds
   rlgan sample RUN ...      print sentences that a run's generator writes, or numbers, or draw pictures
   rlgan reproduce FIGURE    draw figure2, figure3, figure4 or figure5 of the paper
@@ -80,7 +80,7 @@ class Train:
 
 @dataclass(frozen=True)
 class TrainGaussian:
-    """Train a GAN on samples of N(0, 1) (Yala & Song, section 2)."""
+    """Train a GAN on samples of N(0, 1) (Yala & Song, section 2), or of a mixture of Gaussians in the plane."""
 
     recipe: OmitArgPrefixes[GaussianConfig] = field(default_factory=lambda: GAUSSIAN_PRESETS["best"])
     run: OmitArgPrefixes[RunConfig] = field(default_factory=lambda: GAUSSIAN_RUN)
@@ -104,7 +104,7 @@ class Evaluate:
     """Measure a checkpoint: of text perplexities, D, quality and diversity; else distances to the data."""
 
     run: Annotated[Positional[str], arg(metavar="RUN")]
-    """The run's directory, or that of several seeds: then medians, the worst W1 and the share that collapsed."""
+    """The run's directory, or that of several seeds: medians, the worst of some measures, the share collapsed."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which: the newest whole one, or the best by the task's score (validation perplexity, W1); of the controls too."""
     data: str | None = None

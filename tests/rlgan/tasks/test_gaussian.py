@@ -214,3 +214,22 @@ def test_the_presets_of_a_mixture_have_the_same_networks(target):
     networks = ("target", "width", "depth", "activation", "output", "noise", "batch_size", "iterations")
     same = {name: getattr(best, name) for name in networks}
     assert paper == dataclasses.replace(PAPER, **same)
+
+
+def test_the_ring_is_found_where_the_papers_recipe_finds_nothing():
+    """From a fixed seed, in an eighth of the iterations."""
+    best, paper = (_task(gaussian_preset(preset, "ring"), iterations=600) for preset in ("best", "paper"))
+    found = _measured(best, 600)
+    assert (found["modes"], found["collapsed"]) == (8, 0)
+    assert found["high_quality"] > 0.5
+    assert found["reverse_kl"] < 0.02
+    assert _measured(paper, 600)["high_quality"] < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "modes"), [("ring", 8), ("grid", 25)])
+def test_the_best_recipe_covers_all_modes(target, modes):
+    task = _task(gaussian_preset("best", target))
+    found = _measured(task, task.config.iterations)
+    assert found["modes"] == modes
+    assert found["high_quality"] > 0.95
