@@ -95,6 +95,8 @@ def shown(words: Mapping[str, str] | Sequence[str]) -> str:
 def _run(line: list[str], address: str, submission: str) -> int:
     for name, value in AUTHENTICATION.items():
         os.environ.setdefault(name, value)
+    # `ray job submit` flushes no line of the log: into a file or a pipe, it would come when the job ends.
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     print(f"{shown(AUTHENTICATION)} {shown(line)}", flush=True)
     ray = Path(sys.executable).with_name("ray")
     try:
