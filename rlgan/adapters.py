@@ -15,6 +15,7 @@ from rlgan import objectives
 from rlgan.config import TextConfig
 from rlgan.networks.baselines import Critic, RunningMean
 from rlgan.networks.text import TextDiscriminator, TextGenerator
+from rlgan.parallel import ALONE, Group
 from rlgan.returns import mean_of_others, unit_variance
 from rlgan.rollout import sample_noise
 from rlgan.types import Float, Mask, RealBatch, Rollout, Tokens
@@ -30,7 +31,16 @@ class Loss:
 
 
 class Adapter(Protocol):
-    """What the learner asks of a kind of learning signal. It holds the networks."""
+    """What the learner asks of a kind of learning signal. It holds the networks.
+
+    Where several learners share every batch, fakes and real samples are this learner's rows, and so is the loss: the
+    mean of the losses of all is that of the batch.
+    """
+
+    @property
+    def group(self) -> Group:
+        """The learners that share every batch."""
+        ...
 
     @property
     def generator(self) -> nn.Module:
@@ -69,6 +79,7 @@ class PolicyGradient:
         control: a discriminator whose judgement all_tokens takes in place of the other's, or None.
         settings: the recipe.
         stop_token: what ends a sequence, or None.
+        group: the learners that share every batch.
     """
 
     def __init__(
@@ -78,7 +89,9 @@ class PolicyGradient:
         control: TextDiscriminator | None,
         settings: TextConfig,
         stop_token: int | None,
+        group: Group = ALONE,
     ) -> None:
+        self.group = group
         self.generator = generator
         self.discriminator = discriminator
         self.control = control
@@ -103,10 +116,13 @@ class PolicyGradient:
             loss = Loss((1 - supervision) * policy.value, policy.metrics, policy.others)
         if real is not None:
             tokens = self._tensor(real.real)
-            noise = sample_noise(numbers, len(tokens), self.generator.noise_size)
+            whole = sample_noise(numbers, self.group.size * len(tokens), self.generator.noise_size)
+            noise = self.group.rows(whole)
             distribution = self.generator(tokens, self._tensor(noise))
-            likelihood = objectives.likelihood(objectives.chosen(distribution, tokens), self._mask(tokens))
-            metrics = {"tokens": self._mask(tokens).sum()} | loss.metrics | {"loss_mle": likelihood.detach()}
+            mask = self._mask(tokens)
+            log_probs = objectives.chosen(distribution, tokens)
+            likelihood = objectives.likelihood(log_probs, mask, self.group.masked_mean)
+            metrics = {"tokens": self.group.size * mask.sum()} | loss.metrics | {"loss_mle": likelihood.detach()}
             loss = Loss(loss.value + supervision * likelihood, metrics, loss.others)
         return loss
 
@@ -131,16 +147,17 @@ class PolicyGradient:
                 behaviour = self._tensor(fakes.log_probs)
                 advantages = advantages * objectives.importance(log_probs, behaviour, s.importance_limit)
             value = value + objectives.policy_gradient(log_probs, advantages, mask)
+        sequences = self.group.gather(tokens).cpu().numpy()
         metrics = {
             "loss_policy_gradient": value.detach(),
-            "tokens": mask.sum(),
-            "reward": objectives.masked_mean(self._tensor(fakes.rewards), mask),
-            "q_value": objectives.masked_mean(self._tensor(fakes.q_values), mask),
-            "entropy": -objectives.masked_mean(self._tensor(fakes.log_probs), mask),
-            "distinct": torch.tensor(len(np.unique(fakes.tokens, axis=0)) / len(fakes.tokens)),
+            "tokens": self.group.size * mask.sum(),
+            "reward": self.group.masked_mean(self._tensor(fakes.rewards), mask),
+            "q_value": self.group.masked_mean(self._tensor(fakes.q_values), mask),
+            "entropy": -self.group.masked_mean(self._tensor(fakes.log_probs), mask),
+            "distinct": torch.tensor(len(np.unique(sequences, axis=0)) / len(sequences)),
         }
         if s.entropy_bonus:
-            value = value - s.entropy_bonus * objectives.masked_mean(objectives.entropy(distribution), mask)
+            value = value - s.entropy_bonus * self.group.masked_mean(objectives.entropy(distribution), mask)
         return Loss(value, metrics, others)
 
     def advantages(self, q_values: Float, mask: Mask, states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -155,16 +172,21 @@ class PolicyGradient:
         baseline, losses = torch.zeros_like(targets), dict[str, Tensor]()
         keeper = self.others.get("baseline")
         if self.settings.baseline == "others":
-            baseline = self._tensor(mean_of_others(q_values, mask))
+            whole = mean_of_others(self._whole(targets), self._whole(counted))
+            baseline = self._tensor(self.group.rows(whole))
         elif isinstance(keeper, RunningMean):
             baseline = keeper().expand_as(targets)
-            keeper.take(targets, counted)
+            keeper.take(self.group.gather(targets), self.group.gather(counted))
         elif keeper is not None:
             values = keeper(states)
-            baseline, losses["baseline"] = values.detach(), objectives.squared_error(values, targets, counted)
+            baseline, losses["baseline"] = (
+                values.detach(),
+                objectives.squared_error(values, targets, counted, self.group.masked_mean),
+            )
         advantages = (targets - baseline) * counted
         if self.settings.normalise_advantages:
-            advantages = self._tensor(unit_variance(advantages.cpu().numpy(), mask))
+            whole = unit_variance(self._whole(advantages), self._whole(counted))
+            advantages = self._tensor(self.group.rows(whole))
         return advantages, losses
 
     @torch.no_grad()
@@ -189,11 +211,11 @@ class PolicyGradient:
         generated, genuine = self._tensor(made), self._tensor(real.real)
         generated_mask, genuine_mask = self._mask(generated), self._mask(genuine)
         fake, true = self.discriminator(generated), self.discriminator(genuine)
-        value = objectives.discriminator(true, genuine_mask, fake, generated_mask)
+        value = objectives.discriminator(true, genuine_mask, fake, generated_mask, self.group.masked_mean)
         metrics = {
             "loss_discriminator": value.detach(),
-            "discriminator_real": objectives.masked_mean(true.detach().sigmoid(), genuine_mask),
-            "discriminator_generated": objectives.masked_mean(fake.detach().sigmoid(), generated_mask),
+            "discriminator_real": self.group.masked_mean(true.detach().sigmoid(), genuine_mask),
+            "discriminator_generated": self.group.masked_mean(fake.detach().sigmoid(), generated_mask),
         }
         return Loss(value, metrics)
 
@@ -205,12 +227,16 @@ class PolicyGradient:
         # A copy: what came through the object store is read-only.
         return torch.tensor(values, device=self._device)
 
+    def _whole(self, rows: Tensor) -> NDArray[Any]:
+        return self.group.gather(rows).cpu().numpy()
+
     def _mask(self, tokens: Tensor) -> Tensor:
         return tokens < self.generator.vocab_size
 
     def _random_tokens(self, shape: tuple[int, ...], numbers: np.random.Generator) -> Tokens:
         blank = self.generator.vocab_size
-        tokens = numbers.integers(blank, size=shape)
+        rows, length = shape
+        tokens = self.group.rows(numbers.integers(blank, size=(self.group.size * rows, length)))
         if self.stop_token is not None:
             stops = tokens == self.stop_token
             tokens[stops.cumsum(axis=1) - stops > 0] = blank
@@ -227,6 +253,7 @@ class DirectGradient:
         loss: a name in `objectives.ADVERSARIAL`.
         r1: weight of the gradient penalty on real samples.
         r2: weight of that on generated ones.
+        group: the learners that share every batch.
     """
 
     def __init__(
@@ -238,7 +265,9 @@ class DirectGradient:
         loss: str,
         r1: float,
         r2: float,
+        group: Group = ALONE,
     ) -> None:
+        self.group = group
         self.generator = generator
         self.discriminator = discriminator
         self.others: dict[str, nn.Module] = {}
@@ -264,7 +293,7 @@ class DirectGradient:
         metrics = {
             "loss_generator": value.detach(),
             "value_generator": objectives.saturating(fake.detach()),
-            "samples": torch.tensor(len(real.real)),
+            "samples": torch.tensor(self.group.size * len(real.real)),
         }
         return Loss(value, metrics)
 
@@ -300,7 +329,8 @@ class DirectGradient:
         return next(self.generator.parameters()).device
 
     def _noise(self, real: RealBatch, numbers: np.random.Generator) -> Tensor:
-        return torch.from_numpy(self.noise(numbers, len(real.real))).to(self._device)
+        whole = self.noise(numbers, self.group.size * len(real.real))
+        return torch.from_numpy(self.group.rows(whole)).to(self._device)
 
     def _tensor(self, batch: RealBatch) -> Tensor:
         return torch.tensor(batch.real, device=self._device)

@@ -480,6 +480,11 @@ def _engine(task: Any, config: RunConfig, terminal: Any) -> Any:
         from rlgan.local import LocalEngine
 
         return LocalEngine(task, config)
+    if task.parts % config.learners:
+        raise UsageError(
+            f"--learners {config.learners}: a batch of this recipe can be cut into {task.parts} equal parts, so give a "
+            "divisor of that, or change --batch-size, --shards or --group"
+        )
     if not task.shards:
         terminal.say("no step of this task has rollouts: once the data is prepared, the workers will be idle")
     elif (fewest := config.fleet(task.shards)[0]) > task.shards:

@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 ATTACHED = os.environ.get("RAY_ADDRESS") not in (None, "", "local")
@@ -28,13 +29,20 @@ import ray
 from ray import ObjectRef
 from ray.actor import ActorHandle
 from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from rlgan import parallel
 from rlgan.config import LearnerLostError, RunConfig, RunError
 from rlgan.device import memory, prepare
 from rlgan.fleet import START_LIMIT, START_TRIES, Fleet, Job, Vitals, Whereabouts, free, living_nodes, reason, rooms
+from rlgan.parallel import ALONE
 from rlgan.tasks import Task
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 
+# Seconds between questions whether a learner that one waits for is still there, and those after which it has hung.
+LISTEN = 5.0
+HUNG_AFTER = 60.0
 # Jobs of a map that a worker has before it, with the one at hand.
 AHEAD = 4
 
@@ -43,19 +51,35 @@ Result = TypeVar("Result")
 
 
 class LearnerHost:
-    """The actor round the learner."""
+    """The actor round the learner, or round one of several; the first of them does what one is enough for."""
 
     def __init__(self, task: Task, gpus: float) -> None:
-        device = prepare(gpus)
-        self._learner = task.learner(device)
-        self._evaluator = task.evaluator(device)
+        self._task = task
+        self._gpus = gpus
+        self._device = prepare(gpus)
+        self._held: socket.socket | None = None
 
     def whereabouts(self) -> Whereabouts:
         """Where it lives."""
         return Whereabouts.here()
 
+    def port(self) -> int:
+        """Where the others meet this one."""
+        self._held, number = parallel.port(Whereabouts.here().address)
+        return number
+
+    def begin(self, address: str, port: int, rank: int, size: int) -> None:
+        """Meet the others, if there are any, and make the networks."""
+        group = ALONE
+        if size > 1:
+            nccl = self._gpus >= 1
+            group = parallel.meet(self._held, address, port, Whereabouts.here().address, rank, size, nccl=nccl)
+        self._learner = self._task.learner(self._device, group)
+        if rank == 0:
+            self._evaluator = self._task.evaluator(self._device)
+
     def update(self, step: int, plan: Plan, *shards: Rollout) -> Metrics:
-        """Do a training step; the shards come draw by draw."""
+        """Do a training step; this learner's shards come draw by draw."""
         size = len(shards) // max(plan.draws, 1)
         draws = [Rollout.join(shards[draw * size : (draw + 1) * size]) for draw in range(plan.draws)]
         return self._learner.update(step, plan, draws)
@@ -81,9 +105,22 @@ class LearnerHost:
         """Set the learner back."""
         self._learner.load_state_dict(state, step)
 
+    @ray.method(concurrency_group="watch")
     def vitals(self) -> Vitals:
-        """CPU time and memory of this process."""
+        """CPU time and memory of this process; it answers whatever else it is doing, unless it hangs."""
         return Vitals.now()
+
+
+@dataclass
+class Learner:
+    """A learner as this process sees it."""
+
+    actor: ActorHandle[Any]
+    at: Whereabouts
+    vitals: Vitals = field(default_factory=lambda: Vitals(0.0, 0))  # as last known
+
+    def __str__(self) -> str:
+        return f"the learner ({self.at})"
 
 
 class RayEngine:
@@ -99,7 +136,7 @@ class RayEngine:
         self._say = say
         self._count: Counter[str] = Counter()
         self._cpu_seconds = 0.0  # of learners that died, as last known
-        self._vitals = Vitals(0.0, 0)  # of the learner, as last known
+        self._learners: list[Learner] = []
         try:
             if ATTACHED:
                 _knock(os.environ["RAY_ADDRESS"])
@@ -125,92 +162,113 @@ class RayEngine:
     def _local_cpus(self) -> int:
         run, (fewest, most) = self._run, self._run.fleet(self._shards)
         workers = max(fewest, min(most, (os.cpu_count() or 1) - 1))
-        return math.ceil(run.learner_cpus + workers * run.worker_cpus)
+        return math.ceil(run.learners * run.learner_cpus + workers * run.worker_cpus)
 
     def _check_resources(self) -> None:
         # Ray would wait for ever for what the cluster does not have.
         run, has = self._run, ray.cluster_resources()  # type: ignore[no-untyped-call]
         workers, _ = run.fleet(self._shards)
         needs = {
-            "CPU": workers * run.worker_cpus + run.learner_cpus,
-            "GPU": workers * run.rollout_gpus + run.learner_gpus,
+            "CPU": workers * run.worker_cpus + run.learners * run.learner_cpus,
+            "GPU": workers * run.rollout_gpus + run.learners * run.learner_gpus,
         }
         for name, need in needs.items():
             if need > has.get(name, 0):
                 raise RunError(
-                    f"{need:g} {name}s are needed ({workers} rollout workers and a learner) and this Ray has "
+                    f"{need:g} {name}s are needed ({workers} rollout workers and {run.learning}) and this Ray has "
                     f"{has.get(name, 0):g}: ask for fewer --workers or GPUs, or add nodes"
                 )
         nodes = living_nodes()
-        if sum(rooms(nodes, run, None, Counter()).values()) < workers:
+        if sum(rooms(nodes, run, [], Counter()).values()) < workers:
             have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes.values())
             raise RunError(
-                f"{workers} rollout workers of {run.worker_cpus:g} CPUs and {run.rollout_gpus:g} GPUs and a learner of "
-                f"{run.learner_cpus:g} and {run.learner_gpus:g} do not fit on the nodes of this Ray, which have "
-                f"{have}: ask for fewer or smaller ones, or add nodes"
+                f"{workers} rollout workers of {run.worker_cpus:g} CPUs and {run.rollout_gpus:g} GPUs and "
+                f"{run.learning} of {run.learner_cpus:g} and {run.learner_gpus:g} do not fit on the nodes of this Ray, "
+                f"which have {have}: ask for fewer or smaller ones, or add nodes"
             )
 
     def _start(self, task: Task) -> None:
         run = self._run
         self._task = ray.put(task)
         self._fleet = Fleet(ray.put(task.shard_maker), run, task.shards, self._say)
-        self._start_learner()
-        self._weights_size: int = self._of_learner("weights_size")
+        self._start_learners()
+        self._weights_size: int = self._of_first("weights_size")
         self._fleet.start()
         kind = "an attached Ray" if ATTACHED else "a local Ray"
         devices = ("cuda" if run.rollout_gpus else "cpu", "cuda" if run.learner_gpus else "cpu")
         workers = len(self._fleet)
         plural = "s" if workers > 1 else ""
         elastic = f", {run.workers}," if isinstance(run.workers, str) else ""
-        self.where = f"{workers} rollout worker{plural}{elastic} ({devices[0]}) and a learner ({devices[1]}) on {kind}"
+        fleet = f"{workers} rollout worker{plural}{elastic} ({devices[0]})"
+        self.where = f"{fleet} and {run.learning} ({devices[1]}) on {kind}"
         cores = os.cpu_count() or 1
-        if not ATTACHED and workers + 1 > cores:
-            self._say(f"{workers + 1} actors of one thread each share {cores} cores")
+        if not ATTACHED and workers + run.learners > cores:
+            self._say(f"{workers + run.learners} actors of one thread each share {cores} cores")
 
-    def _start_learner(self) -> None:
-        """Start the learner; the rollout workers start, or go on, meanwhile."""
-        host: Any = ray.remote(LearnerHost).options(num_cpus=self._run.learner_cpus, num_gpus=self._run.learner_gpus)
-        for _ in range(START_TRIES):
-            self._learner: ActorHandle[Any] = host.remote(self._task, self._run.learner_gpus)
-            born = self._learner.whereabouts.remote()
+    def _start_learners(self) -> None:
+        """Start the learners; the rollout workers start, or go on, meanwhile."""
+        run = self._run
+        where: Any = "DEFAULT"
+        if run.learners > 1:
+            needs = {"CPU": run.learner_cpus} | ({"GPU": run.learner_gpus} if run.learner_gpus else {})
+            self._reserved = placement_group([needs] * run.learners)
+            where = PlacementGroupSchedulingStrategy(self._reserved)
+        remote: Any = ray.remote  # whose types do not know concurrency groups
+        host = remote(
+            num_cpus=run.learner_cpus,
+            num_gpus=run.learner_gpus,
+            scheduling_strategy=where,
+            concurrency_groups={"watch": 1},
+        )(LearnerHost)
+        self._learners = []
+        starting: list[ActorHandle[Any]] = [host.remote(self._task, run.learner_gpus) for _ in range(run.learners)]
+        deaths = 0
+        while starting:
+            actor = starting.pop(0)
+            born: ObjectRef[Whereabouts] = actor.whereabouts.remote()
             if not self._fleet.wait(born, START_LIMIT):
                 raise RunError(f"the learner did not start in {START_LIMIT} s; {free()}")
             try:
-                at: Whereabouts = ray.get(born)
+                self._learners.append(Learner(actor, ray.get(born)))
             except RayActorError as error:
                 if error.actor_init_failed:
                     raise RunError(f"the learner can't start: {reason(error)}") from error
-                death = error
-            else:
-                self._fleet.home = at.node
-                self._at = at
-                return
-        raise RunError(f"{START_TRIES} learners in a row died at their start: {reason(death)}") from death
+                deaths += 1
+                if deaths == START_TRIES:
+                    raise RunError(f"{deaths} learners died at their start: {reason(error)}") from error
+                starting.append(host.remote(self._task, run.learner_gpus))
+        self._fleet.homes = [learner.at.node for learner in self._learners]
+        address = self._learners[0].at.address
+        port = self._of_first("port") if run.learners > 1 else 0
+        self._of_all("begin", [(address, port, rank, run.learners) for rank in range(run.learners)])
 
     def restart(self) -> None:
-        """Put a new learner, with fresh networks, in the place of one that was lost; the rollout workers stay."""
-        with suppress(RayActorError):
-            ray.kill(self._learner)  # it may be out of reach, and still hold its resources
+        """Put new learners, with fresh networks, in the place of those of which one was lost; the workers stay."""
+        for learner in self._learners:
+            with suppress(RayActorError):
+                ray.kill(learner.actor)  # it may be out of reach, and still hold its resources
+            self._cpu_seconds += learner.vitals.cpu_seconds
+        if self._run.learners > 1:
+            remove_placement_group(self._reserved)
         self._fleet.forget()
-        self._cpu_seconds += self._vitals.cpu_seconds
-        self._vitals = Vitals(0.0, 0)
         self._count["restarts_learner"] += 1
-        self._start_learner()
+        self._start_learners()
 
     def restore(self, state: State, step: int) -> None:
         """Set the learner back to a checkpoint's state before training step `step`."""
-        self._of_learner("restore", state, step)
+        self._of_all("restore", [(state, step)] * len(self._learners))
 
     def state(self) -> State:
         """The learner's whole state."""
-        state: State = self._of_learner("state")
+        state: State = self._of_first("state")
         return state
 
     def weights(self) -> ObjectRef[Weights]:
         """The weights as they are now."""
-        reference: ObjectRef[Weights] = self._learner.weights.remote()
+        first, *_ = self._learners
+        reference: ObjectRef[Weights] = first.actor.weights.remote()
         # Once into the store of the learner's node, and from there once to every other that makes shards.
-        self._count["weights_bytes"] += self._weights_size * len({self._at.node} | self._fleet.nodes())
+        self._count["weights_bytes"] += self._weights_size * len({first.at.node} | self._fleet.nodes())
         return reference
 
     def adopt(self, weights: Weights) -> ObjectRef[Weights]:
@@ -219,7 +277,7 @@ class RayEngine:
 
     def fetch(self, weights: ObjectRef[Weights]) -> Weights:
         """The weights that `weights` or `adopt` gave."""
-        fetched: Weights = self._get(weights)
+        fetched: Weights = self._get(self._learners[0], weights)
         return fetched
 
     def request(self, weights: ObjectRef[Weights] | None, step: int, plan: Plan) -> list[Job]:
@@ -238,7 +296,8 @@ class RayEngine:
         while True:
             rollouts = self._fleet.settle(shards)
             try:
-                metrics: Metrics = self._of_learner("update", step, plan, *rollouts)
+                arguments = [(step, plan, *own) for own in dealt(rollouts, plan.draws, self._run.learners)]
+                metrics: Metrics = self._of_all("update", arguments)[0]
             except ObjectLostError as error:
                 # They came before the update, which has not begun.
                 self._say(f"shards of step {step} were lost with a node: they are made again, and come out the same")
@@ -248,7 +307,7 @@ class RayEngine:
 
     def evaluate(self) -> Evaluation:
         """Measure the weights as they are now."""
-        evaluation: Evaluation = self._of_learner("evaluate")
+        evaluation: Evaluation = self._of_first("evaluate")
         return evaluation
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
@@ -275,8 +334,9 @@ class RayEngine:
 
     def cpu_seconds(self) -> float:
         """CPU time of all processes that compute, so far; Ray's own are not among them."""
-        self._vitals = self._of_learner("vitals")
-        learners = self._cpu_seconds + self._vitals.cpu_seconds
+        for learner, vitals in zip(self._learners, self._of_all("vitals", [()] * len(self._learners)), strict=True):
+            learner.vitals = vitals
+        learners = self._cpu_seconds + sum(learner.vitals.cpu_seconds for learner in self._learners)
         return time.process_time() + learners + self._fleet.cpu_seconds()
 
     def report(self) -> Metrics:
@@ -284,33 +344,73 @@ class RayEngine:
         has, free = ray.cluster_resources(), ray.available_resources()  # type: ignore[no-untyped-call]
         store = has.get("object_store_memory", 0.0) - free.get("object_store_memory", 0.0)
         counts = {name: float(self._count[name]) for name in ("restarts_learner", "weights_bytes")}
-        memories = {"driver": memory(), "learner": self._vitals.memory, "object_store": store}
+        memories = {"driver": memory(), "object_store": store}
+        for rank, learner in enumerate(self._learners):
+            memories[f"learner_{rank}" if rank else "learner"] = learner.vitals.memory
         return self._fleet.report() | counts | {f"memory_{name}": float(size) for name, size in memories.items()}
 
     def close(self) -> None:
         """End the actors, and the local Ray with them."""
         ray.shutdown()
 
-    def _of_learner(self, method: str, *arguments: Any) -> Any:
-        return self._get(getattr(self._learner, method).remote(*arguments))
+    def _of_first(self, method: str, *arguments: Any) -> Any:
+        return self._of_all(method, [arguments])[0]
 
-    def _get(self, reference: ObjectRef[Any]) -> Any:
-        """What the learner gives.
+    def _of_all(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """What learners give, the first ones, each for arguments of its own.
 
         Raises:
-            LearnerLostError: it died, or its node.
-            ObjectLostError: not the learner, but what it was to read died.
+            LearnerLostError: one of them died or hangs, or its node.
+            ObjectLostError: not the learner, but what it was to read died; where there are several, the others wait for
+                it in vain, so that this is LearnerLostError too.
         """
-        self._fleet.wait(reference)
+        asked = [
+            (learner, getattr(learner.actor, method).remote(*each))
+            for learner, each in zip(self._learners, arguments, strict=False)
+        ]
+        given, lost = [], None
+        for learner, reference in asked:
+            try:
+                given.append(self._get(learner, reference))
+            except LearnerLostError as error:
+                # Another may say why: those that it left alone only know that it does not answer.
+                lost = error if lost is None or not isinstance(lost.__cause__, RayActorError) else lost
+            except ObjectLostError as error:
+                if len(self._learners) == 1:
+                    raise
+                lost = LearnerLostError(f"shards of {learner} were lost with a node")
+                lost.__cause__ = error
+        if lost is not None:
+            raise lost
+        return given
+
+    def _get(self, learner: "Learner", reference: ObjectRef[Any]) -> Any:
+        """What a learner gives, while it is seen that it does not hang."""
+        heard: ObjectRef[Vitals] | None = None
+        silent = 0.0
+        while not self._fleet.wait(reference, LISTEN):
+            if heard is None or ray.wait([heard], timeout=0)[0]:
+                heard, silent = learner.actor.vitals.remote(), 0.0
+            elif (silent := silent + LISTEN) >= HUNG_AFTER:
+                raise LearnerLostError(f"{learner} has hung: it answered nothing for {silent:g} s")
         try:
             return ray.get(reference)
         except RayTaskError as error:
             if isinstance(error.cause, RayError) and not isinstance(error.cause, ObjectLostError):
-                raise RunError(f"the learner failed: {reason(error.cause)}") from error
+                raise RunError(f"{learner} failed: {reason(error.cause)}") from error
             # The learner's own error, which says what is wrong; Ray's wrapping stays as its context.
             raise error.cause from error
         except (RayActorError, ObjectLostError) as error:
-            raise LearnerLostError(f"the learner ({self._at}) died: {reason(error)}") from error
+            raise LearnerLostError(f"{learner} died: {reason(error)}") from error
+
+
+def dealt(shards: Sequence[Item], draws: int, learners: int) -> list[list[Item]]:
+    """Shards, which come draw by draw, as each learner gets them: of every draw as many, in their order."""
+    size = len(shards) // (max(draws, 1) * learners)
+    return [
+        [shards[(draw * learners + rank) * size + i] for draw in range(draws) for i in range(size)]
+        for rank in range(learners)
+    ]
 
 
 def _knock(address: str) -> None:

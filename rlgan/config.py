@@ -487,10 +487,13 @@ class RunConfig:
     """CPUs that Ray sets aside per rollout worker; it computes with one thread in any case."""
     rollout_gpus: float = 0.0
     """GPUs per rollout worker; a fraction shares one. 0: CPU."""
+    learners: int = 1
+    """Learners (Ray actors) that share every batch and average their gradients. Their number changes the last bits of
+    the result, and nothing else does."""
     learner_cpus: float = 1.0
-    """CPUs that Ray sets aside for the learner."""
+    """CPUs that Ray sets aside for each learner."""
     learner_gpus: float = 0.0
-    """GPUs of the learner. 0: CPU."""
+    """GPUs of each learner. 0: CPU."""
     placement: Placement = "spread"
     """Where rollout workers go. spread: to the node with the fewest; pack: fill a node, the learner's first."""
     steps: int | None = None
@@ -510,6 +513,11 @@ class RunConfig:
     """What to do when the generator writes nearly always the same, ten steps in a row."""
     log_every: int = 10
     """Steps between training scalars in TensorBoard."""
+
+    @property
+    def learning(self) -> str:
+        """Who learns, for people."""
+        return f"{self.learners} learners" if self.learners > 1 else "a learner"
 
     def fleet(self, shards: int) -> tuple[int, int]:
         """The fewest rollout workers to start with, and the most, where a draw has so many shards."""
@@ -533,8 +541,10 @@ class RunConfig:
             _require(self, name, "0 or more", lambda value: value >= 0)
         for name in ("worker_cpus", "learner_cpus"):
             _require(self, name, "more than 0", lambda value: value > 0)
-        for name in ("checkpoint_every", "keep_checkpoints", "log_every"):
+        for name in ("learners", "checkpoint_every", "keep_checkpoints", "log_every"):
             _require(self, name, "1 or more", lambda value: value >= 1)
+        if self.learners > 1 and self.workers == 0:
+            raise UsageError(f"--learners {self.learners} with --workers 0, one process: give 1 worker or more")
         for name in ("steps", "epochs", "minutes", "evaluate_every"):
             if getattr(self, name) is not None:
                 _require(self, name, "more than 0", lambda value: value > 0)

@@ -190,7 +190,7 @@ class Fleet:
         self._run = run
         self._say = say
         self.fewest, self.most = run.fleet(shards)
-        self.home: str | None = None  # the learner's node
+        self.homes: list[str] = []  # the learners' nodes
         self.wanted = self.most
         self._rooms: dict[str, int] = {}
         self._workers: list[Worker] = []
@@ -451,7 +451,7 @@ class Fleet:
         if now - self._polled >= POLL:
             self._polled = now
             nodes = living_nodes()
-            self._rooms = rooms(nodes, self._run, self.home, self._taken())
+            self._rooms = rooms(nodes, self._run, self.homes, self._taken())
             for worker in self._present():
                 if worker.node not in nodes:
                     self._bury(worker, "node", None)
@@ -466,9 +466,10 @@ class Fleet:
     def _dismiss(self) -> None:
         """Let go who is more than wanted, or where the learner is to go: first who is not there yet."""
         there = self._taken()
+        homeless = not all(home in self._rooms for home in self.homes)
         for worker in sorted(self._workers, key=lambda worker: (worker.at is not None, -worker.place)):
             crowded = worker.node in self._rooms and there[worker.node] > self._rooms[worker.node]
-            if len(self._workers) > self.wanted or (crowded and self.home not in self._rooms):
+            if len(self._workers) > self.wanted or (crowded and homeless):
                 there[worker.node] -= 1
                 self._bury(worker, "room", None)
 
@@ -479,7 +480,7 @@ class Fleet:
         run = self._run
         taken = {worker.place for worker in self._workers}
         place = next(place for place in range(len(taken) + 1) if place not in taken)
-        target = choose(self._rooms, self._taken(), run.placement, self.home)
+        target = choose(self._rooms, self._taken(), run.placement, self.homes)
         # Soft: another node will do if this one has gone; and spill: or is full, else the worker would wait for it.
         where = NodeAffinitySchedulingStrategy(target, soft=True, _spill_on_unavailable=True) if target else "DEFAULT"
         host: Any = ray.remote(RolloutHost).options(
@@ -498,22 +499,24 @@ _OBITUARIES = {
 }
 
 
-def rooms(nodes: dict[str, Resources], run: RunConfig, home: str | None, taken: Counter[str | None]) -> dict[str, int]:
-    """How many rollout workers fit on each node beside the learner.
+def rooms(
+    nodes: dict[str, Resources], run: RunConfig, homes: Sequence[str], taken: Counter[str | None]
+) -> dict[str, int]:
+    """How many rollout workers fit on each node beside the learners.
 
     Args:
         nodes: what each node has in all, by Ray's names.
         run: what the actors need.
-        home: the learner's node; where it has none, room is kept where that costs the fewest workers.
+        homes: the learners' nodes; for those that have none, room is kept where that costs the fewest workers.
         taken: how many workers each node has.
     """
     learner, worker = (run.learner_cpus, run.learner_gpus), (run.worker_cpus, run.rollout_gpus)
     have = {name: (node.get("CPU", 0.0), node.get("GPU", 0.0)) for name, node in nodes.items()}
 
-    def beside(learner_on: str | None) -> dict[str, int]:
+    def beside(learners: Counter[str]) -> dict[str, int]:
         fit = {}
         for name, has in have.items():
-            left = [amount - (need if name == learner_on else 0) for amount, need in zip(has, learner, strict=True)]
+            left = [amount - learners[name] * need for amount, need in zip(has, learner, strict=True)]
             counts = [int(amount / need + 1e-9) for amount, need in zip(left, worker, strict=True) if need]
             fit[name] = max(min(counts), 0)
         return fit
@@ -521,16 +524,24 @@ def rooms(nodes: dict[str, Resources], run: RunConfig, home: str | None, taken: 
     def worth(fit: dict[str, int]) -> tuple[int, int]:
         return sum(fit.values()), sum(min(fit[name], taken[name]) for name in fit)
 
-    if home in have:
-        return beside(home)
-    able = [name for name, has in have.items() if all(a >= need for a, need in zip(has, learner, strict=True))]
-    return max((beside(name) for name in able), key=worth, default=beside(None))
+    learners = Counter(home for home in homes if home in have)
+    while learners.total() < run.learners:
+        more = [learners + Counter([name]) for name in have]
+        able = [
+            each
+            for each in more
+            if all(has[i] >= each[name] * learner[i] for name, has in have.items() for i in range(len(learner)))
+        ]
+        if not able:
+            break
+        learners = max(able, key=lambda each: worth(beside(each)))
+    return beside(learners)
 
 
-def choose(room: dict[str, int], taken: Counter[str | None], placement: str, home: str | None) -> str | None:
+def choose(room: dict[str, int], taken: Counter[str | None], placement: str, homes: Sequence[str]) -> str | None:
     """The node for the next worker: of those with room the emptiest (spread) or the fullest (pack); None: no node."""
     able = [name for name in room if room[name] > taken[name]]
-    fullness = {name: (taken[name] + (name == home), name == home) for name in able}
+    fullness = {name: (taken[name] + homes.count(name), homes.count(name)) for name in able}
     if placement == "spread":
         return min(able, key=fullness.__getitem__, default=None)
     return max(able, key=fullness.__getitem__, default=None)

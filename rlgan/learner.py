@@ -52,6 +52,7 @@ class Learner:
         seed: int,
     ) -> None:
         self.adapter = adapter
+        self.group = adapter.group
         self.source = source
         self.optimizers = optimizers
         self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
@@ -70,16 +71,22 @@ class Learner:
         Args:
             step: from 0; the learner's version is `step` before and `step + 1` after.
             plan: what the step computes.
-            draws: `plan.draws` rollouts of a whole batch.
+            draws: `plan.draws` rollouts of a whole batch, or of this learner's rows of it.
 
         Raises:
             DivergenceError: a loss or a gradient is not finite; the networks are as before that update.
+            LearnerLostError: other learners share the batch, and one does not answer.
         """
         started = time.perf_counter()
+        with self.group.whole_batch():
+            metrics = self._update(step, plan, draws)
+        return metrics | {"seconds_update": time.perf_counter() - started}
+
+    def _update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
         metrics: Metrics = {}
         for i in range(plan.generator_steps):
             fakes = draws[0] if plan.draws and plan.supervision < 1 else None
-            real = self.source.real(step, i) if plan.supervision > 0 or not plan.rollouts else None
+            real = self._real(step, i) if plan.supervision > 0 or not plan.rollouts else None
             loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, i))
             metrics |= self._apply("generator", loss, step, plan.learning_rate)
             for name, value in loss.others.items():
@@ -90,10 +97,13 @@ class Learner:
         for j in range(plan.discriminator_steps):
             fakes = draws[j] if plan.rollouts and not plan.random_fakes else None
             numbers = self._numbers(step, plan.generator_steps + j)
-            loss = self.adapter.discriminator_loss(fakes, self.source.real(step, j), numbers)
+            loss = self.adapter.discriminator_loss(fakes, self._real(step, j), numbers)
             metrics |= self._apply("discriminator", loss, step, plan.learning_rate)
         self.version = step + 1
-        return metrics | {"seconds_update": time.perf_counter() - started}
+        return metrics
+
+    def _real(self, step: int, update: int) -> RealBatch:
+        return RealBatch(self.group.rows(self.source.real(step, update).real))
 
     def weights(self) -> Weights:
         """A copy of both networks as they are now."""
@@ -169,8 +179,10 @@ class Learner:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             # Laid out as the parameter is: fused optimisers go through memory, and a convolution's gradient may not be.
             parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        self.group.average_([parameter.grad for parameter in parameters if parameter.grad is not None])
         norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
-        metrics = {key: float(value) for key, value in loss.metrics.items()} | {f"gradient_norm_{name}": float(norm)}
+        metrics = self.group.metrics({key: float(value) for key, value in loss.metrics.items()})
+        metrics[f"gradient_norm_{name}"] = float(norm)
         for key, number in metrics.items():
             if not math.isfinite(number):
                 raise DivergenceError(f"{key} is {number} in the update of the {name} of step {step}")

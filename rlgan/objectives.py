@@ -13,6 +13,10 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / mask.sum()
 
 
+# Takes the mean of values where a mask is; another than `masked_mean` where they are rows of a larger batch.
+MaskedMean = Callable[[Tensor, Tensor], Tensor]
+
+
 def policy_gradient(log_probs: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
     """REINFORCE: minus the mean over all B * T places of log G(y_t | Y_0:t-1) * advantage_t (Williams 1992).
 
@@ -64,19 +68,21 @@ def importance(log_probs: Tensor, behaviour: Tensor, limit: float) -> Tensor:
     return (log_probs.detach() - behaviour).exp().clamp(max=limit)
 
 
-def squared_error(values: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+def squared_error(values: Tensor, targets: Tensor, mask: Tensor, mean: MaskedMean = masked_mean) -> Tensor:
     """Mean of (values - targets)^2 [B, T] over the counted places."""
-    return masked_mean((values - targets).square(), mask)
+    return mean((values - targets).square(), mask)
 
 
-def likelihood(log_probs: Tensor, mask: Tensor) -> Tensor:
+def likelihood(log_probs: Tensor, mask: Tensor, mean: MaskedMean = masked_mean) -> Tensor:
     """MLE: minus the mean log-probability, in nats per counted token, of log_probs [B, T] of real tokens."""
-    return -masked_mean(log_probs, mask)
+    return -mean(log_probs, mask)
 
 
-def discriminator(real: Tensor, real_mask: Tensor, fake: Tensor, fake_mask: Tensor) -> Tensor:
+def discriminator(
+    real: Tensor, real_mask: Tensor, fake: Tensor, fake_mask: Tensor, mean: MaskedMean = masked_mean
+) -> Tensor:
     """The usual loss, -E log D(x) - E log(1 - D(G(z))), over log-odds [B, T] after every counted token."""
-    return masked_mean(functional.softplus(-real), real_mask) + masked_mean(functional.softplus(fake), fake_mask)
+    return mean(functional.softplus(-real), real_mask) + mean(functional.softplus(fake), fake_mask)
 
 
 def entropy(log_probs: Tensor) -> Tensor:

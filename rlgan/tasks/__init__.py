@@ -7,6 +7,7 @@ import torch
 
 from rlgan.data.images import Map
 from rlgan.learner import Learner
+from rlgan.parallel import ALONE, Group
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, Weights
 
 
@@ -65,6 +66,11 @@ class Task(Protocol):
         ...
 
     @property
+    def parts(self) -> int:
+        """Learners that can share a batch: as many, or a number that divides it."""
+        ...
+
+    @property
     def score(self) -> str:
         """The metric of an evaluation that says which checkpoint is the best: the one where it is least."""
         ...
@@ -92,8 +98,8 @@ class Task(Protocol):
         """
         ...
 
-    def learner(self, device: torch.device) -> Learner:
-        """A learner with fresh networks."""
+    def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
+        """A learner with fresh networks: one of a group that shares every batch."""
         ...
 
     def evaluator(self, device: torch.device) -> Evaluator:

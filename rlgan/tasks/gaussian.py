@@ -26,6 +26,7 @@ from rlgan.networks.perceptron import (
     PerceptronDiscriminator,
     PerceptronGenerator,
 )
+from rlgan.parallel import ALONE, Group
 from rlgan.rollout import load
 from rlgan.streams import Purpose, stream, torch_seed
 from rlgan.tasks.direct import DECAYS, NoShards, optimizer
@@ -55,6 +56,11 @@ class GaussianTask:
     def identity(self) -> tuple[object, ...]:
         """The recipe, which says all."""
         return (dataclasses.asdict(self.config),)
+
+    @property
+    def parts(self) -> int:
+        """Samples in a batch, or companies of them that are judged together."""
+        return self.config.batch_size // (1 if self.config.batch_features == "none" else self.config.group)
 
     @property
     def target(self) -> Target:
@@ -116,8 +122,8 @@ class GaussianTask:
         numbers = stream(self.config.seed, Purpose.REAL, step, update)
         return RealBatch(self.target.mixture.sample(numbers, self.config.batch_size))
 
-    def learner(self, device: torch.device) -> Learner:
-        """A learner with fresh networks, the same for the same seed on every device."""
+    def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
+        """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
         c = self.config
         torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
         generator, discriminator = networks(c)
@@ -128,6 +134,7 @@ class GaussianTask:
             loss=c.loss,
             r1=c.r1,
             r2=c.r2,
+            group=group,
         )
         return Learner(
             adapter,

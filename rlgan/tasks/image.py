@@ -27,6 +27,7 @@ from rlgan.networks.images import (
     MaxoutDiscriminator,
     MaxoutGenerator,
 )
+from rlgan.parallel import ALONE, Group
 from rlgan.rollout import load, sample_noise
 from rlgan.streams import Purpose, stream, torch_seed
 from rlgan.tasks.direct import DECAYS, NoShards, optimizer
@@ -99,6 +100,11 @@ class ImageTask:
         return [f"image, preset {c.preset}, seed {c.seed}, {c.size} x {c.size}", *self.pictures.about]
 
     @property
+    def parts(self) -> int:
+        """Pictures in a batch."""
+        return self.config.batch_size
+
+    @property
     def shard_maker(self) -> Callable[[torch.device], NoShards]:
         """No step has rollouts; rollout workers decode the pictures."""
         return NoShards
@@ -145,15 +151,15 @@ class ImageTask:
             batch = np.where(mirrored[:, None, None, None], batch[:, :, ::-1], batch)
         return RealBatch(np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32) / 255)
 
-    def learner(self, device: torch.device) -> Learner:
-        """A learner with fresh networks, the same for the same seed on every device."""
+    def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
+        """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
         c = self.config
         torch.set_num_threads(c.threads)
         torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
         generator, discriminator = networks(c)
         noise = partial(sample_noise, size=c.noise_size)
         adapter = DirectGradient(
-            generator.to(device), discriminator.to(device), noise=noise, loss=c.loss, r1=c.r1, r2=c.r2
+            generator.to(device), discriminator.to(device), noise=noise, loss=c.loss, r1=c.r1, r2=c.r2, group=group
         )
         return Learner(
             adapter,

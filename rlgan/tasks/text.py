@@ -21,6 +21,7 @@ from rlgan.evaluation import quality
 from rlgan.evaluation import text as measures
 from rlgan.learner import Learner
 from rlgan.networks.text import TextDiscriminator, TextGenerator, TextNetworks
+from rlgan.parallel import ALONE, Group
 from rlgan.rollout import Player, RolloutSettings, load, random_discriminator
 from rlgan.streams import Purpose, stream, torch_seed
 from rlgan.types import Evaluation, Mask, Metrics, Plan, RealBatch, Rollout, Tokens, Weights
@@ -123,6 +124,11 @@ class TextTask:
         return 0 if self.config.method == "mle" else self.config.shards
 
     @property
+    def parts(self) -> int:
+        """Learners take whole shards; MLE, which has none, sequences."""
+        return self.shards or self.config.batch_size
+
+    @property
     def evaluate_every(self) -> int:
         """Three times an epoch, but not all the time."""
         return max(100, math.ceil(self.steps(1.0) / 3))
@@ -164,8 +170,8 @@ class TextTask:
         rows = batch(self.corpus.train, self.config.batch_size, self._batches(step) + update, self.config.seed)
         return RealBatch(rows.tokens)
 
-    def learner(self, device: torch.device) -> Learner:
-        """A learner with fresh networks, the same for the same seed on every device."""
+    def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
+        """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
         c = self.config
         torch.manual_seed(torch_seed(c.seed, Purpose.INITIALISE))
         networks = text_networks(c, self.corpus.words)
@@ -174,7 +180,7 @@ class TextTask:
         control = None
         if c.reward_control == "random_discriminator":
             control = random_discriminator(networks, c.seed).to(device)
-        adapter = PolicyGradient(generator, discriminator, control, c, self.corpus.stop_token)
+        adapter = PolicyGradient(generator, discriminator, control, c, self.corpus.stop_token, group)
         rates = {
             "generator": c.generator_learning_rate,
             "discriminator": c.discriminator_learning_rate,
