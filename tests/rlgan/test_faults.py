@@ -191,6 +191,35 @@ def test_the_metrics_say_what_happened(shot):
     assert all(seconds > 0 for seconds in spent)
 
 
+@pytest.mark.slow
+def test_two_learners_are_shot_at_and_come_to_what_two_in_peace_come_to(start, rlgan, tmp_path, digest):
+    words = ["--learners", 2, "--workers", 2, "--checkpoint-every", 20, "--evaluate-every", 1000]
+    run = start(tmp_path / "shot", *words, "--steps", 200)
+    run.until("^step 0:")
+    first, second = actors("LearnerHost")
+    first.kill()
+    run.until("the learner goes on from step")
+    gone(second)
+    hung, other = actors("LearnerHost")
+    hung.send_signal(signal.SIGSTOP)
+    run.until("the learner goes on from step", 2)
+    gone(hung)
+    gone(other)
+    assert run.end() == 0, "".join(run.lines)
+    assert "Traceback" not in "".join(run.lines)
+    assert len(run.said("a new one is started")) == 2
+    calm = start(tmp_path / "calm", *words, "--steps", 200)
+    assert calm.end() == 0, "".join(calm.lines)
+    assert digest(tmp_path / "shot", 200) == digest(tmp_path / "calm", 200)
+
+    alone = ["--workers", 0, "--steps", 200, "--evaluate-every", 1000, "--run-dir", tmp_path / "one"]
+    assert rlgan("train", *SMALL, *alone, timeout=600).returncode == 0
+    two, one = (
+        json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[-1]) for name in ("calm", "one")
+    )
+    assert two["test_perplexity"] == pytest.approx(one["test_perplexity"], rel=1e-3)
+
+
 RAISES = """
 from rlgan.cluster import RayEngine
 from rlgan.config import RunConfig, TextConfig
