@@ -246,6 +246,7 @@ def train(words: list[str]) -> None:
             "run": dataclasses.asdict(config),
             "recipe_id": recipe_id,
             "versions": _versions(),
+            "kinds": engine.kinds,
         }
         run.save_config(content, task.vocabulary)
         terminal.log_to(run.log_file)
@@ -256,6 +257,14 @@ def train(words: list[str]) -> None:
         if config.resume:
             start = run.checkpoints.set_aside_broken(terminal.say, recipe_id)
             terminal.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
+            before = (saved or {}).get("kinds", engine.kinds)
+            moved = [
+                f"{what} now on {kind}, before on {before.get(what)}"
+                for what, kind in engine.kinds.items()
+                if kind != before.get(what)
+            ]
+            if start and moved:
+                terminal.say(f"another kind of machine ({'; '.join(moved)}): the result is not bit-identical")
 
         task.prepare(engine.map, terminal.say)
 

@@ -61,11 +61,11 @@ class LearnerHost:
 
     def whereabouts(self) -> Whereabouts:
         """Where it lives."""
-        return Whereabouts.here()
+        return Whereabouts.here(self._device)
 
     def port(self) -> int:
         """Where the others meet this one."""
-        self._held, number = parallel.port(Whereabouts.here().address)
+        self._held, number = parallel.port(Whereabouts.here(self._device).address)
         return number
 
     def begin(self, address: str, port: int, rank: int, size: int) -> None:
@@ -73,7 +73,8 @@ class LearnerHost:
         group = ALONE
         if size > 1:
             nccl = self._gpus >= 1
-            group = parallel.meet(self._held, address, port, Whereabouts.here().address, rank, size, nccl=nccl)
+            here = Whereabouts.here(self._device).address
+            group = parallel.meet(self._held, address, port, here, rank, size, nccl=nccl)
         self._learner = self._task.learner(self._device, group)
         if rank == 0:
             self._evaluator = self._task.evaluator(self._device)
@@ -194,6 +195,7 @@ class RayEngine:
         self._start_learners()
         self._weights_size: int = self._of_first("weights_size")
         self._fleet.start()
+        self.kinds = {"learner": self._learners_kind(), "rollouts": " and ".join(sorted(self._fleet.kinds()))}
         kind = "an attached Ray" if ATTACHED else "a local Ray"
         devices = ("cuda" if run.rollout_gpus else "cpu", "cuda" if run.learner_gpus else "cpu")
         workers = len(self._fleet)
@@ -252,7 +254,13 @@ class RayEngine:
             remove_placement_group(self._reserved)
         self._fleet.forget()
         self._count["restarts_learner"] += 1
+        before = self._learners_kind()
         self._start_learners()
+        if (now := self._learners_kind()) != before:
+            self._say(f"the learner was on {before} and is now on {now}: its bits may differ from here on")
+
+    def _learners_kind(self) -> str:
+        return " and ".join(dict.fromkeys(learner.at.kind for learner in self._learners))
 
     def restore(self, state: State, step: int) -> None:
         """Set the learner back to a checkpoint's state before training step `step`."""

@@ -473,7 +473,7 @@ class ImageConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How the recipe is run: nothing here changes the result, and all of it may change on --resume."""
+    """How the recipe is run: nothing here changes the result, but for --mixed-fleet; all may change on --resume."""
 
     run_dir: str | None = None
     """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default
@@ -496,6 +496,9 @@ class RunConfig:
     """GPUs of each learner. 0: CPU."""
     placement: Placement = "spread"
     """Where rollout workers go. spread: to the node with the fewest; pack: fill a node, the learner's first."""
+    mixed_fleet: bool = False
+    """Let rollout workers be of several kinds (device model, CPU instruction set, library versions). The result is then
+    not bit-identical."""
     steps: int | None = None
     """Stop after this many training steps."""
     epochs: float | None = None

@@ -1,7 +1,9 @@
 """How torch is set up in every process that computes, so that the same numbers come out everywhere."""
 
 import os
+import platform
 
+import numpy as np
 import psutil
 import torch
 from threadpoolctl import threadpool_limits
@@ -32,6 +34,13 @@ def prepare(gpus: float) -> torch.device:
     if not torch.cuda.is_available():
         raise RunError(f"{gpus:g} GPUs were asked for and torch {torch.__version__} finds none: use 0, the CPU")
     return torch.device("cuda")
+
+
+def kind(device: torch.device) -> str:
+    """What of this process the bits of its results depend on: where two differ, they may."""
+    computes = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    instructions = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return f"{computes} ({instructions}, torch {torch.__version__}, numpy {np.__version__})"
 
 
 def memory() -> int:

@@ -10,7 +10,7 @@ import os
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from ray import ObjectRef
 from ray.actor import ActorHandle
 from ray.exceptions import (
     ActorUnavailableError,
+    ActorUnschedulableError,
     GetTimeoutError,
     ObjectLostError,
     RayActorError,
@@ -31,7 +32,7 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rlgan.config import LearnerLostError, RunConfig, RunError
-from rlgan.device import memory, prepare
+from rlgan.device import kind, memory, prepare
 from rlgan.tasks import ShardMaker
 from rlgan.types import Metrics, Rollout, Weights
 
@@ -78,12 +79,13 @@ class Whereabouts:
     node: str  # Ray's identifier
     address: str
     pid: int
+    kind: str  # of machine: what the bits of its results depend on
 
     @staticmethod
-    def here() -> "Whereabouts":
-        """Of this actor."""
+    def here(device: torch.device) -> "Whereabouts":
+        """Of this actor, which computes on a device."""
         address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        return Whereabouts(ray.get_runtime_context().get_node_id(), address, os.getpid())
+        return Whereabouts(ray.get_runtime_context().get_node_id(), address, os.getpid(), kind(device))
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.address}"
@@ -93,11 +95,12 @@ class RolloutHost:
     """The actor round what makes shards."""
 
     def __init__(self, shard_maker: Callable[[torch.device], ShardMaker], gpus: float) -> None:
-        self._maker = shard_maker(prepare(gpus))
+        self._device = prepare(gpus)
+        self._maker = shard_maker(self._device)
 
     def whereabouts(self) -> Whereabouts:
         """Where it lives."""
-        return Whereabouts.here()
+        return Whereabouts.here(self._device)
 
     def shard(self, weights: Weights, step: int, draw: int, shard: int) -> tuple[Rollout, tuple[float, Vitals]]:
         """Make a shard; the second result says so, and in how many seconds: nobody needs to fetch the first."""
@@ -193,6 +196,9 @@ class Fleet:
         self.homes: list[str] = []  # the learners' nodes
         self.wanted = self.most
         self._rooms: dict[str, int] = {}
+        self._first: Whereabouts | None = None  # the worker that was there first: its kind is the fleet's
+        self._mixed = False  # there was one of another kind
+        self._shunned: set[str] = set()  # nodes of another kind
         self._workers: list[Worker] = []
         self._waiting: list[Job] = []  # for a worker
         self._recent: deque[float] = deque(maxlen=RECENT)
@@ -281,6 +287,10 @@ class Fleet:
         """The nodes that workers are on."""
         return {worker.at.node for worker in self._workers if worker.at}
 
+    def kinds(self) -> set[str]:
+        """The kinds of machine that workers are on."""
+        return {worker.at.kind for worker in self._workers if worker.at}
+
     def _present(self) -> list[Worker]:
         return [worker for worker in self._workers if worker.at]
 
@@ -300,7 +310,7 @@ class Fleet:
             ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
         self._clock += min(time.monotonic() - before, 2 * LOOK)
         for reference in ready:
-            if reference in watched:
+            if reference in watched and watched[reference] in self._workers:
                 self._see(watched[reference])
         self._race()
         self._man()
@@ -312,7 +322,7 @@ class Fleet:
             if worker.queue:
                 seconds, vitals = ray.get(worker.queue[0].done)
             else:
-                worker.at = ray.get(worker.born)
+                at = worker.at = ray.get(worker.born)
         except RayTaskError as error:
             if isinstance(error.cause, (RayActorError, ObjectLostError)):
                 raise LearnerLostError("the weights were lost with the learner") from error
@@ -324,10 +334,15 @@ class Fleet:
         except RayActorError as error:
             self._bury(worker, "died", error)
             return
+        except ActorUnschedulableError:
+            self._bury(worker, "node", None)
+            return
         begun, worker.since, worker.last = worker.since, self._clock, self._clock
         worker.late = False
         if not worker.queue:
             self._stillborn = 0
+            if not self._admit(worker, at):
+                return
             if self._started:
                 self._say(f"{worker} joined")
             return
@@ -342,6 +357,29 @@ class Fleet:
             self._made[worker.place] += copy.job.method == "shard"
         else:
             self._count["shards_wasted"] += 1
+
+    def _admit(self, worker: Worker, at: Whereabouts) -> bool:
+        """Whether a worker that is there may make shards: those of one kind make the same bits."""
+        self._first = self._first or at
+        if at.kind == self._first.kind:
+            return True
+        kinds = f"{worker} is of another kind, {at.kind}, than the first ({self._first}), {self._first.kind}"
+        if self._run.mixed_fleet:
+            if not self._mixed:
+                self._say(f"{kinds}: the bits of the result depend on who makes which shard")
+            self._mixed = True
+            return True
+        remedy = "--mixed-fleet allows it, and then the result is not bit-identical"
+        self._shunned.add(at.node)
+        self._rooms[at.node] = 0
+        self._polled = -float("inf")  # who is wanted now, and where, is seen to before anybody is sent for
+        # Nobody knows which of the two was meant, unless any number of workers will do.
+        if not self._started and (self.fewest == self.most or sum(self._rooms.values()) < self.fewest):
+            raise RunError(f"{kinds}: {remedy}")
+        self._say(f"{kinds}, and is let go; its node gets no more: {remedy}")
+        for each in [each for each in self._workers if each.node == at.node]:
+            self._bury(each, "kind", None)
+        return False
 
     def _ask(self, job: Job) -> None:
         """Give a job to the worker that will be done with it first, by what is known."""
@@ -415,7 +453,8 @@ class Fleet:
         if error is not None and worker.node not in living_nodes():
             cause = "node"
         self._count[f"restarts_{cause}"] += 1  # who is let go is not among those that are reported
-        self._say(f"{worker} " + _OBITUARIES[cause].format(error and reason(error)))
+        if cause in _OBITUARIES:
+            self._say(f"{worker} " + _OBITUARIES[cause].format(error and reason(error)))
         if error is not None and not worker.at:
             self._stillborn += 1
             if self._stillborn > START_TRIES * self.most:
@@ -451,7 +490,7 @@ class Fleet:
         if now - self._polled >= POLL:
             self._polled = now
             nodes = living_nodes()
-            self._rooms = rooms(nodes, self._run, self.homes, self._taken())
+            self._rooms = rooms(nodes, self._run, self.homes, self._taken(), self._shunned)
             for worker in self._present():
                 if worker.node not in nodes:
                     self._bury(worker, "node", None)
@@ -482,7 +521,9 @@ class Fleet:
         place = next(place for place in range(len(taken) + 1) if place not in taken)
         target = choose(self._rooms, self._taken(), run.placement, self.homes)
         # Soft: another node will do if this one has gone; and spill: or is full, else the worker would wait for it.
-        where = NodeAffinitySchedulingStrategy(target, soft=True, _spill_on_unavailable=True) if target else "DEFAULT"
+        # But not one of another kind.
+        soft = not self._shunned
+        where = NodeAffinitySchedulingStrategy(target, soft=soft, _spill_on_unavailable=soft) if target else "DEFAULT"
         host: Any = ray.remote(RolloutHost).options(
             num_cpus=run.worker_cpus, num_gpus=run.rollout_gpus, scheduling_strategy=where
         )
@@ -500,7 +541,11 @@ _OBITUARIES = {
 
 
 def rooms(
-    nodes: dict[str, Resources], run: RunConfig, homes: Sequence[str], taken: Counter[str | None]
+    nodes: dict[str, Resources],
+    run: RunConfig,
+    homes: Sequence[str],
+    taken: Counter[str | None],
+    shunned: Collection[str] = (),
 ) -> dict[str, int]:
     """How many rollout workers fit on each node beside the learners.
 
@@ -509,6 +554,7 @@ def rooms(
         run: what the actors need.
         homes: the learners' nodes; for those that have none, room is kept where that costs the fewest workers.
         taken: how many workers each node has.
+        shunned: nodes that are to have none.
     """
     learner, worker = (run.learner_cpus, run.learner_gpus), (run.worker_cpus, run.rollout_gpus)
     have = {name: (node.get("CPU", 0.0), node.get("GPU", 0.0)) for name, node in nodes.items()}
@@ -518,7 +564,7 @@ def rooms(
         for name, has in have.items():
             left = [amount - learners[name] * need for amount, need in zip(has, learner, strict=True)]
             counts = [int(amount / need + 1e-9) for amount, need in zip(left, worker, strict=True) if need]
-            fit[name] = max(min(counts), 0)
+            fit[name] = 0 if name in shunned else max(min(counts), 0)
         return fit
 
     def worth(fit: dict[str, int]) -> tuple[int, int]:

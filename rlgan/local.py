@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from rlgan.config import RunConfig, RunError
-from rlgan.device import memory, prepare
+from rlgan.device import kind, memory, prepare
 from rlgan.tasks import Task
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 
@@ -41,6 +41,7 @@ class LocalEngine:
         self._task = task
         self._device = device = prepare(run.learner_gpus)
         self.where = f"one process on {device}, without Ray"
+        self.kinds = dict.fromkeys(("learner", "rollouts"), kind(device))
         self._shards = task.shards
         self._learner = task.learner(device)
         self._evaluator = task.evaluator(device)

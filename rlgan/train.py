@@ -29,6 +29,7 @@ class Engine(Protocol[W, P]):
     """Who computes: `rlgan.local.LocalEngine` or `rlgan.cluster.RayEngine`, with the same result."""
 
     where: str  # what runs where, for people
+    kinds: dict[str, str]  # of the learner's machine and of that or those that make rollouts, by `rlgan.device.kind`
 
     def restart(self) -> None:
         """Put a new learner, with fresh networks, in the place of one that was lost."""

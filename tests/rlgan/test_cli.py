@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -232,6 +233,15 @@ def test_a_run_can_be_resumed_again_and_again(small_words, capsys, digest, tmp_p
         assert main(["train", "--run-dir", parts, "--resume", "--steps", steps]) == 0, capsys.readouterr().err
     assert main([*words, "--run-dir", straight, "--steps", "4"]) == 0
     assert digest(parts, 4) == digest(straight, 4)
+
+
+def test_going_on_on_another_kind_of_machine_is_said(rlgan, run):
+    words = ["train", "--run-dir", run, "--resume", "--steps"]
+    assert "bit-identical" not in rlgan(*words, 5).stdout
+    done = rlgan(*words, 6, environment={"ATEN_CPU_CAPABILITY": "default"})
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if "not bit-identical" in line]
+    assert re.match(r"another kind of machine \(learner now on CPU \(.* DEFAULT, .*; rollouts now on CPU", line)
 
 
 def test_resume_with_nothing_left_to_do_does_nothing(run, capsys):

@@ -243,3 +243,37 @@ def test_a_worker_that_raises_stops_the_run_and_is_named(cluster):
     assert done.stderr.splitlines()[-1].strip().startswith(("RuntimeError", "KeyError", "Missing")), done.stderr
     assert len(re.findall(r"^rollout worker \d \(process \d+ on 127.0.0.1\) raised", done.stdout, re.M)) == 1
     assert "died" not in done.stdout
+
+
+@pytest.mark.slow
+def test_a_node_of_another_kind_makes_no_shard_unless_asked_for(start, cluster, rlgan, tmp_path, digest):
+    """A processor without vector instructions, or what torch takes for one."""
+    often = ["--checkpoint-every", 20, "--evaluate-every", 50]
+    run = start(tmp_path / "run", "--steps", 1_000_000, "--workers", "auto:2-4", *often)
+    run.until("^step 0:")
+    other = cluster.add_node(num_cpus=1, env_vars={"ATEN_CPU_CAPABILITY": "default"})
+    try:
+        run.until("is of another kind, CPU (.* DEFAULT, .*) than the first .* is let go; its node gets no more")
+        time.sleep(10)
+        run.process.send_signal(signal.SIGTERM)
+        assert run.end() == 0, "".join(run.lines)
+        assert len(run.said("another kind")) == 1
+        step = max(int(entry.name) for entry in (tmp_path / "run" / "checkpoints").iterdir())
+        calm = ["--workers", 0, "--steps", step, "--evaluate-every", 1000, "--run-dir", tmp_path / "calm"]
+        assert rlgan("train", *SMALL, *calm, timeout=600).returncode == 0
+        assert digest(tmp_path / "run", step) == digest(tmp_path / "calm", step)
+
+        run = start(tmp_path / "refused", "--steps", 3, "--workers", 4)
+        assert run.end() == 1
+        assert "--mixed-fleet" in run.lines[-1]
+        assert "DEFAULT" in run.lines[-1]
+        assert "Traceback" not in "".join(run.lines)
+        assert not (tmp_path / "refused").exists()
+
+        run = start(tmp_path / "mixed", "--steps", 3, "--workers", 4, "--mixed-fleet")
+        assert run.end() == 0, "".join(run.lines)
+        assert len(run.said("the bits of the result depend on who makes which shard")) == 1
+        kinds = json.loads((tmp_path / "mixed" / "config.json").read_text())["kinds"]["rollouts"]
+        assert len(kinds.split(" and ")) == 2
+    finally:
+        cluster.remove_node(other)

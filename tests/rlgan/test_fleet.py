@@ -70,7 +70,7 @@ def test_other_workers_are_refused(workers):
         RunConfig(workers=workers).check()
 
 
-NODE = "ab" * 28
+NODE, OTHER = "ab" * 28, "cd" * 28  # as Ray names nodes
 
 
 class Reference:
@@ -83,8 +83,9 @@ class Reference:
 class Actor:
     """Does one job after another, each in `seconds`."""
 
-    def __init__(self, simulation, seconds):
+    def __init__(self, simulation, seconds, node):
         self.simulation, self.seconds, self.free, self.dead, self.hangs = simulation, seconds, 0.0, False, False
+        self.node = node
         self.refs, self.jobs = [], 0
         self.whereabouts = types.SimpleNamespace(remote=self._born)
         self.shard = types.SimpleNamespace(options=lambda **_: types.SimpleNamespace(remote=self._shard))
@@ -97,7 +98,8 @@ class Actor:
     def _born(self):
         from rlgan.fleet import Whereabouts
 
-        return self._later(self.simulation.birth, Whereabouts(NODE, "127.0.0.1", len(self.simulation.actors)))
+        at = Whereabouts(self.node, "127.0.0.1", len(self.simulation.actors), self.simulation.kinds[self.node])
+        return self._later(self.simulation.birth, at)
 
     def _shard(self, *key):
         from rlgan.fleet import Vitals
@@ -115,15 +117,20 @@ class Simulation:
     """Ray's functions, in a time that passes only where one waits."""
 
     def __init__(self, seconds):
-        self.now, self.birth, self.poison, self.actors, self.seconds, self.cpus = 0.0, 5.0, (), [], list(seconds), 64.0
+        self.now, self.birth, self.poison, self.actors, self.seconds = 0.0, 5.0, (), [], list(seconds)
+        self.cpus, self.kinds = {NODE: 64.0}, {NODE: "AVX2", OTHER: "AVX512"}
 
     def remote(self, _):
-        def start(*_):
+        def start(node):
             number = len(self.actors)
-            self.actors.append(Actor(self, self.seconds[number] if number < len(self.seconds) else self.seconds[0]))
+            seconds = self.seconds[number] if number < len(self.seconds) else self.seconds[0]
+            self.actors.append(Actor(self, seconds, node))
             return self.actors[-1]
 
-        return types.SimpleNamespace(options=lambda **_: types.SimpleNamespace(remote=start))
+        def options(scheduling_strategy, **_):
+            return types.SimpleNamespace(remote=lambda *_: start(scheduling_strategy.node_id))
+
+        return types.SimpleNamespace(options=options)
 
     def wait(self, references, num_returns=1, timeout=None):
         def ready():
@@ -144,19 +151,22 @@ class Simulation:
         actor.die()
 
     def nodes(self):
-        return [{"NodeID": NODE, "Alive": True, "Resources": {"CPU": self.cpus}}]
+        return [{"NodeID": node, "Alive": True, "Resources": {"CPU": cpus}} for node, cpus in self.cpus.items()]
 
 
 @pytest.fixture
 def simulated(fleet, monkeypatch):
     """Start a fleet of workers that take so many seconds per shard each; gives it, its Ray, and what it said."""
 
-    def make(*seconds):
+    def make(*seconds, cpus=None, **settings):
         simulation, said = Simulation(seconds), []
+        simulation.cpus = cpus or simulation.cpus
         for name in ("remote", "wait", "get", "kill", "nodes"):
             monkeypatch.setattr(fleet.ray, name, getattr(simulation, name))
         monkeypatch.setattr(fleet.time, "monotonic", lambda: simulation.now)
-        started = fleet.Fleet("maker", RunConfig(workers=len(seconds)), 4, said.append)
+        run = RunConfig(**({"workers": len(seconds)} | settings))
+        started = fleet.Fleet("maker", run, 4, said.append)
+        started.homes = [NODE]
         started.start()
         return started, simulation, said
 
@@ -226,12 +236,15 @@ def test_workers_that_die_at_their_start_end_the_run(simulated, monkeypatch):
     remote = simulation.remote
 
     def stillborn(host):
-        def start(*words):
-            actor = remote(host).options().remote(*words)
-            actor.die()
-            return actor
+        def options(**where):
+            def start(*words):
+                actor = remote(host).options(**where).remote(*words)
+                actor.die()
+                return actor
 
-        return types.SimpleNamespace(options=lambda **_: types.SimpleNamespace(remote=start))
+            return types.SimpleNamespace(remote=start)
+
+        return types.SimpleNamespace(options=options)
 
     monkeypatch.setattr("rlgan.fleet.ray.remote", stillborn)
     for actor in simulation.actors:
@@ -242,12 +255,52 @@ def test_workers_that_die_at_their_start_end_the_run(simulated, monkeypatch):
 
 def test_a_fleet_follows_the_room_there_is(simulated):
     fleet, simulation, said = simulated(0.1, 0.1, 0.1)
-    simulation.cpus = 2.0  # with the learner's
+    simulation.cpus[NODE] = 2.0  # with the learner's
     _steps(fleet, simulation, 30)
     assert fleet.report()["workers_alive"] == 1
-    simulation.cpus = 3.0
+    simulation.cpus[NODE] = 3.0
     _steps(fleet, simulation, 30)
     assert fleet.report()["workers_alive"] == fleet.report()["workers_wanted"] == 2
     assert [line.split(":")[0] for line in said if line.startswith("the cluster")] == [
         f"the cluster has room for {count} rollout workers" for count in (1, 2)
     ]
+
+
+def test_a_fleet_of_two_kinds_is_refused_and_both_are_named(simulated):
+    with pytest.raises(RunError) as refused:
+        simulated(0.1, 0.1, cpus={NODE: 2.0, OTHER: 1.0})
+    for named in ("AVX2", "AVX512", "(process 1 on 127.0.0.1)", "(process 2 on 127.0.0.1)", "--mixed-fleet"):
+        assert named in str(refused.value)
+
+
+def test_auto_refuses_two_kinds_only_where_one_is_too_few(simulated):
+    fleet, simulation, _ = simulated(0.1, cpus={NODE: 3.0, OTHER: 2.0}, workers="auto:2-4")
+    _steps(fleet, simulation, 1)
+    assert len(fleet.kinds()) == 1
+    assert len(fleet) == 2
+    with pytest.raises(RunError, match="--mixed-fleet"):
+        simulated(0.1, cpus={NODE: 2.0, OTHER: 1.0}, workers="auto:2-4")
+
+
+def test_a_mixed_fleet_that_is_asked_for_is_used_and_said_once(simulated):
+    fleet, simulation, said = simulated(0.1, 0.1, 0.1, cpus={NODE: 2.0, OTHER: 2.0}, mixed_fleet=True)
+    _steps(fleet, simulation, 10)
+    assert set(fleet.shards_made()) == {"worker_0", "worker_1", "worker_2"}
+    assert fleet.kinds() == {"AVX2", "AVX512"}
+    assert sum("who makes which shard" in line for line in said) == 1
+
+
+def test_a_node_of_another_kind_that_joins_is_left_alone_and_said_once(simulated):
+    fleet, simulation, said = simulated(0.1, cpus={NODE: 2.0}, workers="auto:1-4")
+    _steps(fleet, simulation, 1)
+    simulation.cpus[OTHER] = 2.0
+    _steps(fleet, simulation, 400)
+    strangers = [actor for actor in simulation.actors if actor.node == OTHER]
+    assert 1 <= len(strangers) <= 2  # as many as the node has room for, once
+    assert all(actor.dead and not actor.jobs for actor in strangers)
+    assert len([line for line in said if "AVX512" in line]) == 1
+    simulation.cpus["ef" * 28] = 1.0
+    simulation.kinds["ef" * 28] = "AVX2"
+    _steps(fleet, simulation, 400)
+    assert fleet.nodes() == {NODE, "ef" * 28}
+    assert fleet.report()["workers_alive"] == fleet.report()["workers_wanted"] == 2
