@@ -29,6 +29,7 @@ import ray
 from ray import ObjectRef
 from ray.actor import ActorHandle
 from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError
+from ray.util.metrics import Gauge
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -136,6 +137,7 @@ class RayEngine:
         self._run = run
         self._say = say
         self._count: Counter[str] = Counter()
+        self._gauges: dict[str, Gauge] = {}
         self._cpu_seconds = 0.0  # of learners that died, as last known
         self._learners: list[Learner] = []
         try:
@@ -203,6 +205,11 @@ class RayEngine:
         elastic = f", {run.workers}," if isinstance(run.workers, str) else ""
         fleet = f"{workers} rollout worker{plural}{elastic} ({devices[0]})"
         self.where = f"{fleet} and {run.learning} ({devices[1]}) on {kind}"
+        here = ray.get_runtime_context().get_node_id()
+        (node,) = [node for node in ray.nodes() if node["NodeID"] == here]  # type: ignore[no-untyped-call]
+        if node["MetricsExportPort"] > 0:
+            address = f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}"
+            self._say(f"metrics for Prometheus: http://{address}/metrics")
         cores = os.cpu_count() or 1
         if not ATTACHED and workers + run.learners > cores:
             self._say(f"{workers + run.learners} actors of one thread each share {cores} cores")
@@ -356,6 +363,16 @@ class RayEngine:
         for rank, learner in enumerate(self._learners):
             memories[f"learner_{rank}" if rank else "learner"] = learner.vitals.memory
         return self._fleet.report() | counts | {f"memory_{name}": float(size) for name, size in memories.items()}
+
+    def show(self, run: str, metrics: Metrics) -> None:
+        """Give a run's numbers to Ray, whose agent on this node has them for Prometheus as `ray_rlgan_<name>{run=...}`.
+
+        One that is no longer there, as the memory of a worker that is gone, becomes 0.
+        """
+        for name in metrics.keys() - self._gauges.keys():
+            self._gauges[name] = Gauge(f"rlgan_{name}", "As run/ in TensorBoard.", ("run",))
+        for name, gauge in self._gauges.items():
+            gauge.set(metrics.get(name, 0.0), {"run": run})
 
     def close(self) -> None:
         """End the actors, and the local Ray with them."""

@@ -109,5 +109,8 @@ class LocalEngine:
         """Memory in bytes now."""
         return {"memory_driver": float(memory())}
 
+    def show(self, run: str, metrics: Metrics) -> None:
+        """Nobody watches."""
+
     def close(self) -> None:
         """Nothing to give back."""

@@ -18,6 +18,8 @@ from rlgan.types import Evaluation, Metrics, Plan, State, Weights
 
 # Steps in a row that look collapsed before it is said: one may be chance.
 ALARM_STEPS = 10
+# Seconds between the numbers that who watches the cluster is given.
+SHOW_EVERY = 5
 # Learners that may die in a row, none of which comes further than those before: more is no accident.
 LOSSES = 5
 
@@ -85,6 +87,10 @@ class Engine(Protocol[W, P]):
 
     def report(self) -> Metrics:
         """What became of the processes so far, and their memory in bytes."""
+        ...
+
+    def show(self, run: str, metrics: Metrics) -> None:
+        """Give a run's numbers to what watches the cluster, where there is one."""
         ...
 
     def close(self) -> None:
@@ -157,6 +163,7 @@ class Training(Generic[W, P]):
         self.spent: Metrics = defaultdict(float)  # seconds since `started`, by what for
         self.furthest = 0  # step
         self.losses = 0  # of learners, since that step
+        self.shown = self.started  # when who watches the cluster was last given the numbers
         self.go_on_from(start)
 
     def go_on_from(self, start: Checkpoint | None) -> None:
@@ -265,6 +272,14 @@ class Training(Generic[W, P]):
         weights = self.versions[max(step - self.lag, 0)] if plan.draws else None
         return self.engine.request(weights, step, plan)
 
+    def numbers(self, rates: Metrics) -> Metrics:
+        """What is recorded of the run beside its evaluations, with rates of the meter; who watches is given it too."""
+        progress = {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
+        metrics = rates | self.engine.report() | self.shares() | progress
+        self.engine.show(self.directory.path.name, metrics | {"step": float(self.step)})
+        self.shown = time.monotonic()
+        return metrics
+
     def record(self, metrics: Metrics) -> None:
         """Count an update, show it, and give the alarm when it is one more that looks collapsed."""
         sign = self.task.collapse(metrics)
@@ -277,6 +292,8 @@ class Training(Generic[W, P]):
         self.meter.add(metrics)
         if self.step % self.config.log_every == 0:
             self.recorder.training(self.step, metrics)
+        if time.monotonic() - self.shown >= SHOW_EVERY:
+            self.numbers(self.meter.read())
         rate = f"{self.meter.per_second():,.0f} {self.task.unit}/s"
         self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {self.brief}")
 
@@ -290,9 +307,9 @@ class Training(Generic[W, P]):
         for name, value in evaluation.metrics.items():
             if not math.isfinite(value):
                 raise DivergenceError(f"{name} is {value} at step {self.step}")
-        progress = {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
-        metrics = rates | self.engine.report() | self.shares() | progress
-        self.recorder.evaluation(self.step, self.task.config.labels, evaluation, metrics, self.engine.shards_made())
+        metrics = self.numbers(rates)
+        with self.spending("evaluation"):
+            self.recorder.evaluation(self.step, self.task.config.labels, evaluation, metrics, self.engine.shards_made())
         score = evaluation.metrics[self.task.score]
         self.evaluated = (self.step, score)
         self.brief = self.task.brief(evaluation)

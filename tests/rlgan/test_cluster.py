@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import psutil
 import pytest
@@ -22,7 +23,7 @@ def start(small_words):
     """Type `rlgan train ...` without waiting, read its lines until one matches; everything is ended afterwards."""
     started = []
 
-    def run(*words, until, environment=None):
+    def run(*words, until, environment=None, said=None):
         typed = [sys.executable, "-m", "rlgan", "train", *small_words, *map(str, words)]
         surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         process = subprocess.Popen(
@@ -30,7 +31,7 @@ def start(small_words):
             env=surroundings | (environment or {}),
         )  # fmt: skip
         started.append(process)
-        said = []
+        said = [] if said is None else said
         for line in process.stdout:
             said.append(line)
             if re.match(until, line):
@@ -158,6 +159,42 @@ def test_a_killed_learner_is_replaced_by_one_that_goes_on(start, tmp_path):
     assert f"the learner (process {learner.pid} on 127.0.0.1) died" in "".join(said)
     assert "stopped by SIGTERM and saved" in said[-1]
     assert "Traceback" not in "".join(said)
+
+
+@pytest.mark.slow
+def test_prometheus_finds_the_numbers_of_a_run_where_the_log_says(start, tmp_path):
+    run, said = tmp_path / "run", []
+    words = ["--steps", 100_000, "--checkpoint-every", 100_000, "--run-dir", run]
+    process = start(*words, until="step 0", said=said)
+    (url,) = [line.split()[-1] for line in said if line.startswith("metrics for Prometheus")]
+    assert url.startswith("http://127.0.0.1:")
+
+    def scraped(until):
+        limit = time.monotonic() + 60
+        while True:
+            with urllib.request.urlopen(url, timeout=10) as page:
+                lines = re.findall(r'^ray_rlgan_(\w+)\{.*\brun="run".*\} (\S+)$', page.read().decode(), re.M)
+            found = {name: float(value) for name, value in lines}
+            if until(found):
+                return found
+            assert time.monotonic() < limit, found
+            time.sleep(1)
+
+    first = scraped(lambda found: found.get("step", 0) > 0)
+    assert first["workers_alive"] == first["workers_wanted"] == 2
+    assert (first["restarts_died"], first["lag"]) == (0, 0)
+    assert 5e7 < first["memory_learner"] < 2e9
+    assert 0 < first["seconds_in_update"] < first["seconds"] < 100
+    assert first["weights_bytes"] >= first["step"] * 10_000
+    worker, *_ = [p for p in _family(process) if "RolloutHost" in " ".join(p.cmdline())]
+    worker.kill()
+    then = scraped(lambda found: found["restarts_died"] == 1)
+    assert then["step"] > first["step"]
+    process.terminate()
+    assert process.wait(60) == 0
+    recorded = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    counted = re.compile("workers_|restarts_|shards_(re|ra|wa)|memory_|seconds_in_|weights_bytes|lag")
+    assert {name for name in recorded if counted.match(name)} <= then.keys()
 
 
 @pytest.mark.slow
