@@ -507,7 +507,7 @@ class RunConfig:
     """Stop after this much time in training, earlier parts of a resumed run included."""
     evaluate_every: int | None = None
     """Steps between evaluations, beside one before the first and one at the end. By default so many that evaluations
-    take a twentieth of the time at most: text: 189 on the stories, 552 on the Penn Treebank; pictures: an epoch."""
+    take little of the time: of text 189 on the stories, 553 on the Penn Treebank; of pictures an epoch."""
     checkpoint_every: int = 100
     """Steps between checkpoints; there is one at the end in any case."""
     keep_checkpoints: int = 3

@@ -277,3 +277,24 @@ def test_a_node_of_another_kind_makes_no_shard_unless_asked_for(start, cluster, 
         assert len(kinds.split(" and ")) == 2
     finally:
         cluster.remove_node(other)
+
+
+@pytest.mark.slow
+def test_a_learner_may_be_of_another_kind_and_is_said_to_have_moved(start, cluster, tmp_path):
+    nodes = [cluster.add_node(num_cpus=3, env_vars={"ATEN_CPU_CAPABILITY": "default"})]
+    try:
+        often = ["--checkpoint-every", 5, "--evaluate-every", 50]
+        run = start(tmp_path / "run", "--steps", 1_000_000, "--workers", 2, "--learner-cpus", 3, *often)
+        run.until("^step 0:")
+        kinds = json.loads((tmp_path / "run" / "config.json").read_text())["kinds"]
+        assert ("DEFAULT" in kinds["learner"], "DEFAULT" in kinds["rollouts"]) == (True, False)
+        assert not run.said("another kind")
+        nodes.append(cluster.add_node(num_cpus=3))
+        cluster.remove_node(nodes.pop(0), allow_graceful=False)
+        run.until("the learner was on CPU .* DEFAULT, .* and is now on CPU .*: its bits may differ from here on")
+        run.until("the learner goes on from step")
+        run.process.send_signal(signal.SIGTERM)
+        assert run.end() == 0, "".join(run.lines)
+    finally:
+        for node in nodes:
+            cluster.remove_node(node)

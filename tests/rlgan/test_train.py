@@ -75,3 +75,9 @@ def test_a_learner_that_dies_changes_no_bit_and_no_line(task, tmp_path, digest, 
 def test_a_learner_that_always_dies_ends_the_run_with_one_line(task, tmp_path):
     with pytest.raises(RunError, match=r"the learner died; 5 times none came beyond step 2: there is none yet"):
         _trained(task(), tmp_path / "run", [4, *range(4 + 4, 100, 4)])
+
+
+def test_training_reads_four_times_the_rows_of_an_evaluation_before_the_next(task):
+    # An evaluation reads 1,000 to validate, 1,000 to test, and D 512 real and 512 generated ones.
+    assert task(batch_size=64).evaluate_every == 189
+    assert task(batch_size=64, discriminator_steps=2).evaluate_every == 95
