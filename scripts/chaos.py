@@ -1,9 +1,12 @@
 """Train on a cluster of three nodes on this machine, once in peace and once shot at, and compare the bits.
 
-The last line is a JSON object; the exit code is 0 only when the tensors of both last checkpoints are identical.
+The last line is a JSON object; the exit code is 0 only when the tensors of both last checkpoints are identical. With
+`--soak MINUTES`, train once for so long, shot at all the while, and look at the memory of those that live on, and at
+what is left at the end; the exit code is 0 only when that is nothing.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -19,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from scipy import stats
 
 # Read by Ray when it is imported, and by every process that it starts. The nodes listen on loopback alone.
 os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
@@ -27,6 +31,11 @@ os.environ |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_raylet_start_wait_t
 from ray.cluster_utils import Cluster
 
 KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head")
+SOAK_KINDS = ("worker", "all workers", "hang", "learner", "node")  # the driver and the head live on, to be looked at
+SOAK_EVERY = 30  # seconds between harms
+SAMPLE_EVERY = 5  # seconds between looks at the memory
+WARM = 36  # looks at a process before its memory counts
+ROLES = ("gcs_server", "raylet", "rlgan train", "ray::LearnerHost", "ray::RolloutHost")
 PEACE_PER_KILL = 10  # seconds of the run in peace
 PATIENCE = 300  # seconds without a checkpoint after which the run counts as hung
 RECIPE = ["--shards", "4", "--lag", "1"]
@@ -150,12 +159,61 @@ def war(field: Range, run: Path, steps: int, harms: list[str], numbers: random.R
     return time.monotonic() - started, done
 
 
+def shared_memory() -> set[str]:
+    """The names of what is in it."""
+    return {entry.name for entry in Path("/dev/shm").iterdir()}
+
+
+def role(process: psutil.Process) -> str:
+    """What a process of the cluster is."""
+    title = " ".join(process.cmdline())
+    if title.split(" ", 1)[0].endswith("/raylet"):  # others are told where its socket is
+        return "raylet"
+    return next((name for name in ROLES if name != "raylet" and name in title), "other")
+
+
+def soak(field: Range, run: Path, minutes: float, numbers: random.Random) -> dict[str, Any]:
+    """Train so long, shot at all the while; say what became of the memory of who lived longest of every role."""
+    started = time.monotonic()
+    field.start_driver(run, "--minutes", str(minutes))
+    seen: dict[tuple[str, int], list[tuple[float, float]]] = {}  # hours and MiB, by role and process
+    done: Counter[str] = Counter()
+    due = 2.0 * SOAK_EVERY
+    while field.driver.poll() is None:
+        now = time.monotonic() - started
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                size = process.memory_info().rss / 2**20
+                seen.setdefault((role(process), process.pid), []).append((now / 3600, size))
+        if now > due and newest(run):
+            harm = numbers.choice(SOAK_KINDS)
+            if field.shoot(harm, numbers, lambda: None):
+                done[harm] += 1
+                print(f"{now:7.1f} s, step {newest(run)}: {harm}", flush=True)
+            due = now + SOAK_EVERY
+        time.sleep(SAMPLE_EVERY)
+    if field.driver.returncode:
+        raise SystemExit(f"the run failed with {field.driver.returncode}: see {field.log.name}")
+    memory = {}
+    for name in ROLES:
+        lives = [series for (of, _), series in seen.items() if of == name]
+        series = max(lives, key=len)
+        grown = series[min(WARM, len(series) // 2) :]  # what it needs to begin with is no leak
+        line = stats.linregress(*zip(*grown, strict=True))
+        memory[name] = {
+            "processes": len(lives), "minutes": round(60 * (series[-1][0] - series[0][0]), 1),
+            "MiB": [round(grown[0][1]), round(grown[-1][1])], "MiB_per_hour": round(float(line.slope), 1),
+        }  # fmt: skip
+    return {"kills": done.total(), "kinds": dict(sorted(done.items())), "steps": newest(run), "memory": memory}
+
+
 def main() -> int:
     """Do what the command line asks."""
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="where both runs and their log go; by default a new directory")
+    parser.add_argument("--soak", type=float, metavar="MINUTES")
     options, words = parser.parse_known_args()
     numbers = random.Random(options.seed)
     harms = [KINDS[i % len(KINDS)] for i in range(options.kills)]
@@ -163,7 +221,21 @@ def main() -> int:
     out = options.out or Path(tempfile.mkdtemp(prefix="rlgan-chaos-"))
     out.mkdir(exist_ok=True)
     print(f"runs and log: {out}", flush=True)
+    shared = shared_memory()
     field = Range([*RECIPE, *RUN, *words], out / "log.txt")
+    if options.soak:
+        try:
+            result = soak(field, out / "soak", options.soak, numbers)
+            actors = [kind for kind in ("LearnerHost", "RolloutHost") for _ in field.actors(kind)]
+        finally:
+            field.close()
+        left = {
+            "actors": actors,
+            "processes": [role(process) for process in psutil.Process().children(recursive=True)],
+            "shared_memory": sorted(shared_memory() - shared),
+        }
+        print(json.dumps(result | {"left": left}))
+        return 1 if any(left.values()) else 0
     try:
         peaceful = peace(field, out / "peace", options.kills * PEACE_PER_KILL)
         steps = newest(out / "peace")
