@@ -35,7 +35,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from rlgan import parallel
 from rlgan.config import LearnerLostError, RunConfig, RunError
-from rlgan.device import memory, prepare
+from rlgan.device import family, kill, memory, prepare
 from rlgan.fleet import START_LIMIT, START_TRIES, Fleet, Job, Vitals, Whereabouts, free, living_nodes, reason, rooms
 from rlgan.parallel import ALONE
 from rlgan.tasks import Task
@@ -141,6 +141,15 @@ class RayEngine:
         self._cpu_seconds = 0.0  # of learners that died, as last known
         self._learners: list[Learner] = []
         try:
+            self._join()
+            self._check_resources()
+            self._start(task)
+        except BaseException:
+            self.close()
+            raise
+
+    def _join(self) -> None:
+        try:
             if ATTACHED:
                 _knock(os.environ["RAY_ADDRESS"])
                 ray.init(logging_level=logging.ERROR)
@@ -155,12 +164,6 @@ class RayEngine:
                 f"no Ray answers at {address}: {str(error).splitlines()[0]} (if it asks for a token, set "
                 "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)"
             ) from error
-        try:
-            self._check_resources()
-            self._start(task)
-        except BaseException:
-            ray.shutdown()
-            raise
 
     def _local_cpus(self) -> int:
         run, (fewest, most) = self._run, self._run.fleet(self._shards)
@@ -376,7 +379,11 @@ class RayEngine:
 
     def close(self) -> None:
         """End the actors, and the local Ray with them."""
-        ray.shutdown()
+        ours = [] if ATTACHED else family()
+        try:
+            ray.shutdown()
+        finally:
+            kill(ours)  # where Ray does not end in order, some of its processes would stay for a minute
 
     def _of_first(self, method: str, *arguments: Any) -> Any:
         return self._of_all(method, [arguments])[0]

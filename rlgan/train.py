@@ -1,6 +1,7 @@
 """The training loop: the same for every task, with and without Ray."""
 
 import math
+import os
 import signal
 import time
 from collections import defaultdict
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from rlgan.config import LearnerLostError, RunConfig, RunError
+from rlgan.device import family, kill
 from rlgan.learner import DivergenceError
 from rlgan.run import Checkpoint, Checkpoints, Recorder, RunDirectory
 from rlgan.tasks import Task
@@ -107,20 +109,30 @@ class Stop:
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """Turn the first SIGINT or SIGTERM into a wish to stop; a second one ends the process at once."""
+    """Turn the first SIGINT or SIGTERM into a wish to stop; a second one ends this process and its family at once.
+
+    The second one may also come later, while what is left is closed.
+    """
     stop = Stop()
 
     def ask(number: int, _: object) -> None:
         stop.signal = signal.Signals(number).name
         for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_DFL)
+            signal.signal(each, _end)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not stop.signal:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _end(number: int, _: object) -> None:
+    kill(family())
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 class Training(Generic[W, P]):
