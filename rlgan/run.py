@@ -178,9 +178,14 @@ class Checkpoints:
     def set_aside_broken(self, say: Callable[[str], None], recipe: str) -> Checkpoint | None:
         """Rename the checkpoints that can't be gone on from: they would count among the newest, or as the best.
 
+        What is left of a save that was killed is removed: this process must have claimed the run.
+
         Returns:
             The newest of the others, or None.
         """
+        if isinstance(self.folder, Path):
+            for partial in self.folder.glob(".*.partial"):
+                remove(partial)
         newest = None
         for step in self.steps():
             try:
@@ -265,7 +270,7 @@ class RunDirectory:
         """Check that a run may be written here; changes nothing.
 
         Raises:
-            RunError: it holds something and this is no resume, or it holds something else than a run.
+            RunError: it holds something and this is no resume, or something else than a run, or a link leads elsewhere.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a directory: give --run-dir another path")
@@ -274,6 +279,17 @@ class RunDirectory:
                 raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
             if not self.config_file.is_file():
                 raise RunError(f"{self.path} is not empty and holds no run (no config.json): give another --run-dir")
+        self._check_links()
+
+    def _check_links(self) -> None:
+        # Else whoever gives a run to others could have them read, overwrite and remove what lies outside of it.
+        home = os.path.realpath(str(self.path))
+        for folder, folders, files in os.walk(self.path) if isinstance(self.path, Path) else ():
+            for entry in (Path(folder, name) for name in (*folders, *files)):
+                if entry.is_symlink() and not Path(os.path.realpath(entry)).is_relative_to(home):
+                    raise RunError(
+                        f"{entry} is a symbolic link that leads out of the run: put in its place what it names"
+                    )
 
     def claim(self) -> None:
         """Make the directory, and lock it until this process ends.
@@ -333,8 +349,9 @@ class RunDirectory:
         """The settings as they were saved.
 
         Raises:
-            RunError: there is no run, or its config can't be read.
+            RunError: there is no run, or its config can't be read, or a link in it leads elsewhere.
         """
+        self._check_links()
         config = _read_json(self.config_file)
         if not isinstance(config, dict) or not {"task", "recipe", "run", "recipe_id"} <= config.keys():
             raise RunError(

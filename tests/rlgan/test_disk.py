@@ -116,6 +116,35 @@ def test_a_malicious_pickle_in_a_checkpoint_is_not_loaded(train, tmp_path, capsy
     assert not mark.exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["checkpoints/2/generator.safetensors", "checkpoints/2", "checkpoints", "log.txt", ".lock", "events"]
+)
+def test_a_link_that_leads_out_of_a_run_is_refused_and_what_it_leads_to_left_alone(train, tmp_path, capsys, name):
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    assert train(run, "--steps", 2)[0] == 0
+    (run / name).rename(outside)
+    (run / name).symlink_to(outside)
+    before = _contents(outside)
+    for words in (["train", "--run-dir", run, "--resume", "--steps", "4"], ["sample", run], ["evaluate", run]):
+        assert main(list(map(str, words))) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"rlgan: error: {run}/{name} is a symbolic link that leads out of the run")
+    assert _contents(outside) == before
+
+
+def _contents(place):
+    files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]
+    return {file: file.read_bytes() for file in files}
+
+
+def test_a_run_may_be_a_link_and_have_links_within(train, tmp_path):
+    (tmp_path / "large disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "large disk")
+    assert train(tmp_path / "run", "--steps", 2)[0] == 0
+    (tmp_path / "run" / "newest").symlink_to("checkpoints/2")
+    assert train(tmp_path / "run", "--steps", 3, "--resume")[0] == 0
+
+
 def test_secrets_of_the_environment_are_written_nowhere(train, tmp_path, monkeypatch):
     secrets = {"AWS_SECRET_ACCESS_KEY": "f00dcafe" * 5, "RAY_AUTH_TOKEN": "0badc0de" * 8}
     for name, secret in secrets.items():

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import json
+import os
 import pickle
 import shutil
 
@@ -145,6 +146,31 @@ def test_a_save_that_was_killed_leaves_nothing_that_counts(checkpoints):
     assert checkpoints.steps() == [1]
     checkpoints.save(_checkpoint(2))
     assert checkpoints.load(2).step == 2
+
+
+def test_who_goes_on_removes_what_a_killed_save_left(checkpoints):
+    checkpoints.save(_checkpoint(1))
+    shutil.copytree(checkpoints.folder / "1", checkpoints.folder / ".2.partial")
+    assert checkpoints.set_aside_broken(print, "r").step == 1
+    assert os.listdir(checkpoints.folder) == ["1"]
+
+
+def test_what_a_link_in_the_place_of_a_checkpoint_leads_to_is_neither_removed_nor_written_to(checkpoints, tmp_path):
+    outside = tmp_path / "outside"
+    for step in (1, 2, 3):
+        checkpoints.save(_checkpoint(step))
+        if step == 1:
+            shutil.move(checkpoints.folder / "1", outside)
+            (checkpoints.folder / "1").symlink_to(outside)
+    before = {file.name: file.read_bytes() for file in outside.iterdir()}
+    checkpoints.save(_checkpoint(4))
+    (checkpoints.folder / "5").symlink_to(outside)
+    (checkpoints.folder / ".6.partial").symlink_to(outside)
+    for step in (5, 6):
+        with pytest.raises(RunError, match=f"checkpoint {step} can't be saved"):
+            checkpoints.save(_checkpoint(step))
+    checkpoints.set_aside_broken(print, "other")
+    assert {file.name: file.read_bytes() for file in outside.iterdir()} == before
 
 
 def test_a_directory_with_something_in_it_is_refused_and_left_alone(tmp_path):
