@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
+from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type: ignore[import-untyped]
 from torch.utils.tensorboard import SummaryWriter
 
 from rlgan.config import RunError
@@ -386,6 +388,8 @@ class Recorder:
         if self._lines != lines:
             self._save()
         self.last_step = int(_step_of(self._lines[-1])) if self._lines else -1
+        self._unhandled = threading.excepthook
+        threading.excepthook = self._overhear
         self._events = SummaryWriter(str(run.events), purge_step=after + 1)
 
     def training(self, step: int, metrics: Metrics) -> None:
@@ -426,6 +430,12 @@ class Recorder:
         # What it can't write any more it has said at an evaluation; said again, it would hide why the run ends.
         with suppress(OSError):
             self._events.close()
+        threading.excepthook = self._unhandled
+
+    def _overhear(self, error: threading.ExceptHookArgs) -> None:
+        # What TensorBoard's thread could not write, the next flush raises: a traceback of it would only hide our line.
+        if type(error.thread).__module__ != EventFileWriter.__module__:
+            self._unhandled(error)
 
     def _show(self, step: int, evaluation: Evaluation, metrics: Metrics, counts: dict[str, int]) -> None:
         for name, value in evaluation.metrics.items():
