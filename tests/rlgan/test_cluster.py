@@ -246,7 +246,7 @@ def test_a_killed_learner_is_replaced_by_one_that_goes_on(start, tmp_path):
 
 
 @pytest.mark.slow
-def test_prometheus_finds_the_numbers_of_a_run_where_the_log_says(start, tmp_path):
+def test_prometheus_finds_the_numbers_of_a_run_where_it_says(start, tmp_path):
     run, said = tmp_path / "run", []
     words = ["--steps", 100_000, "--checkpoint-every", 100_000, "--run-dir", run]
     process = start(*words, until="step 0", said=said)
