@@ -9,10 +9,12 @@ import math
 import os
 import socket
 import time
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 ATTACHED = os.environ.get("RAY_ADDRESS") not in (None, "", "local")
@@ -98,6 +100,10 @@ class LearnerHost:
     def evaluate(self) -> Evaluation:
         """Measure the weights as they are now."""
         return self._evaluator.evaluate(self._learner.evaluated_weights())
+
+    def sees(self, file: str) -> bool:
+        """Whether a file of the driver's is there on this node too."""
+        return os.path.exists(file)
 
     def state(self) -> State:
         """The learner's whole state."""
@@ -198,6 +204,8 @@ class RayEngine:
         self._task = ray.put(task)
         self._fleet = Fleet(ray.put(task.shard_maker), run, task.shards, self._say)
         self._start_learners()
+        if task.shared is not None:
+            self._check_shared(task.shared)
         self._weights_size: int = self._of_first("weights_size")
         self._fleet.start()
         self.kinds = {"learner": self._learners_kind(), "rollouts": " and ".join(sorted(self._fleet.kinds()))}
@@ -216,6 +224,22 @@ class RayEngine:
         cores = os.cpu_count() or 1
         if not ATTACHED and workers + run.learners > cores:
             self._say(f"{workers + run.learners} actors of one thread each share {cores} cores")
+
+    def _check_shared(self, folder: Path) -> None:
+        # Else a learner on another node would miss what is prepared for it only when all that work is done.
+        mark = folder / f".seen-{uuid.uuid4().hex}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+        except OSError:
+            return  # nothing can be prepared there: who tries to will say so
+        try:
+            seen = self._of_all("sees", [(str(mark),)] * len(self._learners))
+        finally:
+            mark.unlink()
+        for learner, sees in zip(self._learners, seen, strict=True):
+            if not sees:
+                raise RunError(f"{learner} does not see {folder} as it is here: give --cache a folder that all share")
 
     def _start_learners(self) -> None:
         """Start the learners; the rollout workers start, or go on, meanwhile."""

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import struct
 import tempfile
 import warnings
@@ -142,6 +143,11 @@ class Pictures:
             count = json.loads((self.cache / "manifest.json").read_bytes())["splits"][split]["count"]
             return np.memmap(self.cache / split, np.uint8, "r", shape=(count, self.size, self.size, 3))
         except (OSError, ValueError, LookupError, TypeError) as error:
+            if not self.cache.is_dir():
+                raise DataError(
+                    f"no cache {_named(self.cache)} on {socket.gethostname()}: start again if it was removed; "
+                    "--cache must be the same on all nodes"
+                ) from error
             raise DataError(f"{self.cache} is no whole cache of {self.name}: start again, to make it anew") from error
 
     def _manifest(self, check: bool) -> dict[str, Any] | None:
@@ -370,6 +376,11 @@ class _Decode:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
         pixels, bad, digests = [], [], []
+        if not any(os.path.lexists(self.folder / name) for name in self.names):
+            raise DataError(
+                f"{_named(self.folder)} has no {_named(self.names[0])} on {socket.gethostname()}: --data must be the "
+                "same on all nodes"
+            )
         for name in self.names:
             content = _read(self.folder / name)
             digests.append(_digest(name, content))

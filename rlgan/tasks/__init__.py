@@ -1,6 +1,7 @@
 """The tasks: all that is particular to one kind of GAN, each in one file."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -48,6 +49,11 @@ class Task(Protocol):
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """The words of a text task, by token."""
+        ...
+
+    @property
+    def shared(self) -> Path | None:
+        """The folder that `prepare` writes to and the learner reads from; None where it needs none."""
         ...
 
     @property

@@ -48,6 +48,7 @@ class GaussianTask:
     config: GaussianConfig
     unit: ClassVar[str] = "samples"
     vocabulary: ClassVar[tuple[str, ...]] = ()
+    shared: ClassVar[None] = None
     lag: ClassVar[int] = 0
     shards: ClassVar[int] = 0
     evaluate_every: ClassVar[int] = 500

@@ -94,6 +94,11 @@ class ImageTask:
         return self.config.data
 
     @property
+    def shared(self) -> Path:
+        """Where caches lie."""
+        return self.pictures.cache.parent
+
+    @property
     def about(self) -> list[str]:
         """Lines for people: what is trained, on what."""
         c = self.config

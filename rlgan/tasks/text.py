@@ -42,6 +42,7 @@ class TextTask:
     corpus: Corpus
     score: ClassVar[str] = "validation_perplexity"
     unit: ClassVar[str] = "tokens"
+    shared: ClassVar[None] = None
 
     @staticmethod
     def load(config: TextConfig) -> "TextTask":

@@ -355,6 +355,35 @@ def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, small_word
     assert not (tmp_path / "short").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hidden", "due"),
+    [
+        ("cache", r"the learner \(process \d+ on [\d.]+\) does not see {} as it is here: give --cache"),
+        ("pictures", r"{} has no \d+\.png on .*: --data must be the same on all nodes"),
+    ],
+)
+def test_pictures_and_a_cache_that_only_the_driver_sees_are_said_at_the_start(cluster, tmp_path, hidden, due):
+    """It has a disk of its own there, mounted for it alone."""
+    place = tmp_path / hidden
+    place.mkdir()
+    draw = "from PIL import Image; import os; os.makedirs('pictures', exist_ok=True)\n"
+    draw += "for i in range(30): Image.new('RGB', (32, 32), (i, 0, 0)).save(f'pictures/{i}.png')"
+    (tmp_path / "draw.py").write_text(draw)
+    train = f"{sys.executable} -m rlgan train image --size 16 --data pictures --cache {tmp_path / 'cache'} --width 4"
+    train += f" --workers 1 --steps 1 --run-dir {tmp_path / 'run'}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs tmpfs {place} && {sys.executable} draw.py && exec {train}"],
+        cwd=tmp_path, env=os.environ | {"RAY_ADDRESS": cluster} | LOOPBACK, capture_output=True, text=True,
+    )  # fmt: skip
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("a disk can be mounted by root alone")
+    assert done.returncode == 1, done.stdout
+    (error,) = done.stderr.splitlines()
+    assert re.match("rlgan: error: " + due.format(place), error), error
+    assert "step 0" not in done.stdout
+
+
 def test_an_address_where_nobody_answers_is_said(rlgan, small_words, tmp_path):
     words = ["train", *small_words, "--steps", 1, "--run-dir", tmp_path / "run"]
     done = rlgan(*words, environment={"RAY_ADDRESS": "127.0.0.1:1"})
