@@ -613,30 +613,30 @@ IMAGE_PRESETS: dict[str, ImageConfig] = {
         generator_average=0.995,
     ),
 }
-MIXTURE_ITERATIONS: dict[Target, int] = {"ring": 5_000, "grid": 15_000}
-MIXTURE_PRESETS: dict[str, GaussianConfig] = {
-    # PacGAN's two mixtures. The networks of section 2 are too small for them.
-    "paper": dataclasses.replace(
-        GAUSSIAN_PRESETS["paper"], width=20, depth=2, activation="relu", output="linear", noise="normal"
-    ),
-    "best": GaussianConfig(
-        preset="best",
-        width=20,
-        depth=2,
-        activation="relu",
-        output="linear",
-        noise="normal",
-        loss="relativistic",
-        optimizer="adam",
-        momentum=0.0,
-        adam_beta2=0.9,
-        generator_learning_rate=0.003,
-        discriminator_learning_rate=0.003,
-        decay="cosine",
-        r1=0.1,
-        r2=0.1,
-        generator_average=0.999,
-    ),
+BEST_RING = GaussianConfig(
+    preset="best",
+    target="ring",
+    iterations=5_000,
+    width=20,
+    depth=2,
+    activation="relu",
+    output="linear",
+    noise="normal",
+    loss="relativistic",
+    optimizer="adam",
+    momentum=0.0,
+    adam_beta2=0.9,
+    generator_learning_rate=0.003,
+    discriminator_learning_rate=0.003,
+    decay="cosine",
+    r1=0.1,
+    r2=0.1,
+    generator_average=0.999,
+)
+# PacGAN's two mixtures.
+BEST_MIXTURES: dict[Target, GaussianConfig] = {
+    "ring": BEST_RING,
+    "grid": dataclasses.replace(BEST_RING, target="grid", iterations=20_000, r1=0.2, r2=0.2),
 }
 BEST_REINFORCE = dataclasses.replace(
     BEST,
@@ -662,10 +662,23 @@ def text_preset(preset: Preset, method: Method = "policygan", estimator: Estimat
 
 
 def gaussian_preset(preset: Preset, target: Target = "normal") -> GaussianConfig:
-    """The recipe that a preset has for a target; ring and grid share theirs, but for how long."""
+    """The recipe that a preset has for a target."""
     if target == "normal":
         return GAUSSIAN_PRESETS[preset]
-    return dataclasses.replace(MIXTURE_PRESETS[preset], target=target, iterations=MIXTURE_ITERATIONS[target])
+    best = BEST_MIXTURES[target]
+    if preset == "best":
+        return best
+    # The networks of section 2 are too small for mixtures.
+    return dataclasses.replace(
+        GAUSSIAN_PRESETS["paper"],
+        target=target,
+        iterations=best.iterations,
+        width=best.width,
+        depth=best.depth,
+        activation=best.activation,
+        output=best.output,
+        noise=best.noise,
+    )
 
 
 # No rollouts, so nothing that workers could do; and a step takes milliseconds.
