@@ -97,13 +97,14 @@ def _run(line: list[str], address: str, submission: str) -> int:
         os.environ.setdefault(name, value)
     # `ray job submit` flushes no line of the log: into a file or a pipe, it would come when the job ends.
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    print(f"{shown(AUTHENTICATION)} {shown(line)}", flush=True)
-    ray = Path(sys.executable).with_name("ray")
+    ray = str(Path(sys.executable).with_name("ray"))
+    print(f"{shown(AUTHENTICATION)} {shown([ray, *line[1:]])}", flush=True)
     try:
-        submitted = subprocess.run([str(ray), *line[1:]], check=False).returncode
+        submitted = subprocess.run([ray, *line[1:]], check=False).returncode
     except KeyboardInterrupt:
-        end = f"{shown(AUTHENTICATION)} ray job stop --address {address} {submission}"
-        print(f"the job goes on; to follow it, `ray job logs --follow`, to end it: {end}")
+        which = f"--address {address} {submission}"
+        print(f"the job goes on; to follow it: {shown(AUTHENTICATION)} {ray} job logs --follow {which}")
+        print(f"to end it: {shown(AUTHENTICATION)} {ray} job stop {which}")
         return 130
 
     from ray.job_submission import JobStatus, JobSubmissionClient
