@@ -4,6 +4,7 @@ The cache is named by the content of the files and by what is done to them, so n
 picture is decoded once, by whoever there is to do it.
 """
 
+import fcntl
 import hashlib
 import io
 import json
@@ -16,6 +17,7 @@ import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -42,6 +44,7 @@ FACES_HELD_OUT = 6  # one drawn face of so many
 FEWEST_PEOPLE = 20  # names that give fewer than this are no names of people
 ENDINGS = ("jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff", "gif")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # whatever the ending says
+MAKING = ".making-"  # begins the name of a cache that is not there yet
 CHUNK = 64  # pictures to a job: some 0.1 s, and 0.8 MB back
 SPOKEN = 20_000  # pictures between lines of progress
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -167,10 +170,14 @@ class Pictures:
         say(f"making the pictures of {self.name}, once, into {self.cache}")
         try:
             self.cache.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(self.cache.parent)
             # Beside its place, under a name of its own: only a whole one ever gets the name that others look for.
-            folder = Path(tempfile.mkdtemp(prefix=".making-", dir=self.cache.parent))
+            folder = Path(tempfile.mkdtemp(prefix=MAKING, dir=self.cache.parent))
+            held = os.open(folder, os.O_RDONLY)
         except OSError as error:
             raise _unwritable(self.cache.parent, error) from error
+        with suppress(OSError):  # of file systems that can't, none is removed either
+            fcntl.flock(held, fcntl.LOCK_EX)
         try:
             bad: list[tuple[str, str]] = []
             digests: dict[Split, list[str]] = {}
@@ -193,6 +200,7 @@ class Pictures:
                 raise _unwritable(self.cache, error) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
 
     def _watch(
         self,
@@ -229,6 +237,19 @@ class Pictures:
             self.cache.rename(damaged / "cache")
             shutil.rmtree(damaged, ignore_errors=True)
         raise OSError(0, "other processes keep making it too")
+
+
+def _remove_abandoned(caches: Path) -> None:
+    """Remove what processes were making when they were killed."""
+    for folder in caches.glob(f"{MAKING}*"):
+        with suppress(OSError):
+            held = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if any(folder.iterdir()):  # else one may be about to hold it
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(held)
 
 
 def open_pictures(

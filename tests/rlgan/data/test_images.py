@@ -2,6 +2,8 @@ import hashlib
 import io
 import os
 import pickle
+import shutil
+import signal
 import subprocess
 import sys
 import zlib
@@ -546,6 +548,44 @@ def test_a_damaged_cache_is_made_again(twenty, made, damage):
     assert both(made(twenty, said)).tobytes() == before
     assert said[0].startswith("making")
     assert [path.name for path in pictures.cache.parent.iterdir()] == [pictures.cache.name]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from rlgan.data.images import open_pictures
+
+def map_(function, jobs):
+    yield function(jobs[0])
+    {end}
+
+open_pictures(sys.argv[1], size=8, cache=Path(sys.argv[2])).prepare(map_, print)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_is_making_is_not(twenty, made):
+    caches = made(twenty).cache.parent
+    shutil.rmtree(caches)
+
+    def start(end):
+        words = [sys.executable, "-c", KILLED.format(end=end), twenty, caches]
+        return subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True)
+
+    dead = start("os.kill(os.getpid(), signal.SIGKILL)")
+    dead.communicate()
+    assert dead.returncode == -signal.SIGKILL
+    (left,) = caches.glob(".making-*")
+    other = start("print('half', flush=True); signal.pause()")
+    try:
+        while "half" not in other.stdout.readline():
+            assert other.poll() is None
+        (at_work,) = caches.glob(".making-*")
+        assert at_work != left
+        made(twenty)
+        assert at_work.is_dir()
+    finally:
+        other.kill()
+        other.communicate()
 
 
 def test_pixels_that_are_not_there_are_said_in_one_line(twenty, opened):
