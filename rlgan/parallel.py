@@ -59,10 +59,13 @@ class Group:
             return own
         if own.dtype == torch.bool:
             return self.gather(own.byte()).bool()
-        parts = [torch.empty_like(own, memory_format=torch.contiguous_format) for _ in range(self.size)]
+        sent = own.detach().contiguous()
+        if distributed.get_backend() == "gloo":
+            sent = sent.cpu()  # it gathers there alone
+        parts = [torch.empty_like(sent) for _ in range(self.size)]
         with _waiting():
-            distributed.all_gather(parts, own.detach().contiguous())
-        return torch.cat(parts)
+            distributed.all_gather(parts, sent)
+        return torch.cat(parts).to(own.device)
 
     def mean(self, own: Tensor) -> Tensor:
         """The mean over all learners; with gradient."""
