@@ -2,7 +2,8 @@
 
 The last line is a JSON object; the exit code is 0 only when the tensors of both last checkpoints are identical. With
 `--soak MINUTES`, train once for so long, shot at all the while, and look at the memory of those that live on, and at
-what is left at the end; the exit code is 0 only when that is nothing.
+what is left at the end; the exit code is 0 only when that is nothing. With `--straggler MINUTES`, train for so long
+with two workers, and again with a third that is ten times as slow; the exit code is 0 when that does 85 % of the steps.
 """
 
 import argparse
@@ -34,6 +35,7 @@ KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head")
 SOAK_KINDS = ("worker", "all workers", "hang", "learner", "node")  # the driver and the head live on, to be looked at
 SOAK_EVERY = 30  # seconds between harms
 SAMPLE_EVERY = 5  # seconds between looks at the memory
+SLICE = 0.2  # seconds of which a slowed worker runs a tenth
 WARM = 36  # looks at a process before its memory counts
 ROLES = ("gcs_server", "raylet", "rlgan train", "ray::LearnerHost", "ray::RolloutHost")
 PEACE_PER_KILL = 10  # seconds of the run in peace
@@ -207,12 +209,33 @@ def soak(field: Range, run: Path, minutes: float, numbers: random.Random) -> dic
     return {"kills": done.total(), "kinds": dict(sorted(done.items())), "steps": newest(run), "memory": memory}
 
 
+def straggler(field: Range, out: Path, minutes: float) -> dict[str, Any]:
+    """Train so long with two workers, and with a third that may run for a tenth of the time; the steps of both."""
+    steps = {}
+    for workers in (2, 3):
+        run = out / f"{workers} workers"
+        field.start_driver(run, "--workers", str(workers), "--minutes", str(minutes))
+        while field.driver.poll() is None:
+            hosts = field.actors("RolloutHost")
+            if newest(run) and len(hosts) == 3:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    hosts[-1].suspend()
+                    time.sleep(0.9 * SLICE)
+                    hosts[-1].resume()
+            time.sleep(0.1 * SLICE)
+        if field.driver.returncode:
+            raise SystemExit(f"the run failed with {field.driver.returncode}: see {field.log.name}")
+        steps[f"steps_of_{workers}"] = newest(run)
+    return steps | {"share": round(steps["steps_of_3"] / steps["steps_of_2"], 3)}
+
+
 def main() -> int:
     """Do what the command line asks."""
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="where both runs and their log go; by default a new directory")
+    parser.add_argument("--straggler", type=float, metavar="MINUTES")
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     options, words = parser.parse_known_args()
     numbers = random.Random(options.seed)
@@ -223,6 +246,13 @@ def main() -> int:
     print(f"runs and log: {out}", flush=True)
     shared = shared_memory()
     field = Range([*RECIPE, *RUN, *words], out / "log.txt")
+    if options.straggler:
+        try:
+            result = straggler(field, out, options.straggler)
+        finally:
+            field.close()
+        print(json.dumps(result))
+        return 0 if result["share"] >= 0.85 else 1
     if options.soak:
         try:
             result = soak(field, out / "soak", options.soak, numbers)

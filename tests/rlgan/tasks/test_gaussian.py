@@ -227,9 +227,9 @@ def test_the_ring_is_found_where_the_papers_recipe_finds_nothing():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("target", "modes", "good"), [("ring", 8, 0.95), ("grid", 25, 0.9)])
+@pytest.mark.parametrize(("target", "modes", "good"), [("ring", 8, 0.94), ("grid", 25, 0.9)])
 def test_the_best_recipe_covers_all_modes(target, modes, good):
-    """The grid in a quarter of its iterations, so to less than in the end; other CPUs round otherwise."""
+    """The grid in a quarter of its iterations, so to less than in the end; and other CPUs round otherwise."""
     task = _task(gaussian_preset("best", target), iterations=5000)
     found = _measured(task, 5000)
     assert found["modes"] == modes
