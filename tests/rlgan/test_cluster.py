@@ -121,11 +121,12 @@ def nothing_left():
 
 
 def _session(process):
+    """What the processes of its session are called."""
     found = []
     for other in psutil.process_iter():
         try:
             if os.getsid(other.pid) == process.pid and other.status() != psutil.STATUS_ZOMBIE:
-                found.append(other)
+                found.append(" ".join(other.cmdline()))
         except (ProcessLookupError, psutil.NoSuchProcess):
             continue
     return found
@@ -183,7 +184,7 @@ def test_a_second_ctrl_c_ends_all_at_once_and_the_last_whole_checkpoint_is_there
 
 def test_ctrl_c_while_ray_starts_leaves_nothing_behind(start, nothing_left, tmp_path):
     process = start("--workers", 1, "--run-dir", tmp_path / "run", until="starting Ray")
-    while not any("RolloutHost" in " ".join(other.cmdline()) for other in _session(process)):
+    while not any("RolloutHost" in name for name in _session(process)):
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     rest = process.stdout.read()
@@ -203,7 +204,7 @@ def test_who_kills_the_driver_finds_nothing_left_behind_after_a_minute(start, no
     process.kill()
     process.wait(30)
     time.sleep(15)
-    left = {other.cmdline()[0].rstrip() for other in _session(process)}
+    left = {name.rstrip() for name in _session(process)}
     assert left <= {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
     step = _newest(run)
     done = rlgan("train", "--run-dir", run, "--resume", "--workers", 1, "--steps", step + 1)
