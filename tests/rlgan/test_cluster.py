@@ -29,6 +29,8 @@ def start(small_words):
         process = subprocess.Popen(
             typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
             env=surroundings | (environment or {}),
+            # A shell has what it starts in the background ignore it, and so all that the tests start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         started.append(process)
         said = [] if said is None else said
