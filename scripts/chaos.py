@@ -31,7 +31,8 @@ os.environ |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_raylet_start_wait_t
 
 from ray.cluster_utils import Cluster
 
-KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head")
+KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head", "terminate", "full disk", "flipped bits")
+# A worker that raises and a NaN are not among them: they end a run for good, and are meant to.
 SOAK_KINDS = ("worker", "all workers", "hang", "learner", "node")  # the driver and the head live on, to be looked at
 SOAK_EVERY = 30  # seconds between harms
 SAMPLE_EVERY = 5  # seconds between looks at the memory
@@ -64,6 +65,7 @@ class Range:
 
     def start_driver(self, run: Path, *words: str) -> None:
         """Train, or go on, without waiting."""
+        self.run = run
         typed = [sys.executable, "-m", "rlgan", "train", *self.words, "--run-dir", str(run), "--resume", *words]
         surroundings = os.environ | {"RAY_ADDRESS": self.cluster.address}
         self.driver = subprocess.Popen(typed, stdout=self.log, stderr=subprocess.STDOUT, env=surroundings)
@@ -93,13 +95,33 @@ class Range:
             self.cluster.remove_node(numbers.choice(list(self.cluster.worker_nodes)), allow_graceful=False)
             self.cluster.add_node(num_cpus=1)
         else:
-            self.driver.kill()
-            self.driver.wait()
+            # What is due of these is due of a run at work, with a checkpoint to fall back on.
+            at_work = self.actors("LearnerHost") and len(checkpoints(self.run)) > 1
+            if kind in ("terminate", "full disk", "flipped bits") and not at_work:
+                return False
+            self.end_driver(kind)
             if kind == "head":
                 self.stop_cluster()
                 self.start_cluster()
+            elif kind == "flipped bits":
+                flip(numbers.choice(tensors(self.run)))
             go_on()
         return True
+
+    def end_driver(self, kind: str) -> None:
+        """Kill it; or ask it to end, or let its disk be full, and see that it says what is due."""
+        due = -signal.SIGKILL
+        if kind == "terminate":
+            self.driver.terminate()
+            due = 0
+        elif kind == "full disk":  # as far as it can see: no file may grow so long as the largest of a checkpoint
+            limit = max(file.stat().st_size for file in tensors(self.run)) - 1
+            psutil.Process(self.driver.pid).rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
+            due = 1
+        else:
+            self.driver.kill()
+        if self.driver.wait(PATIENCE) != due:
+            raise SystemExit(f"{kind}: the run ended with {self.driver.returncode}, not {due}: see {self.log.name}")
 
     def stop_cluster(self) -> None:
         """Kill every node, the head last."""
@@ -116,15 +138,31 @@ class Range:
                 process.kill()
 
 
+def checkpoints(run: Path) -> list[int]:
+    """The steps of a run's checkpoints."""
+    return [int(entry.name) for entry in (run / "checkpoints").glob("*") if entry.name.isdecimal()]
+
+
 def newest(run: Path) -> int:
     """The step of the newest checkpoint, 0 where there is none."""
-    return max((int(entry.name) for entry in (run / "checkpoints").glob("*") if entry.name.isdecimal()), default=0)
+    return max(checkpoints(run), default=0)
+
+
+def tensors(run: Path) -> list[Path]:
+    """The files with the tensors of the newest checkpoint."""
+    return sorted((run / "checkpoints" / str(newest(run))).glob("*.safetensors"))
+
+
+def flip(file: Path) -> None:
+    """Turn the bits of the byte in the middle of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
 
 
 def digest(run: Path) -> str:
     """SHA-256 of the tensors of the newest checkpoint."""
-    files = sorted((run / "checkpoints" / str(newest(run))).glob("*.safetensors"))
-    return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
+    return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in tensors(run))).hexdigest()
 
 
 def peace(field: Range, run: Path, seconds: float) -> float:
@@ -241,6 +279,7 @@ def main() -> int:
     parser.add_argument("--straggler", type=float, metavar="MINUTES")
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     options, words = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and end the cluster on the way out
     numbers = random.Random(options.seed)
     harms = [KINDS[i % len(KINDS)] for i in range(options.kills)]
     numbers.shuffle(harms)
