@@ -38,7 +38,19 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from rlgan import parallel
 from rlgan.config import LearnerLostError, RunConfig, RunError
 from rlgan.device import family, kill, memory, prepare
-from rlgan.fleet import START_LIMIT, START_TRIES, Fleet, Job, Vitals, Whereabouts, free, living_nodes, reason, rooms
+from rlgan.fleet import (
+    START_LIMIT,
+    START_TRIES,
+    TASK_EVENTS,
+    Fleet,
+    Job,
+    Vitals,
+    Whereabouts,
+    free,
+    living_nodes,
+    reason,
+    rooms,
+)
 from rlgan.parallel import ALONE
 from rlgan.tasks import Task
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
@@ -255,6 +267,7 @@ class RayEngine:
             num_gpus=run.learner_gpus,
             scheduling_strategy=where,
             concurrency_groups={"watch": 1},
+            enable_task_events=TASK_EVENTS,
         )(LearnerHost)
         self._learners = []
         starting: list[ActorHandle[Any]] = [host.remote(self._task, run.learner_gpus) for _ in range(run.learners)]
