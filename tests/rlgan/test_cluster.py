@@ -317,27 +317,50 @@ def test_gpus_that_ray_does_not_have_are_refused(rlgan, small_words, tmp_path):
 
 
 @pytest.fixture
-def cluster(tmp_path):
-    """A Ray of 3 CPUs that somebody else started; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    typed = ["ray", "start", "--head", "--block", f"--port={port}", "--num-cpus=3", "--include-dashboard=false"]
-    typed[0] = os.path.join(os.path.dirname(sys.executable), "ray")
-    log = (tmp_path / "head.log").open("w")
-    process = subprocess.Popen(
-        [*typed, "--node-ip-address=127.0.0.1"],
-        env=os.environ | LOOPBACK,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    yield f"127.0.0.1:{port}"
-    family = _family(process)
-    for p in [*family, psutil.Process(process.pid)]:
-        p.kill()
-    process.wait()
-    assert _gone(family)
+def head(tmp_path):
+    """Start a Ray of 3 CPUs as somebody else would, and wait until it answers; gives its address and kills it."""
+    kills = []
+
+    def run():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        typed = ["ray", "start", "--head", "--block", f"--port={port}", "--num-cpus=3", "--include-dashboard=false"]
+        typed[0] = os.path.join(os.path.dirname(sys.executable), "ray")
+        log = (tmp_path / "head.log").open("a")
+        process = subprocess.Popen(
+            [*typed, "--node-ip-address=127.0.0.1"],
+            env=os.environ | LOOPBACK,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+        def kill():
+            if process.poll() is None:
+                family = _family(process)
+                for p in [*family, psutil.Process(process.pid)]:
+                    p.kill()
+                process.wait()
+                assert _gone(family)
+
+        kills.append(kill)
+        limit = time.monotonic() + 60
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            assert time.monotonic() < limit, (tmp_path / "head.log").read_text()
+            time.sleep(0.2)
+        return f"127.0.0.1:{port}", kill
+
+    yield run
+    for kill in kills:
+        kill()
+
+
+@pytest.fixture
+def cluster(head):
+    """The address of a Ray of 3 CPUs that somebody else started."""
+    address, _ = head()
+    return address
 
 
 @pytest.mark.slow
@@ -356,6 +379,39 @@ def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, small_word
     assert "Traceback" not in short.stderr
     assert time.monotonic() - started < 30
     assert not (tmp_path / "short").exists()
+
+
+@pytest.mark.slow
+def test_a_run_whose_head_node_is_killed_is_gone_on_with_on_another(head, start, rlgan, small_words, tmp_path, digest):
+    address, kill = head()
+    there = {"RAY_ADDRESS": address, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"} | LOOPBACK
+    words = ["--workers", 2, "--checkpoint-every", 5, "--run-dir", tmp_path / "run"]
+    process = start(*words, "--steps", 100_000, environment=there, until="step 0")
+    saved = tmp_path / "run" / "checkpoints"
+    limit = time.monotonic() + 60
+    while not _steps(saved):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    family = _family(process)
+    kill()
+    said = process.stdout.read()
+    assert process.wait(60) == 1
+    assert "Failed to connect to GCS" in said
+    assert "Traceback" not in said
+    assert _gone(family)
+    steps = _steps(saved)[-1] + 10
+    address, _ = head()
+    words = ["train", "--resume", *words, "--steps", steps]
+    there |= {"RAY_ADDRESS": address}
+    assert "going on" in _when_it_answers(lambda: rlgan(*words, environment=there)).stdout
+    assert (
+        rlgan("train", *small_words, "--workers", 0, "--steps", steps, "--run-dir", tmp_path / "calm").returncode == 0
+    )
+    assert digest(tmp_path / "run", steps) == digest(tmp_path / "calm", steps)
+
+
+def _steps(checkpoints):
+    return sorted(int(entry.name) for entry in checkpoints.glob("*") if entry.name.isdecimal())
 
 
 @pytest.mark.slow
