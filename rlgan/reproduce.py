@@ -106,7 +106,7 @@ def figure5(recipe: ImageConfig, out: Path, say: Say) -> None:
             say(f"epoch {epoch}: {task.summary(evaluator.evaluate(weights))[0]}")
             made = image_samples(task.config, weights, SHOWN, recipe.seed, device)
             panels[f"after epoch {epoch}"] = grid(made, COLUMNS)
-    save_png(labelled(panels, len(panels)), out)
+    save_png(labelled(panels), out)
 
 
 def title(config: GaussianConfig) -> str:

@@ -13,6 +13,7 @@ from rlgan.evaluation.distances import Double
 Pictures = NDArray[np.uint8]
 
 GAP = 2  # white pixels between pictures
+ASIDE = 16  # between what has titles
 TITLE = 20  # pixels of a title's height
 CHUNK = 512  # training pictures read at a time: 50 MB as float64, which holds their squares exactly
 
@@ -29,19 +30,18 @@ def grid(pictures: Pictures, columns: int) -> Pictures:
     return page
 
 
-def labelled(panels: Mapping[str, Pictures], columns: int) -> Pictures:
-    """Lay pictures [height, width, 3] out in rows of `columns`, each under its title, pixel for pixel."""
+def labelled(panels: Mapping[str, Pictures]) -> Pictures:
+    """Lay pictures [height, width, 3] out in a row, pixel for pixel, each under its title."""
     font = ImageFont.load_default(TITLE * 3 // 4)
-    height = max(panel.shape[0] for panel in panels.values())
-    width = max(panel.shape[1] for panel in panels.values())
-    width = max(width, *(math.ceil(font.getbbox(title)[2]) + 1 for title in panels))
-    tiles = []
-    for title, panel in panels.items():
-        tile = Image.new("RGB", (width, TITLE + height), "white")
-        ImageDraw.Draw(tile).text((0, 0), title, "black", font)
-        tile.paste(Image.fromarray(panel), (0, TITLE))
-        tiles.append(np.asarray(tile))
-    return grid(np.stack(tiles), columns)
+    widths = [max(panel.shape[1], math.ceil(font.getbbox(title)[2]) + 1) for title, panel in panels.items()]
+    height = TITLE + max(panel.shape[0] for panel in panels.values())
+    page = Image.new("RGB", (sum(widths) + ASIDE * (len(widths) - 1), height), "white")
+    left = 0
+    for (title, panel), width in zip(panels.items(), widths, strict=True):
+        ImageDraw.Draw(page).text((left, 0), title, "black", font)
+        page.paste(Image.fromarray(panel), (left, TITLE))
+        left += width + ASIDE
+    return np.asarray(page)
 
 
 def nearest(

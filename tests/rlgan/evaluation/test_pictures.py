@@ -35,19 +35,21 @@ def test_panels_need_not_be_square():
 
 
 def test_titles_stand_above_panels_that_keep_their_pixels():
-    small, large = _noise(1, 8)[0], _noise(1, 16, seed=1)[0]
-    page = labelled({"a title": small, "": large}, columns=1)
-    assert page.shape[0] == 20 + 16 + 2 + 20 + 16
-    np.testing.assert_array_equal(page[20:28, :8], small)
-    np.testing.assert_array_equal(page[58:, :16], large)
-    assert (page[:20] < 128).any()
-    assert (page[28:58] == 255).all()  # no title, no ink
+    large, small = _noise(1, 100)[0], _noise(1, 8, seed=1)[0]
+    page = labelled({"a title": large, "": small})
+    assert page.shape == (20 + 100, 100 + 16 + 8, 3)
+    np.testing.assert_array_equal(page[20:, :100], large)
+    np.testing.assert_array_equal(page[20:28, 116:], small)
+    assert (page[:20, :100] < 128).any()
+    assert (page[:20, 100:] == 255).all()  # no title, no ink
+    assert (page[:, 100:116] == 255).all()
+    assert (page[28:, 116:] == 255).all()
 
 
 def test_a_title_longer_than_its_panel_is_not_cut():
     title = "a title much longer than its panel"
-    on_narrow = labelled({title: _noise(1, 8)[0]}, columns=1)
-    on_wide = labelled({title: _noise(1, 500)[0]}, columns=1)
+    on_narrow = labelled({title: _noise(1, 8)[0]})
+    on_wide = labelled({title: _noise(1, 500)[0]})
     assert (on_narrow[:20] < 255).sum() == (on_wide[:20] < 255).sum() > 500
 
 
