@@ -131,9 +131,14 @@ class TextTask:
 
     @property
     def evaluate_every(self) -> int:
-        """So many that training reads four times as many real rows in between as an evaluation reads rows."""
+        """So many that an evaluation, whose time goes by the rows it reads, takes some 4 % of the time.
+
+        In between, training reads four times as many real rows as an evaluation reads rows; twelve times with `mle`,
+        which neither generates nor judges, and so does a step in a third of the time.
+        """
+        times = 12 if self.config.method == "mle" else 4
         read = len(self.corpus.validation.tokens) + len(self.corpus.test.tokens) + 2 * EVALUATION_ROWS
-        return math.ceil(4 * read / (self._batches_per_step * self.config.batch_size))
+        return math.ceil(times * read / (self._batches_per_step * self.config.batch_size))
 
     @property
     def batches_per_epoch(self) -> float:

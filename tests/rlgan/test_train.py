@@ -77,7 +77,8 @@ def test_a_learner_that_always_dies_ends_the_run_with_one_line(task, tmp_path):
         _trained(task(), tmp_path / "run", [4, *range(4 + 4, 100, 4)])
 
 
-def test_training_reads_four_times_the_rows_of_an_evaluation_before_the_next(task):
+def test_training_reads_four_times_the_rows_of_an_evaluation_before_the_next_and_mle_twelve_times(task):
     # An evaluation reads 1,000 to validate, 1,000 to test, and D 512 real and 512 generated ones.
     assert task(batch_size=64).evaluate_every == 189
     assert task(batch_size=64, discriminator_steps=2).evaluate_every == 95
+    assert task(batch_size=64, method="mle").evaluate_every == 567
