@@ -7,7 +7,9 @@ and shards to it. This process holds references alone. Workers do not know each 
 import logging
 import math
 import os
+import signal
 import socket
+import threading
 import time
 import uuid
 from collections import Counter, deque
@@ -47,9 +49,11 @@ from rlgan.fleet import (
     Vitals,
     Whereabouts,
     free,
+    learners_that_fit,
     living_nodes,
     reason,
     rooms,
+    unfit,
 )
 from rlgan.parallel import ALONE
 from rlgan.tasks import Task
@@ -167,6 +171,7 @@ class RayEngine:
             raise
 
     def _join(self) -> None:
+        terminate = signal.getsignal(signal.SIGTERM)
         try:
             if ATTACHED:
                 _knock(os.environ["RAY_ADDRESS"])
@@ -176,12 +181,16 @@ class RayEngine:
                 ray.init(
                     address="local", num_cpus=self._local_cpus(), include_dashboard=False, logging_level=logging.ERROR
                 )
-        except (OSError, ValueError) as error:
+        # RuntimeError: other versions of Ray or Python there; RayError: no token here, or another.
+        except (OSError, ValueError, RuntimeError, RayError) as error:
             address = os.environ.get("RAY_ADDRESS", "local")
             raise RunError(
                 f"no Ray answers at {address}: {str(error).splitlines()[0]} (if it asks for a token, set "
                 "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)"
             ) from error
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, terminate)  # Ray's own ends the process without a word
 
     def _local_cpus(self) -> int:
         run, (fewest, most) = self._run, self._run.fleet(self._shards)
@@ -203,7 +212,8 @@ class RayEngine:
                     f"{has.get(name, 0):g}: ask for fewer --workers or GPUs, or add nodes"
                 )
         nodes = living_nodes()
-        if sum(rooms(nodes, run, [], Counter()).values()) < workers:
+        fit = sum(rooms(nodes, run, [], Counter()).values())
+        if fit < workers or learners_that_fit(nodes, run) < run.learners:
             have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes.values())
             raise RunError(
                 f"{workers} rollout workers of {run.worker_cpus:g} CPUs and {run.rollout_gpus:g} GPUs and "
@@ -279,8 +289,8 @@ class RayEngine:
                 raise RunError(f"the learner did not start in {START_LIMIT} s; {free()}")
             try:
                 self._learners.append(Learner(actor, ray.get(born)))
-            except RayActorError as error:
-                if error.actor_init_failed:
+            except RayError as error:
+                if unfit(error):
                     raise RunError(f"the learner can't start: {reason(error)}") from error
                 deaths += 1
                 if deaths == START_TRIES:
@@ -469,7 +479,7 @@ class RayEngine:
                 raise RunError(f"{learner} failed: {reason(error.cause)}") from error
             # The learner's own error, which says what is wrong; Ray's wrapping stays as its context.
             raise error.cause from error
-        except (RayActorError, ObjectLostError) as error:
+        except RayError as error:
             raise LearnerLostError(f"{learner} died: {reason(error)}") from error
 
 

@@ -25,9 +25,11 @@ from ray.exceptions import (
     ActorUnschedulableError,
     GetTimeoutError,
     ObjectLostError,
+    OutOfMemoryError,
     RayActorError,
     RayError,
     RayTaskError,
+    RuntimeEnvSetupError,
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -326,18 +328,18 @@ class Fleet:
             else:
                 at = worker.at = ray.get(worker.born)
         except RayTaskError as error:
-            if isinstance(error.cause, (RayActorError, ObjectLostError)):
+            if isinstance(error.cause, (RayActorError, ObjectLostError, OutOfMemoryError)):
                 raise LearnerLostError("the weights were lost with the learner") from error
             if isinstance(error.cause, RayError):
                 raise RunError(f"{worker} failed: {reason(error.cause)}") from error
             if worker.queue[0].job.method == "shard":  # the task's own functions raise what is wrong with the data
                 self._blame(worker)
             raise error.cause from error
-        except RayActorError as error:
-            self._bury(worker, "died", error)
-            return
         except ActorUnschedulableError:
             self._bury(worker, "node", None)
+            return
+        except RayError as error:  # not every death is a RayActorError: one for want of memory is none
+            self._bury(worker, "died", error)
             return
         begun, worker.since, worker.last = worker.since, self._clock, self._clock
         worker.late = False
@@ -372,9 +374,7 @@ class Fleet:
             self._mixed = True
             return True
         remedy = "--mixed-fleet allows it, and then the result is not bit-identical"
-        self._shunned.add(at.node)
-        self._rooms[at.node] = 0
-        self._polled = -float("inf")  # who is wanted now, and where, is seen to before anybody is sent for
+        self._shun(at.node)
         # Nobody knows which of the two was meant, unless any number of workers will do.
         if not self._started and (self.fewest == self.most or sum(self._rooms.values()) < self.fewest):
             raise RunError(f"{kinds}: {remedy}")
@@ -382,6 +382,11 @@ class Fleet:
         for each in [each for each in self._workers if each.node == at.node]:
             self._bury(each, "kind", None)
         return False
+
+    def _shun(self, node: str) -> None:
+        self._shunned.add(node)
+        self._rooms[node] = 0
+        self._polled = -float("inf")  # who is wanted now, and where, is seen to before anybody is sent for
 
     def _ask(self, job: Job) -> None:
         """Give a job to the worker that will be done with it first, by what is known."""
@@ -435,7 +440,7 @@ class Fleet:
             for job in waiting:
                 if job.result is None:
                     self._ask(job)
-        if self._present() or not self._started:
+        if self._present() or not self._started or not self._waiting:
             self._manned = self._clock
         elif self._clock - self._manned > START_LIMIT:
             raise RunError(f"there has been no rollout worker for {START_LIMIT} s; {free()}; go on with --resume")
@@ -443,10 +448,16 @@ class Fleet:
             if not worker.at and self._started and self._clock - worker.since > START_LIMIT:
                 self._bury(worker, "late", None)
 
-    def _bury(self, worker: Worker, cause: str, error: RayActorError | None) -> None:
+    def _bury(self, worker: Worker, cause: str, error: RayError | None) -> None:
         """Take a worker off the list, and ask others for its jobs; `_staff` sends for another."""
-        if error is not None and error.actor_init_failed:
-            raise RunError(f"a rollout worker can't start: {reason(error)}") from error
+        if error is not None and unfit(error):
+            if not self._started:
+                raise RunError(f"a rollout worker can't start: {reason(error)}") from error
+            # A node that joined may lack what the others have.
+            settled = any(other.at and other.node == worker.target for other in self._workers)
+            if worker.target and not settled and worker.target not in self._shunned:
+                self._shun(worker.target)
+                self._say(f"no rollout worker can start on the node of {worker}: it gets no more")
         with suppress(RayActorError):
             ray.kill(worker.actor)  # it may be out of reach, or stopped, and still hold its resources
         self._workers.remove(worker)
@@ -562,14 +573,13 @@ def rooms(
         shunned: nodes that are to have none.
     """
     learner, worker = (run.learner_cpus, run.learner_gpus), (run.worker_cpus, run.rollout_gpus)
-    have = {name: (node.get("CPU", 0.0), node.get("GPU", 0.0)) for name, node in nodes.items()}
+    have = {name: _amounts(node) for name, node in nodes.items()}
 
     def beside(learners: Counter[str]) -> dict[str, int]:
         fit = {}
         for name, has in have.items():
             left = [amount - learners[name] * need for amount, need in zip(has, learner, strict=True)]
-            counts = [int(amount / need + 1e-9) for amount, need in zip(left, worker, strict=True) if need]
-            fit[name] = 0 if name in shunned else max(min(counts), 0)
+            fit[name] = 0 if name in shunned else max(_times(left, worker), 0)
         return fit
 
     def worth(fit: dict[str, int]) -> tuple[int, int]:
@@ -587,6 +597,19 @@ def rooms(
             break
         learners = max(able, key=lambda each: worth(beside(each)))
     return beside(learners)
+
+
+def learners_that_fit(nodes: dict[str, Resources], run: RunConfig) -> int:
+    """How many learners fit on the nodes, which have this in all, if there is nothing else."""
+    return sum(_times(_amounts(node), (run.learner_cpus, run.learner_gpus)) for node in nodes.values())
+
+
+def _amounts(node: Resources) -> tuple[float, float]:
+    return node.get("CPU", 0.0), node.get("GPU", 0.0)
+
+
+def _times(has: Sequence[float], needs: Sequence[float]) -> int:
+    return min(int(amount / need + 1e-9) for amount, need in zip(has, needs, strict=True) if need)
 
 
 def choose(room: dict[str, int], taken: Counter[str | None], placement: str, homes: Sequence[str]) -> str | None:
@@ -612,10 +635,15 @@ def free() -> str:
     )
 
 
+def unfit(death: RayError) -> bool:
+    """Whether an actor died because it can't start where it was to."""
+    return isinstance(death, RuntimeEnvSetupError) or (isinstance(death, RayActorError) and death.actor_init_failed)
+
+
 def reason(death: RayError) -> str:
     """What Ray says of a death, in some words."""
     lines = str(death).strip().splitlines()
-    if isinstance(death, RayActorError) and death.actor_init_failed:
+    if unfit(death):
         return lines[-1]  # of a traceback: the error
     if isinstance(death, ActorUnavailableError):
         return "it is out of reach"

@@ -176,7 +176,11 @@ class Training(Generic[W, P]):
         self.furthest = 0  # step
         self.losses = 0  # of learners, since that step
         self.shown = self.started  # when who watches the cluster was last given the numbers
-        self.go_on_from(start)
+        self.lost = ""  # how the learner was lost that is to be replaced
+        try:
+            self.go_on_from(start)
+        except LearnerLostError as error:  # while the data was prepared, nobody asked for it
+            self.lost = str(error)
 
     def go_on_from(self, start: Checkpoint | None) -> None:
         """Set all that changes with the steps to a checkpoint, or to the beginning; take back what was recorded after.
@@ -205,30 +209,30 @@ class Training(Generic[W, P]):
         if self.step >= self.last or self.fraction() >= 1:
             self.terminal.say(f"already at step {self.step}: give a larger --steps, --epochs or --minutes to go on")
             return
-        lost = ""
         while True:
             try:
-                if lost:
-                    self.go_back(lost)
+                if self.lost:
+                    self.go_back()
                 self.train(stop)
             except LearnerLostError as error:
-                lost = str(error)  # without the frames, which hold on to what was lost
+                self.lost = str(error)  # without the frames, which hold on to what was lost
             else:
                 return
 
-    def go_back(self, lost: str) -> None:
+    def go_back(self) -> None:
         """Put a new learner in the place of one that was lost."""
         self.losses = 1 if self.step > self.furthest else self.losses + 1
         self.furthest = max(self.furthest, self.step)
         if self.losses > LOSSES:
             raise RunError(
-                f"{lost}; {LOSSES} times none came beyond step {self.furthest}: {self.checkpoints.survivor()}"
+                f"{self.lost}; {LOSSES} times none came beyond step {self.furthest}: {self.checkpoints.survivor()}"
             )
-        self.terminal.say(f"{lost}; a new one is started")
+        self.terminal.say(f"{self.lost}; a new one is started")
         self.recorder.close()
         self.engine.restart()
         start = self.checkpoints.set_aside_broken(self.terminal.say, self.recipe)
         self.go_on_from(start)
+        self.lost = ""
         self.terminal.say(f"the learner goes on from step {self.step}, and comes to the same")
 
     def train(self, stop: Stop) -> None:

@@ -47,6 +47,20 @@ def test_the_scarcest_counts(fleet):
     assert fleet.rooms(nodes, run, [], Counter()) == {"gpu": 2, "plain": 0}
 
 
+def test_a_learner_that_no_node_can_hold_is_said_before_anything_starts(fleet, monkeypatch):
+    from rlgan import cluster
+
+    nodes, run = _nodes(a=2, b=2, c=2), RunConfig(workers=2, learner_cpus=4)
+    assert fleet.learners_that_fit(nodes, run) == 0
+    assert fleet.learners_that_fit(nodes, RunConfig(learner_cpus=0.5)) == 12
+    engine = object.__new__(cluster.RayEngine)
+    engine._run, engine._shards = run, 2
+    monkeypatch.setattr(cluster.ray, "cluster_resources", lambda: {"CPU": 6.0})  # as many as are needed, in all
+    monkeypatch.setattr(cluster, "living_nodes", lambda: nodes)
+    with pytest.raises(RunError, match="a learner of 4 and 0 do not fit on the nodes of this Ray"):
+        engine._check_resources()
+
+
 def test_spread_goes_to_the_emptiest_and_pack_to_the_fullest_node(fleet):
     room, taken = {"a": 1, "b": 2, "c": 2}, Counter({"b": 1})
     assert fleet.choose(room, taken, "spread", ["a"]) == "c"
@@ -86,6 +100,7 @@ class Actor:
     def __init__(self, simulation, seconds, node):
         self.simulation, self.seconds, self.free, self.dead, self.hangs = simulation, seconds, 0.0, False, False
         self.node = node
+        self.death = None
         self.refs, self.jobs = [], 0
         self.whereabouts = types.SimpleNamespace(remote=self._born)
         self.shard = types.SimpleNamespace(options=lambda **_: types.SimpleNamespace(remote=self._shard))
@@ -109,8 +124,8 @@ class Actor:
             self.die()
         return self._later(self.seconds, key), self._later(0.0, (self.seconds, Vitals(0.0, 0)))
 
-    def die(self):
-        self.dead = True
+    def die(self, death=None):
+        self.dead, self.death = True, death
 
 
 class Simulation:
@@ -119,12 +134,15 @@ class Simulation:
     def __init__(self, seconds):
         self.now, self.birth, self.poison, self.actors, self.seconds = 0.0, 5.0, (), [], list(seconds)
         self.cpus, self.kinds = {NODE: 64.0}, {NODE: "AVX2", OTHER: "AVX512"}
+        self.unfit = {}  # what any worker dies of at its start, by node
 
     def remote(self, _):
         def start(node):
             number = len(self.actors)
             seconds = self.seconds[number] if number < len(self.seconds) else self.seconds[0]
             self.actors.append(Actor(self, seconds, node))
+            if node in self.unfit:
+                self.actors[-1].die(self.unfit[node])
             return self.actors[-1]
 
         def options(scheduling_strategy, **_):
@@ -144,11 +162,14 @@ class Simulation:
         from ray.exceptions import ActorDiedError
 
         if reference.at > self.now and reference.actor.dead:
-            raise ActorDiedError
+            raise reference.actor.death or ActorDiedError
         return reference.value
 
     def kill(self, actor):
         actor.die()
+
+    def available_resources(self):
+        return {}
 
     def nodes(self):
         return [{"NodeID": node, "Alive": True, "Resources": {"CPU": cpus}} for node, cpus in self.cpus.items()]
@@ -161,7 +182,7 @@ def simulated(fleet, monkeypatch):
     def make(*seconds, cpus=None, **settings):
         simulation, said = Simulation(seconds), []
         simulation.cpus = cpus or simulation.cpus
-        for name in ("remote", "wait", "get", "kill", "nodes"):
+        for name in ("remote", "wait", "get", "kill", "nodes", "available_resources"):
             monkeypatch.setattr(fleet.ray, name, getattr(simulation, name))
         monkeypatch.setattr(fleet.time, "monotonic", lambda: simulation.now)
         run = RunConfig(**({"workers": len(seconds)} | settings))
@@ -229,6 +250,54 @@ def test_a_shard_that_kills_whoever_makes_it_ends_the_run(simulated):
     simulation.poison = (7,)
     with pytest.raises(RunError, match="6 rollout workers died over the same shard"):
         _steps(fleet, simulation, 8)
+
+
+def test_who_is_killed_for_want_of_memory_is_replaced(simulated):
+    from ray.exceptions import OutOfMemoryError
+
+    fleet, simulation, said = simulated(0.1, 0.1)
+    jobs = fleet.request("shard", [(0, shard) for shard in range(4)])
+    simulation.actors[1].die(OutOfMemoryError("the node was running low on memory"))
+    assert [ref.value for ref in fleet.settle(jobs)] == [(0, shard) for shard in range(4)]
+    assert fleet.report()["restarts_died"] == 1
+    assert [line for line in said if "died (the node was running low on memory)" in line]
+
+
+def test_a_node_that_joins_and_can_start_no_worker_gets_no_more_and_the_run_goes_on(simulated):
+    from ray.exceptions import RuntimeEnvSetupError
+
+    fleet, simulation, said = simulated(0.1, cpus={NODE: 2.0}, workers="auto:1-4")
+    simulation.unfit[OTHER] = RuntimeEnvSetupError("no space left")
+    simulation.cpus[OTHER] = 2.0
+    _steps(fleet, simulation, 400)
+    assert 1 <= len([actor for actor in simulation.actors if actor.node == OTHER]) <= 2
+    assert len([line for line in said if "it gets no more" in line]) == 1
+    assert fleet.report()["workers_alive"] == fleet.report()["workers_wanted"] == 1
+
+
+def test_a_first_worker_that_can_not_start_ends_the_run(simulated, monkeypatch):
+    from ray.exceptions import RuntimeEnvSetupError
+
+    init = Simulation.__init__
+
+    def broken(self, seconds):
+        init(self, seconds)
+        self.unfit[NODE] = RuntimeEnvSetupError("no space left")
+
+    monkeypatch.setattr(Simulation, "__init__", broken)
+    with pytest.raises(RunError, match="a rollout worker can't start: no space left"):
+        simulated(0.1)
+
+
+def test_a_fleet_that_is_asked_for_nothing_may_be_gone(simulated):
+    fleet, simulation, _ = simulated(0.1)
+    simulation.cpus = {}
+    never = Reference(types.SimpleNamespace(dead=False), math.inf, None)
+    assert not fleet.wait(never, 600.0)
+    assert len(fleet) == 0
+    fleet.request("shard", [(0, 0)])
+    with pytest.raises(RunError, match="there has been no rollout worker for 180 s"):
+        fleet.wait(never, 600.0)
 
 
 def test_workers_that_die_at_their_start_end_the_run(simulated, monkeypatch):

@@ -31,6 +31,13 @@ class Mortal(LocalEngine):
         super().restart()
         self.alive = True
 
+    def cpu_seconds(self):
+        if 0 in self.deaths and self.alive:  # while the data was prepared
+            self.deaths, self.alive = (), False
+        if not self.alive:
+            raise LearnerLostError("the learner died")
+        return super().cpu_seconds()
+
     def update(self, *arguments):
         self._breathe()
         return super().update(*arguments)
@@ -70,6 +77,13 @@ def test_a_learner_that_dies_changes_no_bit_and_no_line(task, tmp_path, digest, 
 
     assert [step for step, _ in measured("calm")] == [0, 4, 8, 9]
     assert measured("shot") == measured("calm")
+
+
+def test_a_learner_that_died_before_the_first_step_is_replaced(task, tmp_path, digest):
+    _trained(task(), tmp_path / "calm", ())
+    said = _trained(task(), tmp_path / "shot", (0,))
+    assert said.count("a new one is started") == 1
+    assert digest(tmp_path / "calm", 9) == digest(tmp_path / "shot", 9)
 
 
 def test_a_learner_that_always_dies_ends_the_run_with_one_line(task, tmp_path):
