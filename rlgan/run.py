@@ -12,6 +12,7 @@ RUN is a directory, or an address of an object store: there, what can't be appen
 directory of this machine and copied at every evaluation. No file is ever unpickled.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -41,6 +42,7 @@ from rlgan.storage import Place, place, remove
 from rlgan.types import Evaluation, Metrics, State, Weights
 
 MANIFEST = "manifest.json"
+SEAL = "sha256_of_the_rest"  # in it: of all else that it has
 # What a run leaves that was killed before its config was written: nothing that could be lost.
 BEGUN = {".lock", "vocabulary.json"}
 _LAGGED = re.compile(r"(generator|discriminator)-at-(\d+)")
@@ -115,7 +117,7 @@ class Checkpoints:
                 "score": checkpoint.score,
                 "sha256": sums,
             }
-            _write(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
+            _write(partial / MANIFEST, json.dumps(manifest | {SEAL: fingerprint(manifest)}, indent=1).encode())
             if isinstance(whole, Path):
                 if whole.exists():  # a broken one, or the same step again after a resume
                     shutil.rmtree(whole)
@@ -139,7 +141,7 @@ class Checkpoints:
         """
         folder = self.folder / str(step)
         try:
-            manifest = json.loads((folder / MANIFEST).read_bytes())
+            manifest = self._manifest(step)
             groups: State = {}
             for name, due in manifest["sha256"].items():
                 if not re.fullmatch(r"[a-z_]+(-at-\d+)?", name):
@@ -167,6 +169,18 @@ class Checkpoints:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
             raise BrokenCheckpointError(f"checkpoint {step} is not whole: {_brief(error)}") from error
+
+    def _manifest(self, step: int) -> dict[str, Any]:
+        """What a checkpoint says of itself.
+
+        Raises:
+            BrokenCheckpointError: it is not what was saved.
+            OSError, ValueError, AttributeError, KeyError: it is not there, or no manifest.
+        """
+        manifest: dict[str, Any] = json.loads((self.folder / str(step) / MANIFEST).read_bytes())
+        if manifest.pop(SEAL) != fingerprint(manifest) or manifest["step"] != step:
+            raise BrokenCheckpointError(f"checkpoint {step} is damaged: {MANIFEST} is not what was saved")
+        return manifest
 
     def newest(self, say: Callable[[str], None], recipe: str | None = None) -> Checkpoint | None:
         """Load the newest whole checkpoint; say of each newer one why it was passed over. None where there is none."""
@@ -213,8 +227,8 @@ class Checkpoints:
 
     def _score(self, step: int) -> float | None:
         try:
-            value = json.loads((self.folder / str(step) / MANIFEST).read_bytes())["score"]
-        except (OSError, ValueError, KeyError, TypeError):
+            value = self._manifest(step)["score"]
+        except (BrokenCheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return None if value is None else float(value)
 
@@ -315,6 +329,9 @@ class RunDirectory:
             raise RunError(
                 f"{self.path} is in use by another process: wait for it, or give another --run-dir"
             ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):  # some shared disks know no locks
+                raise
 
     def check_claim(self) -> None:
         """Check that this process still has the run, before it changes it.
@@ -383,7 +400,7 @@ class Recorder:
 
     def __init__(self, run: RunDirectory, after: int) -> None:
         self._run = run
-        lines = run.metrics_file.read_bytes().decode().splitlines() if run.metrics_file.exists() else []
+        lines = run.metrics_file.read_bytes().decode(errors="replace").splitlines() if run.metrics_file.exists() else []
         self._lines = [line for line in lines if _step_of(line) <= after]
         if self._lines != lines:
             self._save()

@@ -13,7 +13,7 @@ import pytest
 
 from envs import REWARD_RULES
 from rlgan.cli import main
-from rlgan.run import Checkpoints
+from rlgan.run import Checkpoints, fingerprint
 
 LOCAL = ["--workers", "0", "--steps", "4"]
 
@@ -297,16 +297,18 @@ def test_a_checkpoint_of_another_run_is_not_taken(rlgan, run, tmp_path, small_wo
 @pytest.mark.parametrize("command", [["sample"], ["evaluate", "--quick"]])
 def test_a_checkpoint_of_another_run_is_not_measured_either(run, tmp_path, small_words, capsys, command):
     other = str(tmp_path / "other")
-    assert main(["train", *small_words, *LOCAL, "--seed", "1", "--run-dir", other]) == 0
-    shutil.copytree(f"{other}/checkpoints/4", run / "checkpoints" / "999")
+    assert main(["train", *small_words, "--workers", "0", "--steps", "6", "--seed", "1", "--run-dir", other]) == 0
+    shutil.copytree(f"{other}/checkpoints/6", run / "checkpoints" / "6")
     assert main([*command, str(run)]) == 0
-    assert "checkpoint 999 is of another recipe or other data" in capsys.readouterr().err
+    assert "checkpoint 6 is of another recipe or other data" in capsys.readouterr().err
 
 
 def test_a_damaged_best_gives_way_to_the_newest_and_then_to_a_better(run, capsys):
     assert main(["train", "--run-dir", str(run), "--resume", "--workers", "0", "--steps", "6"]) == 0
-    manifest = run / "checkpoints" / "4" / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"score": 1.0}))
+    file = run / "checkpoints" / "4" / "manifest.json"
+    manifest = json.loads(file.read_text()) | {"score": 1.0}
+    del manifest["sha256_of_the_rest"]
+    file.write_text(json.dumps(manifest | {"sha256_of_the_rest": fingerprint(manifest)}))
     (run / "checkpoints" / "4" / "generator.safetensors").write_bytes(b"cut")
     assert main(["evaluate", str(run), "--checkpoint", "best", "--quick", "--json"]) == 0
     out = capsys.readouterr()

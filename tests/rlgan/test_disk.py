@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from rlgan.cli import main
+from rlgan.run import fingerprint
 
 
 @pytest.fixture
@@ -101,7 +102,9 @@ def _put(run, step, name, content):
     folder = run / "checkpoints" / str(step)
     (folder / f"{name}.safetensors").write_bytes(content)
     manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256_of_the_rest"]
     manifest["sha256"][name] = hashlib.sha256(content).hexdigest()
+    manifest["sha256_of_the_rest"] = fingerprint(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rlgan.config import RunError
-from rlgan.run import BrokenCheckpointError, Checkpoint, Checkpoints, Recorder, RunDirectory
+from rlgan.run import BrokenCheckpointError, Checkpoint, Checkpoints, Recorder, RunDirectory, fingerprint
 from rlgan.types import Evaluation, Weights
 
 
@@ -81,23 +81,47 @@ def _spoil_the_manifest(place):
     (place / "manifest.json").write_text("<html>quota exceeded</html>")
 
 
+def _turn_a_bit_of_the_step(place):
+    file = place / "manifest.json"
+    content = file.read_text()
+    assert '"step": 2' in content
+    file.write_text(content.replace('"step": 2', '"step": 3'))
+
+
+def _turn_a_bit_of_the_time(place):
+    file = place / "manifest.json"
+    content = file.read_text()
+    assert '"seconds": 1.5' in content
+    file.write_text(content.replace('"seconds": 1.5', '"seconds": 3.5'))
+
+
+def _take_the_place_of_another(place):
+    content = (place.parent / "1" / "manifest.json").read_text()
+    (place / "manifest.json").write_text(content)
+
+
+def _sealed(place, sums):
+    """A manifest with other sums, whole as far as it says itself."""
+    manifest = json.loads((place / "manifest.json").read_text())
+    del manifest["sha256_of_the_rest"]
+    manifest["sha256"] |= sums
+    manifest["sha256_of_the_rest"] = fingerprint(manifest)
+    (place / "manifest.json").write_text(json.dumps(manifest))
+
+
 def _replace_by_a_pickle(place):
     content = pickle.dumps({"a": np.zeros(2)})
     (place / "generator.safetensors").write_bytes(content)
-    manifest = json.loads((place / "manifest.json").read_text())
-    manifest["sha256"]["generator"] = hashlib.sha256(content).hexdigest()
-    (place / "manifest.json").write_text(json.dumps(manifest))
+    _sealed(place, {"generator": hashlib.sha256(content).hexdigest()})
 
 
 def _name_a_file_elsewhere(place):
-    manifest = json.loads((place / "manifest.json").read_text())
-    manifest["sha256"]["../../secret"] = "0" * 64
-    (place / "manifest.json").write_text(json.dumps(manifest))
+    _sealed(place, {"../../secret": "0" * 64})
 
 
 HARMS = [
     _cut_short, _flip_a_byte, _lose_a_file, _lose_the_manifest, _spoil_the_manifest, _replace_by_a_pickle,
-    _name_a_file_elsewhere,
+    _name_a_file_elsewhere, _turn_a_bit_of_the_step, _turn_a_bit_of_the_time, _take_the_place_of_another,
 ]  # fmt: skip
 
 
