@@ -8,8 +8,9 @@ import itertools
 import json
 import math
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
@@ -121,6 +122,8 @@ class Evaluate:
     """Draw quality against diversity into this PNG."""
     inception: str | None = None
     """Weights of the Inception network, a file: measure the true FID of pictures too."""
+    cache: str | None = None
+    """Where decoded pictures are kept, as `rlgan train image` has it."""
     json: bool = False
     """Print one JSON object and nothing else."""
 
@@ -179,7 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        The exit code: 0, 2 for what makes no sense, 1 for what failed, 130 when interrupted before training.
+        The exit code: 0, 2 for what makes no sense, 1 for what failed, 130 or 143 when interrupted or terminated
+        before training.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     commands = {"train": train, "evaluate": evaluate, "sample": sample, "reproduce": reproduce}
@@ -192,7 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[0] not in commands:
             raise UsageError(f"unknown command {words[0]!r}: give one of {', '.join(commands)}")
-        commands[words[0]](words[1:])
+        with _terminable():
+            commands[words[0]](words[1:])
     except UsageError as error:
         return _fail(error, 2)
     except BrokenPipeError:  # who read our output has gone, as `head` does: no fault, and nobody to tell
@@ -201,9 +206,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, 1)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}", 1)
+    except _Terminated:
+        return _fail("terminated", 143)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     return 0
+
+
+class _Terminated(KeyboardInterrupt):
+    pass
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does: in order."""
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def train(words: list[str]) -> None:
@@ -235,8 +260,7 @@ def train(words: list[str]) -> None:
         raise RunError(f"{task.data} is not the data that {run.path} was trained on: give the same with --data")
     config = _bounded(config, recipe)
 
-    console = Console()
-    terminal = Terminal(console)
+    terminal = Terminal(Console())
     engine = _engine(task, config, terminal)
     try:
         run.claim()
@@ -271,8 +295,12 @@ def train(words: list[str]) -> None:
         from rlgan.train import train as loop
 
         stopped = loop(task, config, run, start, recipe_id, engine, terminal)
-    finally:
+    except BaseException:
         engine.close()
+        with contextlib.suppress(RunError, OSError):  # they would hide why the run ends
+            run.close()
+        raise
+    engine.close()
     if stopped:
         again = "" if name == "text" else f"{name} "
         terminal.say(f"stopped by {stopped} and saved; to go on: rlgan train {again}--run-dir {run.path} --resume")
@@ -295,8 +323,28 @@ def _train_seeds(asked: TrainGaussian, words: list[str]) -> None:
         raise UsageError("--seeds needs a --run-dir on this machine: give a path")
     folder = Path(asked.run.run_dir or _new_directory(asked.recipe))
     seeds = range(asked.recipe.seed, asked.recipe.seed + asked.seeds)
+    for run in seeds_of(folder) if asked.run.resume else ():
+        _check_same(run, asked.recipe, seeds)
     if train_seeds(main, words, folder, seeds, resume=asked.run.resume):
         print(json.dumps(measure_seeds(seeds_of(folder), "newest")))
+
+
+def _check_same(run: Path, recipe: GaussianConfig, seeds: range) -> None:
+    """Check that one of several runs is one of those asked for: what is not typed again has the preset's value."""
+    from rlgan.measure import restored
+    from rlgan.run import RunDirectory
+
+    if not (run / "config.json").is_file():  # killed before it began
+        return
+    before, _ = restored(RunDirectory(run).config(), "gaussian")
+    differences = changed(dataclasses.replace(before, seed=recipe.seed), recipe)
+    if before.seed not in seeds:
+        differences.append(f"its seed, {before.seed}, is not from {seeds.start} to {seeds.stop - 1}")
+    if differences:
+        raise UsageError(
+            f"--seeds with --resume goes on with what is typed, and {run} differs ({', '.join(differences)}): type the "
+            "same as before"
+        )
 
 
 def evaluate(words: list[str]) -> None:
@@ -312,8 +360,12 @@ def evaluate(words: list[str]) -> None:
         for name in ("data", "temperatures", "samples", "quick", "control", "figure"):
             if getattr(options, name) != getattr(Evaluate(options.run), name):
                 raise UsageError(f"--{name} is for text, and {options.run} is none: leave it out")
-    if options.inception is not None and (opened is None or opened.task != "image"):
-        raise UsageError(f"--inception is for pictures, and {options.run} has none: leave it out")
+    if opened is not None and opened.task == "image":
+        opened = dataclasses.replace(opened, recipe=dataclasses.replace(opened.recipe, cache=options.cache))
+    else:
+        for name in ("inception", "cache"):
+            if getattr(options, name) is not None:
+                raise UsageError(f"--{name} is for pictures, and {options.run} has none: leave it out")
     result: dict[str, Any]
     if opened is None:
         result = {"run": options.run} | measure_seeds(several, options.checkpoint)
@@ -424,6 +476,8 @@ def _at_rate(recipe: A, options: Reproduce) -> A:
 def _new_png(name: str) -> Path:
     """A PNG file to write, which is not there yet; .png is added to a name without an ending."""
     out = Path(name)
+    if not out.name:
+        raise UsageError(f"--out {name!r} names no file: give one that ends in .png")
     if not out.suffix:
         out = out.with_name(f"{out.name}.png")
     if out.suffix != ".png":

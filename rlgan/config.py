@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 from tyro.conf import arg
@@ -349,6 +350,9 @@ class GaussianConfig:
             _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
         if self.batch_features != "none" and self.batch_size % self.group:
             raise UsageError(f"--group {self.group} does not divide --batch-size {self.batch_size}: choose a divisor")
+        if self.batch_features != "none":
+            # So many meet each other in pairs, and D is looked at in company of as many real samples.
+            _require(self, "group", "500 or less", lambda value: value <= 500)
         if self.batch_features in ("discrimination", "deviation") and self.group < 2:
             raise UsageError("--group is 1: a company needs 2 or more")
 
@@ -468,7 +472,7 @@ class ImageConfig:
         if not self.data:
             raise UsageError("--data is empty: give faces or a directory")
         if self.mixed_precision and self.networks == "maxout":
-            raise UsageError("--mixed-precision is for --networks convolutional: leave it out")
+            raise UsageError("--mixed-precision is for --networks convolutional: give --no-mixed-precision with maxout")
 
 
 @dataclass(frozen=True)
@@ -513,7 +517,8 @@ class RunConfig:
     keep_checkpoints: int = 3
     """How many of the newest are kept, beside the best by the task's score (text: validation perplexity)."""
     on_collapse: Literal["warn", "stop"] = "warn"
-    """What to do when the generator writes nearly always the same, ten steps in a row."""
+    """What to do when the generator makes nearly always the same: text in ten steps in a row, others at an
+    evaluation."""
     log_every: int = 10
     """Steps between training scalars in TensorBoard."""
 
@@ -701,8 +706,22 @@ def changed(old: Any, new: Any) -> list[str]:
 
 def check_address(flag: str, address: str) -> None:
     """Refuse a URL with a secret in it: logs, process lists and a cluster's pages show what was typed."""
-    if "://" in address and "@" in address.partition("://")[2].partition("/")[0]:
-        raise UsageError(f"{flag} has a user or a password in it, which would be seen: leave them to the environment")
+    for part in address.split("::"):  # fsspec's, one in another
+        user, at, _ = part.partition("://")[2].partition("/")[0].rpartition("@")
+        if at and ":" in user:  # abfs://container@account has none
+            raise UsageError(f"{flag} has a password in it, which would be seen: leave it to the environment")
+
+
+def absolute(flag: str, path: str) -> Path:
+    """A path of this machine that was typed, whole.
+
+    Raises:
+        UsageError: it starts with the home of nobody, or its links lead in a circle.
+    """
+    try:
+        return Path(path).expanduser().resolve()
+    except (RuntimeError, OSError) as error:
+        raise UsageError(f"{flag} {path}: {error}: give another path") from error
 
 
 def printable(line: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from rlgan.adapters import Adapter, Loss
+from rlgan.config import RunError
 from rlgan.rollout import load, unload
 from rlgan.streams import Purpose, stream, torch_seed
 from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
@@ -24,7 +25,7 @@ class RealSource(Protocol):
         ...
 
 
-class DivergenceError(ArithmeticError):
+class DivergenceError(RunError):
     """A loss or a gradient is no longer finite; the message names the step and the term."""
 
 

@@ -1,11 +1,14 @@
 """The engine of `--workers 0`: learner and rollouts in this process, one after the other, without Ray."""
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from rlgan.config import RunConfig, RunError
@@ -23,15 +26,25 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> I
     Raises:
         RunError: one of them was killed.
     """
-    # Not by forking: this process has threads. Who interrupts it interrupts them, so they need not say so each.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(
-        mp_context=multiprocessing.get_context("spawn"), initializer=signal.signal, initargs=ignore
-    ) as pool:
+    # Not by forking: this process has threads.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=_serve) as pool:
         try:
             yield from pool.map(function, items)
         except BrokenProcessPool as error:
             raise RunError("a process that prepared the data was killed: is there enough memory?") from error
+
+
+def _serve() -> None:
+    """What a process of the pool begins with."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts this one's parent interrupts it too, and is told once
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    # Where its parent is killed, a process of the pool would wait for ever for what to do next.
+    if parent := multiprocessing.parent_process():
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 class LocalEngine:

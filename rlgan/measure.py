@@ -101,6 +101,8 @@ def restored(saved: dict[str, Any], name: str) -> tuple[Any, RunConfig]:
             key: tuple(map(tuple, value)) if isinstance(value, list) else value
             for key, value in saved["recipe"].items()
         }
+        if "cache" in settings:  # who gives away a run does not say where others write
+            settings["cache"] = None
         due = {field.name for field in dataclasses.fields(cast(Any, RECIPES[name]))}
         if settings.keys() != due:
             raise TypeError(f"its settings differ in {', '.join(sorted(settings.keys() ^ due))}")
@@ -154,8 +156,13 @@ def measure_seeds(runs: Sequence[Path], which: str) -> Metrics:
     opened = [Opened.of(str(run), which) for run in runs]
     if any(one.task != "gaussian" for one in opened):
         raise RunError(f"{runs[0].parent} holds runs of other tasks than gaussian: give one of them")
-    if len({one.recipe.target for one in opened}) > 1:
-        raise RunError(f"{runs[0].parent} holds runs of several targets, which have no common measures: part them")
+    for run, one in zip(runs, opened, strict=True):
+        differences = changed(opened[0].recipe, dataclasses.replace(one.recipe, seed=opened[0].recipe.seed))
+        if differences:
+            raise RunError(f"{run} differs from {runs[0]} ({', '.join(differences)}): part them")
+        if one.checkpoint.step != opened[0].checkpoint.step:
+            steps = f"step {one.checkpoint.step}, {runs[0]} at step {opened[0].checkpoint.step}"
+            print(f"{run} is at {steps}: --resume brings them to the end", file=sys.stderr)
     found = [measure(one) for one in opened]
     return summarise([{name: value for name, value in one.items() if isinstance(value, float)} for one in found])
 

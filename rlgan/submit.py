@@ -75,6 +75,7 @@ def main(typed: Sequence[str] | None = None) -> int:
     address = options.address or os.environ.get("RAY_API_SERVER_ADDRESS")
     submission = f"rlgan-{uuid.uuid4().hex[:12]}"
     try:
+        check_address("--address", address or "")
         if not address or not address.startswith(("http://", "https://")):
             raise UsageError(f"--address is {address or 'missing'}: give the cluster's job server, as http://host:8265")
         if not dashes:
@@ -102,22 +103,30 @@ def _run(line: list[str], address: str, submission: str) -> int:
     try:
         submitted = subprocess.run([ray, *line[1:]], check=False).returncode
     except KeyboardInterrupt:
-        which = f"--address {address} {submission}"
-        print(f"the job goes on; to follow it: {shown(AUTHENTICATION)} {ray} job logs --follow {which}")
-        print(f"to end it: {shown(AUTHENTICATION)} {ray} job stop {which}")
+        _say_how_to_follow(ray, address, submission)
         return 130
 
+    from ray.exceptions import RayError
     from ray.job_submission import JobStatus, JobSubmissionClient
 
     try:
         job = JobSubmissionClient(address).get_job_info(submission)
-    except (ConnectionError, RuntimeError) as error:
+    except (ConnectionError, RuntimeError, RayError) as error:  # RayError: no token here
         raise RunError(f"nothing is known of the job: {str(error).splitlines()[0]}") from error
+    if not job.status.is_terminal():
+        _say_how_to_follow(ray, address, submission)
+        return 1
     if job.status == JobStatus.STOPPED:
         return 143
     if job.status == JobStatus.SUCCEEDED:
         return submitted
     return job.driver_exit_code or 1
+
+
+def _say_how_to_follow(ray: str, address: str, submission: str) -> None:
+    which = f"--address {address} {submission}"
+    print(f"the job goes on; to follow it: {shown(AUTHENTICATION)} {ray} job logs --follow {which}")
+    print(f"to end it: {shown(AUTHENTICATION)} {ray} job stop {which}")
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], bool, list[str]]:

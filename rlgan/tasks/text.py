@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from rlgan.adapters import PolicyGradient
-from rlgan.config import TextConfig
+from rlgan.config import TextConfig, absolute
 from rlgan.data import oracle
 from rlgan.data.images import Map
 from rlgan.data.stories import END
@@ -64,7 +64,7 @@ class TextTask:
             if config.vocab_size not in (None, len(corpus.words)):
                 raise DataError(f"the stories have {len(corpus.words)} words and need them all: leave --vocab-size out")
         else:
-            config = dataclasses.replace(config, data=str(Path(config.data).expanduser().resolve()))
+            config = dataclasses.replace(config, data=str(absolute("--data", config.data)))
             layout = config.layout or "windows"
             corpus = load_text(Path(config.data), config.vocab_size, config.length, layout)
         return TextTask(dataclasses.replace(config, layout=layout, vocab_size=len(corpus.words)), corpus)
@@ -225,7 +225,9 @@ class TextTask:
         """The test perplexity beside what there is to hold it against."""
         m = evaluation.metrics
         floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
-        return f"test perplexity {m['test_perplexity']:.1f} (unigram {m['unigram_perplexity']:.1f}{floor})"
+        perplexity = m["test_perplexity"]  # of a generator that has collapsed it has hundreds of digits
+        said = f"{perplexity:.1f}" if perplexity < 1e6 else f"{perplexity:.1e}"
+        return f"test perplexity {said} (unigram {m['unigram_perplexity']:.1f}{floor})"
 
     def summary(self, evaluation: Evaluation) -> list[str]:
         """A line for people, and a sequence that the generator wrote."""

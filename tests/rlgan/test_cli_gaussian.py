@@ -37,6 +37,8 @@ def run(tmp_path, capsys):
         (["train", "gaussian", "--method", "mle"], ["--method"]),
         (["reproduce", "figure9"], ["figure9", "figure2"]),
         (["reproduce", "figure2", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
+        (["reproduce", "figure2", "--out", ""], ["--out '' names no file"]),
+        (["train", "gaussian", "--batch", "2000", "--group", "1000"], ["--group is 1000", "500 or less"]),
         (["reproduce", "figure2", "--learning-rate", "-1"], ["is -1.0"]),
     ],
 )
@@ -237,4 +239,31 @@ def test_seeds_of_a_ring_have_the_fewest_modes_and_no_other_target_beside_them(t
         assert (result[name], result[f"{name}_worst"]) == (middle, low)
     assert main([*SHORT, "--run-dir", str(tmp_path / "seed-3")]) == 0
     assert main(["evaluate", str(tmp_path)]) == 1
-    assert "holds runs of several targets" in capsys.readouterr().err
+    assert "seed-3 differs from" in (said := capsys.readouterr().err)
+    assert "--target ring -> normal" in said
+
+
+def test_seeds_that_are_gone_on_with_must_be_typed_as_before(tmp_path, capfd):
+    words = ["train", "gaussian", "--run-dir", str(tmp_path / "g"), "--seeds", "2"]
+    assert main([*words, "--preset", "paper", "--seed", "7", "--steps", "20"]) == 0
+    before = sorted(tmp_path.rglob("*"))
+    for typed, due in (
+        (["--preset", "paper"], "its seed, 7, is not from 0 to 1"),
+        (["--seed", "7"], "--preset paper -> best"),
+    ):
+        assert main([*words, *typed, "--resume", "--steps", "40"]) == 2
+        assert due in capfd.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert main([*words, "--preset", "paper", "--seed", "7", "--resume", "--steps", "40"]) == 0
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["seeds"] == 2
+    assert main(["train", "gaussian", "--run-dir", str(tmp_path / "g" / "seed-7"), "--resume", "--steps", "60"]) == 0
+    assert main(["evaluate", str(tmp_path / "g")]) == 0
+    assert "seed-8 is at step 40" in capfd.readouterr().err
+
+
+def test_a_figure_whose_training_diverges_is_said_in_one_line(tmp_path, capsys):
+    out = tmp_path / "figure2.png"
+    assert main(["reproduce", "figure2", "--learning-rate", "1e300", "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rlgan: error: ")
+    assert not out.exists()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import uuid
 
 import fsspec
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from rlgan.cli import main
-from rlgan.config import RunError
+from rlgan.config import RunError, UsageError, check_address
 from rlgan.run import Checkpoint, Checkpoints, Recorder, RunDirectory
 from rlgan.storage import RemotePath, place
 from rlgan.types import Evaluation
@@ -130,10 +131,46 @@ def test_an_address_that_nothing_opens_is_said(small_words, capsys):
     assert capsys.readouterr().err == "rlgan: error: nowhere:// can't be opened: Protocol not known: nowhere\n"
 
 
+def test_what_a_store_raises_is_said_in_one_line(address, small_words, monkeypatch, capsys):
+    class NoCredentialsError(Exception):
+        pass
+
+    def fail(*_, **__):
+        raise NoCredentialsError("Unable to locate credentials")
+
+    words = ["train", *small_words, "--workers", "0", "--steps", "1", "--run-dir", address]
+    due = "the store can't be used: NoCredentialsError: Unable to locate credentials"
+    with monkeypatch.context() as patched:
+        patched.setattr(type(fsspec.filesystem("memory")), "exists", fail)
+        assert main(words) == 1
+        assert capsys.readouterr().err == f"rlgan: error: {due}\n"
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "pipe_file", fail)
+    assert main(words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert due in line
+
+
+def test_a_run_that_fails_leaves_its_log_in_the_store_and_nothing_here(
+    address, files, small_words, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    words = ["--workers", "0", "--steps", "9", "--generator-learning-rate", "1e30", "--on-collapse", "stop"]
+    assert main(["train", *small_words, *words, "--run-dir", address]) == 1
+    assert "stopped as --on-collapse asks" in capsys.readouterr().err
+    assert b"ALARM: collapsed" in files.cat_file(f"{address}/log.txt")  # which is said after all is copied
+    assert not list(tmp_path.glob("rlgan-*"))
+
+
+def test_an_address_of_azure_or_one_in_another_is_none_with_a_password():
+    check_address("--run-dir", "abfs://container@account.dfs.core.windows.net/run")
+    with pytest.raises(UsageError, match="has a password in it"):
+        check_address("--run-dir", "zip://a.zip::ftp://me:secret@host/x")
+
+
 def test_an_address_with_a_password_is_refused_and_not_repeated(small_words, capsys):
     assert main(["train", *small_words, "--run-dir", "ftp://me:secret@host/run"]) == 2
     said = capsys.readouterr()
-    assert "has a user or a password in it" in said.err
+    assert "has a password in it" in said.err
     assert "secret" not in said.err + said.out
 
 
