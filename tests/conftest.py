@@ -42,14 +42,22 @@ def task(small):
 
 
 @pytest.fixture
-def treebank():
+def real():
+    """Name a directory of real data, where it lies."""
+
+    def named(name):
+        path = Path(os.environ.get("RLGAN_DATA", "")) / name
+        if "RLGAN_DATA" not in os.environ or not path.is_dir():
+            pytest.skip(f"needs {name}: set RLGAN_DATA to the directory that has it")
+        return path
+
+    return named
+
+
+@pytest.fixture
+def treebank(real):
     """Name the directory of the Penn Treebank's three files."""
-    if "RLGAN_DATA" not in os.environ:
-        pytest.skip("RLGAN_DATA is not set: no Penn Treebank")
-    path = Path(os.environ["RLGAN_DATA"]) / "ptb"
-    if not path.is_dir():
-        pytest.skip(f"{path} is not there: no Penn Treebank")
-    return path
+    return real("ptb")
 
 
 SMALL_WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"

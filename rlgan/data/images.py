@@ -27,7 +27,7 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from rlgan.config import printable
+from rlgan.config import absolute, printable
 from rlgan.data.faces import VERSION, draw
 from rlgan.data.text import DataError
 
@@ -283,7 +283,7 @@ def open_pictures(
         DataError: no such directory, nothing in it, or a partition that is none.
     """
     if cache is None:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rlgan"
+        cache = absolute("--cache", os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rlgan"
     if data == BUILT_IN:
         if faces < 2:
             raise DataError(f"{faces} faces: ask for 2 or more, one of them is held out")

@@ -51,13 +51,13 @@ def curve(discriminator: PerceptronDiscriminator, real: Float) -> Float:
     others = discriminator.group - 1
     if not others:
         return _probability(discriminator(torch.from_numpy(GRID[:, None]).to(device)))
-    company = real[: COMPANIES * others].reshape(1, COMPANIES, others, 1)
-    company = np.broadcast_to(company, (len(GRID), COMPANIES, others, 1))
-    x = np.broadcast_to(GRID[:, None, None, None], (len(GRID), COMPANIES, 1, 1))
-    groups = torch.tensor(np.concatenate([x, company], axis=2).reshape(-1, 1), device=device)
-    # One answer for each member of a group, that of x first, or one for all.
-    odds = discriminator(groups).reshape(len(GRID), COMPANIES, -1)[:, :, 0]
-    return _probability(odds.mean(dim=1))
+    odds = torch.zeros(len(GRID), device=device)
+    for company in real[: COMPANIES * others].reshape(COMPANIES, 1, others):  # one at a time: pairs take memory
+        groups = np.concatenate([GRID[:, None], np.broadcast_to(company, (len(GRID), others))], axis=1)
+        # One answer for each member of a group, that of x first, or one for all.
+        answers = discriminator(torch.tensor(groups.reshape(-1, 1), device=device))
+        odds += answers.reshape(len(GRID), -1)[:, 0] / COMPANIES
+    return _probability(odds)
 
 
 def summarise(evaluations: Sequence[Mapping[str, Any]]) -> Metrics:

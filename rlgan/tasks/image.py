@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rlgan.adapters import DirectGradient
-from rlgan.config import ImageConfig
+from rlgan.config import ImageConfig, absolute
 from rlgan.data.images import Map, Pictures, open_pictures
+from rlgan.data.text import DataError
 from rlgan.evaluation import images as measures
 from rlgan.evaluation import pictures as figures
 from rlgan.evaluation.distances import Double
@@ -37,6 +38,8 @@ Pixels = NDArray[np.uint8]  # [N, S, S, 3]
 
 # Pictures that an evaluation generates, and held-out ones that it holds them against: at most.
 EVALUATION_SAMPLES = 2_000
+# Of those to learn from and of those held out: one picture has no spread.
+FEWEST = 2
 # Pictures of a grid, and in its rows; samples whose nearest neighbours are shown; steps of an interpolation.
 SHOWN = 64
 COLUMNS = 8
@@ -46,6 +49,7 @@ NEIGHBOURS = 5
 CHUNK = 50
 # Below this share of the real pictures' spread of features, a generator counts as collapsed.
 COLLAPSED = 0.1
+LEAST_SPREAD = 1e-6
 # What the learning rates fall to, with a decay.
 LEAST_RATE = 0.1
 
@@ -70,16 +74,15 @@ class ImageTask:
             DataError: there are none.
         """
         if config.data != "faces":
-            config = dataclasses.replace(config, data=str(Path(config.data).expanduser().resolve()))
+            config = dataclasses.replace(config, data=str(absolute("--data", config.data)))
         pictures = open_pictures(
             config.data,
             size=config.size,
             crop=config.crop,
             filter=config.filter,
-            cache=None if config.cache is None else Path(config.cache).expanduser().resolve(),
+            cache=None if config.cache is None else absolute("--cache", config.cache),
             skip_bad=config.skip_bad,
             faces=config.faces,
-            seed=config.seed,
         )
         return ImageTask(dataclasses.replace(config, crop=pictures.crop), pictures)
 
@@ -115,8 +118,18 @@ class ImageTask:
         return NoShards
 
     def prepare(self, map_: Map, say: Callable[[str], None]) -> None:
-        """Decode the pictures, unless a run before this one has."""
+        """Decode the pictures, unless a run before this one has.
+
+        Raises:
+            DataError: a picture can't be used, or there are too few.
+        """
         self.pictures.prepare(map_, say)
+        learn_from, held_out = len(self.pictures.train()), len(self.pictures.test())
+        if min(learn_from, held_out) < FEWEST:
+            raise DataError(
+                f"{self.data} has {learn_from:,} to learn from and {held_out:,} held out: {FEWEST} of each are needed, "
+                "as ten pictures give, or a dozen drawn faces"
+            )
 
     @property
     def evaluate_every(self) -> int:
@@ -250,6 +263,7 @@ class ImageEvaluator:
     """Evaluates weights: a pure function of them, of the pictures and of the seed."""
 
     def __init__(self, config: ImageConfig, pictures: Pictures, device: torch.device) -> None:
+        torch.set_num_threads(config.threads)  # as the learner has it, whoever measures
         self.config = config
         self.pictures = pictures
         self.generator = networks(config)[0].to(device).eval()
@@ -289,7 +303,8 @@ class ImageEvaluator:
         made = self.made(len(self.test))
         features = self.features(made)
         metrics: Metrics = measures.measures(features, self.test_features) | self.baselines
-        spread = measures.feature_spread(features) / measures.feature_spread(self.test_features)
+        real_spread = measures.feature_spread(self.test_features)  # 0 where more than half of them come twice
+        spread = measures.feature_spread(features) / max(real_spread, LEAST_SPREAD)
         metrics |= {"feature_spread": spread, "collapsed": float(spread < COLLAPSED)}
         metrics |= {"count": float(len(made)), "held_out": float(len(self.test))}
         return Evaluation(metrics, series={}, texts=[], histograms={}, pictures=pictures | self._drawn(made, weights))

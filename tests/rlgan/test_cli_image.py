@@ -1,9 +1,14 @@
 """`rlgan train image` and what goes with it, from outside, as a person types it."""
 
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
+import torch
 from PIL import Image
 
 from rlgan.cli import main
@@ -50,6 +55,8 @@ def folder(tmp_path):
         (["train", "image", "--faces", "0"], ["--faces is 0"]),
         (["train", "image", "--data", ""], ["--data is empty"]),
         (["train", "image", "--preset", "paper", "--mixed-precision"], ["--mixed-precision", "convolutional"]),
+        (["train", "image", "--networks", "maxout"], ["give --no-mixed-precision with maxout"]),
+        (["train", "image", "--data", "~nobody-has-this-name/faces"], ["--data ~nobody-has-this-name/faces"]),
         (["train", "image", "--networks", "gru"], ["--networks", "maxout"]),
         (["reproduce", "figure2", "--data", "x"], ["--data is for figure5"]),
         (["reproduce", "figure5", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
@@ -91,6 +98,41 @@ def test_a_run_has_its_measures_and_its_pictures(run):
     assert "faces" in (run / "log.txt").read_text()
 
 
+def test_few_pictures_and_pictures_that_are_there_twice_are_enough(tmp_path, capsys):
+    data = tmp_path / "few"
+    data.mkdir()
+    for i in range(10):
+        Image.new("RGB", (20, 20), "red").save(data / f"{i}.png")
+    words = [*SMALL, "--data", str(data), "--steps", "1", "--run-dir", str(tmp_path / "run")]
+    assert main(words) == 0
+    (data / "9.png").unlink()
+    assert main([*words[:-1], str(tmp_path / "other")]) == 1
+    assert "few has 8 to learn from and 1 held out: 2 of each are needed" in capsys.readouterr().err
+
+
+def test_pictures_of_celeba_come_with_its_split_and_crop(real, tmp_path, capsys):
+    words = ["--data", str(real("celeba_sample")), "--size", "64", "--steps", "1", "--run-dir", str(tmp_path / "run")]
+    assert main([*SMALL, *words]) == 0
+    said = capsys.readouterr().out
+    assert "split by CelebA's partition" in said
+    assert "the centre 108 x 108 pixels" in said
+
+
+def test_terminated_while_pictures_are_drawn_it_says_so_and_leaves_nothing(tmp_path):
+    typed = [sys.executable, "-m", "rlgan", "train", "image", "--faces", "100000", "--cache", str(tmp_path / "cache")]
+    process = subprocess.Popen(
+        [*typed, "--run-dir", str(tmp_path / "run")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert any("making the pictures" in line for line in process.stdout)
+    time.sleep(3)  # until others draw
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (143, "rlgan: error: terminated\n")
+    assert not psutil.wait_procs(family, timeout=5)[1]
+    assert not list((tmp_path / "cache").iterdir())
+
+
 def test_tensorboard_has_the_pictures(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -107,6 +149,27 @@ def test_evaluate_agrees_with_metrics_jsonl_and_names_its_features(run, capsys):
         assert result[key] == line[key]
     assert result["features"] == FEATURES
     assert result["count"] == result["held_out"] > 0
+
+
+def test_evaluate_computes_with_the_threads_of_the_run(tmp_path, capsys):
+    words = ["--threads", "2", "--steps", "6", "--run-dir", str(tmp_path / "run")]
+    assert main([*SMALL, *words]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["rfid"] == json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["rfid"]
+    assert torch.get_num_threads() == 2
+
+
+def test_a_run_does_not_say_where_others_write_their_cache(run, tmp_path):
+    config = json.loads((run / "config.json").read_text())
+    config["recipe"]["cache"] = str(tmp_path / "elsewhere")
+    (run / "config.json").write_text(json.dumps(config))
+    assert main(["train", "image", "--run-dir", str(run), "--resume", "--steps", "13"]) == 0
+    assert main(["evaluate", str(run)]) == 0
+    assert not (tmp_path / "elsewhere").exists()
+    assert main(["evaluate", str(run), "--cache", str(tmp_path / "here")]) == 0
+    assert (tmp_path / "here").is_dir()
 
 
 def test_evaluate_refuses_what_is_for_text_and_a_file_that_holds_no_inception_weights(run, tmp_path, capsys):

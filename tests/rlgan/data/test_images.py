@@ -8,7 +8,6 @@ import subprocess
 import sys
 import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -675,17 +674,6 @@ def test_one_face_is_refused(opened):
 
 
 # Real data
-
-
-@pytest.fixture
-def real():
-    def named(name):
-        path = Path(os.environ.get("RLGAN_DATA", "")) / name
-        if "RLGAN_DATA" not in os.environ or not path.is_dir():
-            pytest.skip(f"needs {name}: set RLGAN_DATA to the directory that has it")
-        return path
-
-    return named
 
 
 def test_celebas_sample_can_be_trained_on(real, made):
