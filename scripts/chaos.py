@@ -31,7 +31,8 @@ os.environ |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_raylet_start_wait_t
 
 from ray.cluster_utils import Cluster
 
-KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head", "terminate", "full disk", "flipped bits")
+KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head", "terminate", "interrupt twice")
+KINDS += ("full disk", "flipped bits", "cut short")
 # A worker that raises and a NaN are not among them: they end a run for good, and are meant to.
 SOAK_KINDS = ("worker", "all workers", "hang", "learner", "node")  # the driver and the head live on, to be looked at
 SOAK_EVERY = 30  # seconds between harms
@@ -97,30 +98,35 @@ class Range:
         else:
             # What is due of these is due of a run at work, with a checkpoint to fall back on.
             at_work = self.actors("LearnerHost") and len(checkpoints(self.run)) > 1
-            if kind in ("terminate", "full disk", "flipped bits") and not at_work:
+            if kind not in ("driver", "head") and not at_work:
                 return False
             self.end_driver(kind)
             if kind == "head":
                 self.stop_cluster()
                 self.start_cluster()
-            elif kind == "flipped bits":
-                flip(numbers.choice(tensors(self.run)))
+            elif kind in ("flipped bits", "cut short"):
+                spoil(numbers.choice(tensors(self.run)), kind)
             go_on()
         return True
 
     def end_driver(self, kind: str) -> None:
-        """Kill it; or ask it to end, or let its disk be full, and see that it says what is due."""
-        due = -signal.SIGKILL
+        """Kill it; or ask it to end, or let its disk be full, and see that it ends as is due."""
+        due: tuple[int, ...] = (-signal.SIGKILL,)
         if kind == "terminate":
             self.driver.terminate()
-            due = 0
+            due = (0,)
+        elif kind == "interrupt twice":
+            for _ in range(2):
+                self.driver.send_signal(signal.SIGINT)
+                time.sleep(0.2)
+            due = (0, -signal.SIGINT)  # 0 where it had saved before the second
         elif kind == "full disk":  # as far as it can see: no file may grow so long as the largest of a checkpoint
             limit = max(file.stat().st_size for file in tensors(self.run)) - 1
             psutil.Process(self.driver.pid).rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
-            due = 1
+            due = (1,)
         else:
             self.driver.kill()
-        if self.driver.wait(PATIENCE) != due:
+        if self.driver.wait(PATIENCE) not in due:
             raise SystemExit(f"{kind}: the run ended with {self.driver.returncode}, not {due}: see {self.log.name}")
 
     def stop_cluster(self) -> None:
@@ -153,11 +159,12 @@ def tensors(run: Path) -> list[Path]:
     return sorted((run / "checkpoints" / str(newest(run))).glob("*.safetensors"))
 
 
-def flip(file: Path) -> None:
-    """Turn the bits of the byte in the middle of a file."""
+def spoil(file: Path, kind: str) -> None:
+    """Turn the bits of the byte in the middle of a file, or cut it short there."""
     content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    file.write_bytes(content)
+    middle = len(content) // 2
+    content[middle] ^= 0xFF
+    file.write_bytes(content if kind == "flipped bits" else content[:middle])
 
 
 def digest(run: Path) -> str:
@@ -279,6 +286,15 @@ def main() -> int:
     parser.add_argument("--straggler", type=float, metavar="MINUTES")
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     options, words = parser.parse_known_args()
+    try:
+        return shoot(options, words)
+    except SystemExit as error:
+        print(json.dumps({"identical": False, "failed": str(error)}))
+        return 1
+
+
+def shoot(options: argparse.Namespace, words: list[str]) -> int:
+    """Do what is asked; print it, and give the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and end the cluster on the way out
     numbers = random.Random(options.seed)
     harms = [KINDS[i % len(KINDS)] for i in range(options.kills)]
