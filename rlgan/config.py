@@ -290,9 +290,9 @@ class GaussianConfig:
     """Iterations before the others in which D alone is trained, on the untrained generator's samples."""
     optimizer: OptimizerName = "sgd"
     """Of both networks."""
-    generator_learning_rate: float = 0.03
+    generator_learning_rate: float = 0.04
     """For G."""
-    discriminator_learning_rate: float = 0.03
+    discriminator_learning_rate: float = 0.04
     """For D."""
     momentum: float = 0.6
     """SGD's momentum; Adam's first decay rate."""
