@@ -185,7 +185,7 @@ class RayEngine:
         except (OSError, ValueError, RuntimeError, RayError) as error:
             address = os.environ.get("RAY_ADDRESS", "local")
             raise RunError(
-                f"no Ray answers at {address}: {str(error).splitlines()[0]} (if it asks for a token, set "
+                f"no Ray can be joined at {address}: {' '.join(str(error).split())} (if it asks for a token, set "
                 "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)"
             ) from error
         finally:

@@ -447,7 +447,7 @@ def test_an_address_where_nobody_answers_is_said(rlgan, small_words, tmp_path):
     words = ["train", *small_words, "--steps", 1, "--run-dir", tmp_path / "run"]
     done = rlgan(*words, environment={"RAY_ADDRESS": "127.0.0.1:1"})
     assert done.returncode == 1
-    assert "no Ray answers at 127.0.0.1:1" in done.stderr.splitlines()[-1]
+    assert "no Ray can be joined at 127.0.0.1:1" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
