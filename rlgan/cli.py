@@ -193,10 +193,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"rlgan {__version__}")
         return 0
+    terminated: list[int] = []
     try:
         if words[0] not in commands:
             raise UsageError(f"unknown command {words[0]!r}: give one of {', '.join(commands)}")
-        with _terminable():
+        with _terminable(terminated):
             commands[words[0]](words[1:])
     except UsageError as error:
         return _fail(error, 2)
@@ -206,23 +207,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, 1)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}", 1)
-    except _Terminated:
-        return _fail("terminated", 143)
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return _fail("terminated", 143) if terminated else _fail("interrupted", 130)
     return 0
 
 
-class _Terminated(KeyboardInterrupt):
-    pass
-
-
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end this process as Ctrl-C does: in order."""
+def _terminable(terminated: list[int]) -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, in order, and note that it came."""
 
-    def end(*_: object) -> None:
-        raise _Terminated
+    def end(number: int, _: object) -> None:
+        terminated.append(number)
+        raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)
     try:

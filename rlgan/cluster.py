@@ -188,9 +188,13 @@ class RayEngine:
                 f"no Ray can be joined at {address}: {' '.join(str(error).split())} (if it asks for a token, set "
                 "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)"
             ) from error
+        except SystemExit:  # while it starts, Ray ends this way where it is terminated: ours is in order, and says so
+            signal.signal(signal.SIGTERM, terminate)
+            signal.raise_signal(signal.SIGTERM)
+            raise
         finally:
             if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, terminate)  # Ray's own ends the process without a word
+                signal.signal(signal.SIGTERM, terminate)
 
     def _local_cpus(self) -> int:
         run, (fewest, most) = self._run, self._run.fleet(self._shards)
@@ -453,7 +457,8 @@ class RayEngine:
                 given.append(self._get(learner, reference))
             except LearnerLostError as error:
                 # Another may say why: those that it left alone only know that it does not answer.
-                lost = error if lost is None or not isinstance(lost.__cause__, RayActorError) else lost
+                knows = lost is not None and _is_death(lost.__cause__)
+                lost = lost if knows else error
             except ObjectLostError as error:
                 if len(self._learners) == 1:
                     raise
@@ -481,6 +486,10 @@ class RayEngine:
             raise error.cause from error
         except RayError as error:
             raise LearnerLostError(f"{learner} died: {reason(error)}") from error
+
+
+def _is_death(error: BaseException | None) -> bool:
+    return isinstance(error, RayError) and not isinstance(error, RayTaskError)
 
 
 def dealt(shards: Sequence[Item], draws: int, learners: int) -> list[list[Item]]:

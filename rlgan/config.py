@@ -707,9 +707,10 @@ def changed(old: Any, new: Any) -> list[str]:
 def check_address(flag: str, address: str) -> None:
     """Refuse a URL with a secret in it: logs, process lists and a cluster's pages show what was typed."""
     for part in address.split("::"):  # fsspec's, one in another
-        user, at, _ = part.partition("://")[2].partition("/")[0].rpartition("@")
-        if at and ":" in user:  # abfs://container@account has none
-            raise UsageError(f"{flag} has a password in it, which would be seen: leave it to the environment")
+        store, _, rest = part.partition("://")
+        user, at, _ = rest.partition("/")[0].rpartition("@")
+        if at and (":" in user or not store.startswith(("abfs", "az"))):  # abfs://container@account names no user
+            raise UsageError(f"{flag} has a user or a password in it, which would be seen: leave them out of it")
 
 
 def absolute(flag: str, path: str) -> Path:

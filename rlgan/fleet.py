@@ -45,6 +45,8 @@ TASK_EVENTS = False
 # Workers that may die over one job, and per wanted worker before one has started: more is no accident.
 JOB_TRIES = 6
 START_TRIES = 5
+# Workers that can't start on a node after which it gets no more.
+UNFIT_TRIES = 3
 # A job is asked of another worker too after so many times the median time of a job, or so many seconds if that is
 # more; after the larger bounds its worker counts as hung and is replaced.
 RACE_AFTER = (4, 1.0)
@@ -202,7 +204,9 @@ class Fleet:
         self._rooms: dict[str, int] = {}
         self._first: Whereabouts | None = None  # the worker that was there first: its kind is the fleet's
         self._mixed = False  # there was one of another kind
-        self._shunned: set[str] = set()  # nodes of another kind
+        self._shunned: set[str] = set()  # nodes of another kind, or that can start nobody
+        self._settled: set[str] = set()  # nodes that a worker was on
+        self._unfit: Counter[str] = Counter()  # starts that failed, by node
         self._workers: list[Worker] = []
         self._waiting: list[Job] = []  # for a worker
         self._recent: deque[float] = deque(maxlen=RECENT)
@@ -365,6 +369,7 @@ class Fleet:
     def _admit(self, worker: Worker, at: Whereabouts) -> bool:
         """Whether a worker that is there may make shards: those of one kind make the same bits."""
         self._first = self._first or at
+        self._settled.add(at.node)
         if at.kind == self._first.kind:
             return True
         kinds = f"{worker} is of another kind, {at.kind}, than the first ({self._first}), {self._first.kind}"
@@ -454,8 +459,8 @@ class Fleet:
             if not self._started:
                 raise RunError(f"a rollout worker can't start: {reason(error)}") from error
             # A node that joined may lack what the others have.
-            settled = any(other.at and other.node == worker.target for other in self._workers)
-            if worker.target and not settled and worker.target not in self._shunned:
+            self._unfit[worker.target or ""] += 1
+            if worker.target and worker.target not in self._settled and self._unfit[worker.target] == UNFIT_TRIES:
                 self._shun(worker.target)
                 self._say(f"no rollout worker can start on the node of {worker}: it gets no more")
         with suppress(RayActorError):

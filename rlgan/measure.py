@@ -160,7 +160,7 @@ def measure_seeds(runs: Sequence[Path], which: str) -> Metrics:
         differences = changed(opened[0].recipe, dataclasses.replace(one.recipe, seed=opened[0].recipe.seed))
         if differences:
             raise RunError(f"{run} differs from {runs[0]} ({', '.join(differences)}): part them")
-        if one.checkpoint.step != opened[0].checkpoint.step:
+        if which == "newest" and one.checkpoint.step != opened[0].checkpoint.step:
             steps = f"step {one.checkpoint.step}, {runs[0]} at step {opened[0].checkpoint.step}"
             print(f"{run} is at {steps}: --resume brings them to the end", file=sys.stderr)
     found = [measure(one) for one in opened]

@@ -138,6 +138,7 @@ class Checkpoints:
 
         Raises:
             BrokenCheckpointError: it is not whole, or not of this recipe.
+            RunError: a store does not answer.
         """
         folder = self.folder / str(step)
         try:
@@ -168,6 +169,7 @@ class Checkpoints:
                 lagged=lagged,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            self._check_answers(folder, error)
             raise BrokenCheckpointError(f"checkpoint {step} is not whole: {_brief(error)}") from error
 
     def _manifest(self, step: int) -> dict[str, Any]:
@@ -181,6 +183,11 @@ class Checkpoints:
         if manifest.pop(SEAL) != fingerprint(manifest) or manifest["step"] != step:
             raise BrokenCheckpointError(f"checkpoint {step} is damaged: {MANIFEST} is not what was saved")
         return manifest
+
+    def _check_answers(self, folder: Place, error: Exception) -> None:
+        # What a store does not give now may be whole all the same.
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and not isinstance(folder, Path):
+            raise RunError(f"{folder} can't be read: {error}") from error
 
     def newest(self, say: Callable[[str], None], recipe: str | None = None) -> Checkpoint | None:
         """Load the newest whole checkpoint; say of each newer one why it was passed over. None where there is none."""
@@ -228,7 +235,8 @@ class Checkpoints:
     def _score(self, step: int) -> float | None:
         try:
             value = self._manifest(step)["score"]
-        except (BrokenCheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (BrokenCheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._check_answers(self.folder / str(step), error)
             return None
         return None if value is None else float(value)
 
@@ -330,7 +338,7 @@ class RunDirectory:
                 f"{self.path} is in use by another process: wait for it, or give another --run-dir"
             ) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):  # some shared disks know no locks
+            if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP):  # some shared disks know no locks
                 raise
 
     def check_claim(self) -> None:
@@ -354,9 +362,11 @@ class RunDirectory:
     def close(self) -> None:
         """Copy all that is left, and remove what is not needed on this machine."""
         if not isinstance(self.path, Path):
-            with suppress(RunError):
-                self.publish()
-            shutil.rmtree(self._here)
+            try:
+                with suppress(RunError):
+                    self.publish()
+            finally:
+                shutil.rmtree(self._here)
 
     def save_config(self, config: dict[str, Any], words: tuple[str, ...]) -> None:
         """Write the settings, and the vocabulary where there is one; whole or not at all."""

@@ -67,6 +67,7 @@ class Range:
     def start_driver(self, run: Path, *words: str) -> None:
         """Train, or go on, without waiting."""
         self.run = run
+        self.begun = newest(run)
         typed = [sys.executable, "-m", "rlgan", "train", *self.words, "--run-dir", str(run), "--resume", *words]
         surroundings = os.environ | {"RAY_ADDRESS": self.cluster.address}
         self.driver = subprocess.Popen(typed, stdout=self.log, stderr=subprocess.STDOUT, env=surroundings)
@@ -97,7 +98,7 @@ class Range:
             self.cluster.add_node(num_cpus=1)
         else:
             # What is due of these is due of a run at work, with a checkpoint to fall back on.
-            at_work = self.actors("LearnerHost") and len(checkpoints(self.run)) > 1
+            at_work = newest(self.run) > self.begun and len(checkpoints(self.run)) > 1
             if kind not in ("driver", "head") and not at_work:
                 return False
             self.end_driver(kind)

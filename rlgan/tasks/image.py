@@ -40,6 +40,7 @@ Pixels = NDArray[np.uint8]  # [N, S, S, 3]
 EVALUATION_SAMPLES = 2_000
 # Of those to learn from and of those held out: one picture has no spread.
 FEWEST = 2
+FEWEST_FACES = 12  # so that there are as many
 # Pictures of a grid, and in its rows; samples whose nearest neighbours are shown; steps of an interpolation.
 SHOWN = 64
 COLUMNS = 8
@@ -75,6 +76,8 @@ class ImageTask:
         """
         if config.data != "faces":
             config = dataclasses.replace(config, data=str(absolute("--data", config.data)))
+        elif config.faces < FEWEST_FACES:
+            raise DataError(f"{config.faces} faces: ask for {FEWEST_FACES} or more")
         pictures = open_pictures(
             config.data,
             size=config.size,
@@ -128,7 +131,7 @@ class ImageTask:
         if min(learn_from, held_out) < FEWEST:
             raise DataError(
                 f"{self.data} has {learn_from:,} to learn from and {held_out:,} held out: {FEWEST} of each are needed, "
-                "as ten pictures give, or a dozen drawn faces"
+                "as ten pictures give"
             )
 
     @property

@@ -165,8 +165,8 @@ def test_a_run_does_not_say_where_others_write_their_cache(run, tmp_path):
     config = json.loads((run / "config.json").read_text())
     config["recipe"]["cache"] = str(tmp_path / "elsewhere")
     (run / "config.json").write_text(json.dumps(config))
-    assert main(["train", "image", "--run-dir", str(run), "--resume", "--steps", "13"]) == 0
     assert main(["evaluate", str(run)]) == 0
+    assert main(["train", "image", "--run-dir", str(run), "--resume", "--steps", "13"]) == 0
     assert not (tmp_path / "elsewhere").exists()
     assert main(["evaluate", str(run), "--cache", str(tmp_path / "here")]) == 0
     assert (tmp_path / "here").is_dir()

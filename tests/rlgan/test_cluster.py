@@ -184,14 +184,19 @@ def test_a_second_ctrl_c_ends_all_at_once_and_the_last_whole_checkpoint_is_there
     assert f"going on from step {step}" in done.stdout, done.stderr
 
 
-def test_ctrl_c_while_ray_starts_leaves_nothing_behind(start, nothing_left, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "code", "due"),
+    [("SIGINT", 130, "interrupted"), pytest.param("SIGTERM", 143, "terminated", marks=pytest.mark.slow)],
+)
+def test_who_stops_it_while_ray_starts_leaves_nothing_behind(start, nothing_left, tmp_path, name, code, due):
     process = start("--workers", 1, "--run-dir", tmp_path / "run", until="starting Ray")
     while not any("RolloutHost" in name for name in _session(process)):
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
+    # A terminal interrupts all; who terminates means one.
+    (os.killpg if name == "SIGINT" else os.kill)(process.pid, signal.Signals[name])
     rest = process.stdout.read()
-    assert process.wait(30) == 130, rest
-    assert rest.splitlines()[-1] == "rlgan: error: interrupted"
+    assert process.wait(30) == code, rest
+    assert rest.splitlines()[-1] == f"rlgan: error: {due}"
     assert "Traceback" not in rest
     nothing_left(process)
 

@@ -270,9 +270,20 @@ def test_a_node_that_joins_and_can_start_no_worker_gets_no_more_and_the_run_goes
     simulation.unfit[OTHER] = RuntimeEnvSetupError("no space left")
     simulation.cpus[OTHER] = 2.0
     _steps(fleet, simulation, 400)
-    assert 1 <= len([actor for actor in simulation.actors if actor.node == OTHER]) <= 2
+    assert 3 <= len([actor for actor in simulation.actors if actor.node == OTHER]) <= 4
     assert len([line for line in said if "it gets no more" in line]) == 1
     assert fleet.report()["workers_alive"] == fleet.report()["workers_wanted"] == 1
+
+
+def test_a_node_that_workers_were_on_stays_when_none_can_start_there_and_the_reason_ends_the_run(simulated):
+    from ray.exceptions import RuntimeEnvSetupError
+
+    fleet, simulation, _ = simulated(0.1)
+    _steps(fleet, simulation, 1)
+    simulation.unfit[NODE] = RuntimeEnvSetupError("no space left")
+    simulation.actors[0].die()
+    with pytest.raises(RunError, match="6 rollout workers in a row died at their start: no space left"):
+        _steps(fleet, simulation, 1)
 
 
 def test_a_first_worker_that_can_not_start_ends_the_run(simulated, monkeypatch):

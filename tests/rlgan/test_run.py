@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -263,6 +264,7 @@ def test_tensorboard_reads_scalars_histograms_and_texts_and_forgets_what_was_tak
     for step in (0, 10, 20):
         recorder.evaluation(step, {"method": "mle"}, EVALUATION, {}, {})
     recorder.close()
+    time.sleep(1.1)  # TensorBoard orders files by the second, and then by a number that is no number to it: 10 before 9
     recorder = Recorder(run, after=10)
     recorder.training(15, {"loss": 2.0})
     recorder.close()

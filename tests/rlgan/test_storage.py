@@ -144,10 +144,15 @@ def test_what_a_store_raises_is_said_in_one_line(address, small_words, monkeypat
         patched.setattr(type(fsspec.filesystem("memory")), "exists", fail)
         assert main(words) == 1
         assert capsys.readouterr().err == f"rlgan: error: {due}\n"
+    assert main(words) == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(type(fsspec.filesystem("memory")), "cat_file", fail)
+        with pytest.raises(RunError, match="can't be read"):  # and does not count as broken
+            RunDirectory(address).checkpoints.set_aside_broken(print, "recipe")
+    assert RunDirectory(address).checkpoints.steps() == [1]
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "pipe_file", fail)
-    assert main(words) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert due in line
+    assert main([*words[:-4], "--steps", "2", "--resume", "--run-dir", address]) == 1
+    assert due in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_run_that_fails_leaves_its_log_in_the_store_and_nothing_here(
@@ -163,14 +168,15 @@ def test_a_run_that_fails_leaves_its_log_in_the_store_and_nothing_here(
 
 def test_an_address_of_azure_or_one_in_another_is_none_with_a_password():
     check_address("--run-dir", "abfs://container@account.dfs.core.windows.net/run")
-    with pytest.raises(UsageError, match="has a password in it"):
-        check_address("--run-dir", "zip://a.zip::ftp://me:secret@host/x")
+    for address in ("zip://a.zip::ftp://me:secret@host/x", "https://token@host/run", "abfs://a:secret@account/run"):
+        with pytest.raises(UsageError, match="has a user or a password in it"):
+            check_address("--run-dir", address)
 
 
 def test_an_address_with_a_password_is_refused_and_not_repeated(small_words, capsys):
     assert main(["train", *small_words, "--run-dir", "ftp://me:secret@host/run"]) == 2
     said = capsys.readouterr()
-    assert "has a password in it" in said.err
+    assert "has a user or a password in it" in said.err
     assert "secret" not in said.err + said.out
 
 

@@ -114,7 +114,7 @@ def test_a_step_is_two_of_the_generator_then_one_of_the_discriminator_by_sgd_wit
         moments[network] = [0.6 * v + gradient for v, gradient in zip(before, gradients, strict=True)]
         with torch.no_grad():
             for parameter, v in zip(parameters, moments[network], strict=True):
-                parameter -= 0.5 * 0.03 * v
+                parameter -= 0.5 * 0.04 * v
     for mine, theirs in ((learner.adapter.generator, g), (learner.adapter.discriminator, d)):
         for parameter, due in zip(mine.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(parameter, due, atol=1e-6, rtol=1e-5)
