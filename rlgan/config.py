@@ -348,9 +348,11 @@ class GaussianConfig:
             _require(self, name, "0 or more", lambda value: value >= 0)
         for name in ("momentum", "adam_beta2", "generator_average"):
             _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
-        if self.batch_features != "none" and self.batch_size % self.group:
-            raise UsageError(f"--group {self.group} does not divide --batch-size {self.batch_size}: choose a divisor")
         if self.batch_features != "none":
+            if self.batch_size % self.group:
+                raise UsageError(
+                    f"--group {self.group} does not divide --batch-size {self.batch_size}: choose a divisor"
+                )
             # So many meet each other in pairs, and D is looked at in company of as many real samples.
             _require(self, "group", "500 or less", lambda value: value <= 500)
         if self.batch_features in ("discrimination", "deviation") and self.group < 2:
@@ -457,7 +459,7 @@ class ImageConfig:
     def check(self) -> None:
         """Raise UsageError, one line, where a value makes no sense."""
         positive = (
-            "faces batch_size noise_size generator_units units pieces width discriminator_steps "
+            "batch_size noise_size generator_units units pieces width discriminator_steps "
             "generator_learning_rate discriminator_learning_rate decay_epochs threads"
         )
         for name in positive.split():
@@ -467,6 +469,7 @@ class ImageConfig:
         for name in ("dropout", "input_dropout", "momentum", "adam_beta2", "generator_average"):
             _require(self, name, "from 0 to less than 1", lambda value: 0 <= value < 1)
         _require(self, "size", "a power of 2, from 8 to 512", lambda value: value in SIZES)
+        _require(self, "faces", "12 or more, of which two are held out", lambda value: value >= 12)
         if self.crop is not None:
             _require(self, "crop", f"--size ({self.size}) or more", lambda value: value >= self.size)
         if not self.data:

@@ -40,7 +40,6 @@ Pixels = NDArray[np.uint8]  # [N, S, S, 3]
 EVALUATION_SAMPLES = 2_000
 # Of those to learn from and of those held out: one picture has no spread.
 FEWEST = 2
-FEWEST_FACES = 12  # so that there are as many
 # Pictures of a grid, and in its rows; samples whose nearest neighbours are shown; steps of an interpolation.
 SHOWN = 64
 COLUMNS = 8
@@ -50,6 +49,7 @@ NEIGHBOURS = 5
 CHUNK = 50
 # Below this share of the real pictures' spread of features, a generator counts as collapsed.
 COLLAPSED = 0.1
+# Of pictures that are nearly all there twice: less would be no number to divide by.
 LEAST_SPREAD = 1e-6
 # What the learning rates fall to, with a decay.
 LEAST_RATE = 0.1
@@ -76,8 +76,6 @@ class ImageTask:
         """
         if config.data != "faces":
             config = dataclasses.replace(config, data=str(absolute("--data", config.data)))
-        elif config.faces < FEWEST_FACES:
-            raise DataError(f"{config.faces} faces: ask for {FEWEST_FACES} or more")
         pictures = open_pictures(
             config.data,
             size=config.size,

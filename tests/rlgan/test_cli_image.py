@@ -52,7 +52,7 @@ def folder(tmp_path):
     [
         (["train", "image", "--size", "60"], ["--size is 60", "power of 2"]),
         (["train", "image", "--crop", "32"], ["--crop is 32", "--size (64)"]),
-        (["train", "image", "--faces", "0"], ["--faces is 0"]),
+        (["train", "image", "--faces", "11"], ["--faces is 11", "12 or more"]),
         (["train", "image", "--data", ""], ["--data is empty"]),
         (["train", "image", "--preset", "paper", "--mixed-precision"], ["--mixed-precision", "convolutional"]),
         (["train", "image", "--networks", "maxout"], ["give --no-mixed-precision with maxout"]),

@@ -35,10 +35,10 @@ def test_reinforce_on_sampled_tokens_falls_to_a_fifth(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("estimator", "steps"), [("reinforce", "100"), ("all_tokens", "60")])
+@pytest.mark.parametrize("estimator", ["reinforce", "all_tokens"])
 @pytest.mark.parametrize("control", ["constant", "shuffled", "random_discriminator"])
-def test_with_rewards_that_say_nothing_the_generator_learns_nothing(tmp_path, estimator, steps, control):
-    last = _train(tmp_path, "--steps", steps, "--reward-control", control, "--estimator", estimator)
+def test_with_rewards_that_say_nothing_the_generator_learns_nothing(tmp_path, estimator, control):
+    last = _train(tmp_path, "--steps", "100", "--reward-control", control, "--estimator", estimator)
     assert last["test_perplexity"] > 0.75 * UNTRAINED
 
 
@@ -69,7 +69,7 @@ def test_convolutions_learn_too(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("preset", "steps"), [("paper", 1300), ("best", 1000)])
+@pytest.mark.parametrize(("preset", "steps"), [("paper", 2000), ("best", 1000)])
 def test_mixedgan_stays_finite(tmp_path, preset, steps):
     """The paper's diverged to nan. A run stops at the first loss, gradient or perplexity that is not finite."""
     small = ["--batch-size", "16", "--embedding-size", "32", "--hidden-size", "32", "--method", "mixedgan"]

@@ -1,10 +1,12 @@
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import pickle
 import shutil
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -254,6 +256,26 @@ def test_a_resume_takes_back_what_was_recorded_after_its_checkpoint(tmp_path):
         "step": 0, "method": "mle", "test_perplexity": 9.0, "reward": [0.1, 0.2], "epoch": 0.1,
         "shards_by_worker": {"local": 2},
     }  # fmt: skip
+
+
+def test_a_byte_of_the_metrics_that_is_no_utf_8_does_not_stop_a_resume(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.metrics_file.write_bytes(b'{"step": 0, "note": "\xff"}\n{"step": 5}\n')
+    recorder = Recorder(run, after=0)
+    assert recorder.last_step == 0
+    recorder.close()
+
+
+@pytest.mark.parametrize(("number", "refused"), [(errno.ENOSYS, False), (errno.ENOLCK, True)])
+def test_a_disk_that_knows_no_locks_can_hold_a_run_and_one_whose_locks_fail_can_not(
+    tmp_path, monkeypatch, number, refused
+):
+    def fail(*_):
+        raise OSError(number, "locks")
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(OSError, match="locks") if refused else nullcontext():
+        RunDirectory(tmp_path / "run").claim()
 
 
 def test_tensorboard_reads_scalars_histograms_and_texts_and_forgets_what_was_taken_back(tmp_path):

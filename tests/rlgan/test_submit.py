@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -185,6 +186,22 @@ def test_what_can_not_work_is_refused_before_anything_is_sent(capsys, words, due
     error = capsys.readouterr().err
     assert due in error
     assert len(error.splitlines()) == 1
+
+
+def test_where_following_breaks_the_job_that_goes_on_is_named(monkeypatch, capsys):
+    from ray import job_submission
+
+    class Client:
+        def __init__(self, address):
+            pass
+
+        def get_job_info(self, _):
+            return SimpleNamespace(status=job_submission.JobStatus.RUNNING)
+
+    monkeypatch.setattr(job_submission, "JobSubmissionClient", Client)
+    monkeypatch.setattr(submit.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
+    assert submit.main(["--address", "http://h:1", "--", "train", "--run-dir", "/r"]) == 1
+    assert "the job goes on; to follow it: RAY_AUTH_MODE=token" in capsys.readouterr().out
 
 
 def test_a_bare_job_does_not_write_into_the_directory_that_goes_with_it(rlgan, small_words, tmp_path):
