@@ -2,14 +2,12 @@
 
 import os
 import platform
-from contextlib import suppress
 
 import numpy as np
-import psutil
 import torch
 from threadpoolctl import threadpool_limits
 
-from rlgan.config import RunError
+from rlgan.errors import RunError
 
 # cuBLAS reads it once, when it starts: it must be there before the first product on a GPU.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -42,21 +40,3 @@ def kind(device: torch.device) -> str:
     computes = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     instructions = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return f"{computes} ({instructions}, torch {torch.__version__}, numpy {np.__version__})"
-
-
-def memory() -> int:
-    """Resident memory of this process, in bytes."""
-    resident: int = psutil.Process().memory_info().rss
-    return resident
-
-
-def family() -> list[psutil.Process]:
-    """The processes that this one started, and those that they did."""
-    return list(psutil.Process().children(recursive=True))
-
-
-def kill(processes: list[psutil.Process]) -> None:
-    """End processes at once, those that have not ended by themselves."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()

@@ -4,12 +4,15 @@ Axes: B sequences, T tokens, Z noise. A token is an index into the vocabulary of
 was written, and is the generator's `<start>`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Float = NDArray[np.float32]
 Tokens = NDArray[np.int64]
@@ -112,3 +115,11 @@ class Evaluation:
     texts: list[str]  # samples, for people
     histograms: dict[str, NDArray[Any]]  # values by name, [N]
     pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)  # by name, [height, width, 3]
+
+
+class Map(Protocol):
+    """Who applies a function to all items: `map`, a pool's, or workers. Function, items and results are picklable."""
+
+    def __call__(self, function: Callable[[Item], Result], items: Sequence[Item], /) -> Iterable[Result]:
+        """The results, in the order of the items."""
+        ...

@@ -64,7 +64,7 @@ RECIPES = {
 
 def tensors_of(name: str, folder: Path) -> str:
     """Train a recipe, and sum up the networks of its last checkpoint."""
-    from rlgan.cli import main
+    from rlgan.cli.main import main
 
     run = folder / name
     words = ["train", *RECIPES[name].split(), "--workers", "0", "--steps", str(STEPS), "--seed", "3"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rlgan.config import TextConfig
 from rlgan.device import prepare
-from rlgan.tasks.text import TextTask
+from rlgan.text.settings import TextConfig
+from rlgan.text.task import TextTask
 
 SMALL = {"preset": "paper", "length": 12, "batch_size": 16, "embedding_size": 16, "hidden_size": 16}
 

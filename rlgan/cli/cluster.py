@@ -1,0 +1,203 @@
+"""A Ray cluster on this machine, to try things on: a head and more nodes, each a `ray start`, ended by process id.
+
+It listens on loopback alone and asks for a token. Its files lie in a directory of its own, so that no other Ray on the
+machine finds it or is found by it.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from rlgan.cli.submit import AUTHENTICATION, shown
+from rlgan.errors import RunError, UsageError
+
+# Ray gives a node 30 s to start, which a loaded machine does not keep to every time.
+START_TRIES = 3
+# Seconds for a node to end after SIGTERM, before SIGKILL.
+STOP_LIMIT = 15
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STORE_BYTES = 512 * 2**20  # of a node's object store
+# Ray then takes this machine's address to be 127.0.0.1 and binds to that alone; set, it refuses to join a cluster,
+# which is asked before anything else.
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+JOIN = """
+import os
+from ray._private import services
+from ray.scripts.scripts import main
+services.get_node_ip_address = lambda address=None: "127.0.0.1"
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+main()
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Start a Ray cluster on this machine, say how to use it, and end it on Ctrl-C or SIGTERM."""
+
+    nodes: Annotated[Positional[int], arg(metavar="N")]
+    """How many nodes: a head and N - 1 more."""
+    cpus: tuple[int, ...] = (2,)
+    """CPUs of each node, as Ray counts them: one number for all, or N."""
+    gpus: tuple[int, ...] = (0,)
+    """GPUs of each node, as Ray counts them; they need not exist."""
+
+    def check(self) -> None:
+        """Raise UsageError, one line, where a value makes no sense."""
+        if self.nodes < 1:
+            raise UsageError(f"N is {self.nodes}: it must be 1 or more")
+        for name in ("cpus", "gpus"):
+            counts = getattr(self, name)
+            if len(counts) not in (1, self.nodes) or min(counts) < 0:
+                raise UsageError(f"--{name} {' '.join(map(str, counts))}: give one number, or {self.nodes}, 0 or more")
+
+
+class LocalCluster:
+    """The processes of a cluster, until `stop`.
+
+    Args:
+        options: how many nodes of what.
+
+    Raises:
+        RunError: a node did not start; the message has the last line that it said.
+    """
+
+    def __init__(self, options: Options) -> None:
+        # Short, and in /tmp whatever TMPDIR says: the names of Ray's sockets may have 107 characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+        self.nodes: list[subprocess.Popen[bytes]] = []
+        port, self._job_port, client_port = _free_ports(3)
+        self.address = f"127.0.0.1:{port}"
+        self.job_address = f"http://127.0.0.1:{self._job_port}"
+        ray = str(Path(sys.executable).with_name("ray"))
+        head = [ray, "start", "--head", f"--port={port}", f"--dashboard-port={self._job_port}"]
+        head += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={client_port}"]
+        # One log monitor is enough: with more, what actors print would come several times.
+        more = [sys.executable, "-c", JOIN, "start", f"--address={self.address}", "--include-log-monitor=false"]
+        try:
+            for index in range(options.nodes):
+                cpus, gpus = (counts[index % len(counts)] for counts in (options.cpus, options.gpus))
+                self._start([*(more if index else head), f"--num-cpus={cpus}", f"--num-gpus={gpus}"])
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, command: list[str]) -> None:
+        words = [*command, "--block", "--node-ip-address=127.0.0.1", f"--temp-dir={self.folder}"]
+        words += [f"--object-store-memory={STORE_BYTES}", "--log-color=false"]
+        # Ports that the system chooses: nodes of one machine would fight for Ray's usual ones.
+        words += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
+        environment = os.environ | AUTHENTICATION | {"RAY_USAGE_STATS_ENABLED": "0"}
+        # On SIGTERM Ray would wait for 30 s for jobs to leave the node.
+        environment["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] = "0"
+        environment.pop("RAY_ADDRESS", None)
+        # A job says `python`, and that shall be ours.
+        environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        environment |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"} if self.nodes else LOOPBACK
+        log = self.folder / f"node-{len(self.nodes)}.log"
+        for _ in range(START_TRIES):
+            with log.open("wb") as said:
+                # A session of its own: Ctrl-C in a terminal is for us, who end the nodes in order.
+                node = subprocess.Popen(words, env=environment, stdout=said, stderr=said, start_new_session=True)
+            self.nodes.append(node)
+            while node.poll() is None:
+                if "Ray runtime started" in log.read_text(errors="replace"):
+                    return
+                time.sleep(0.1)
+            _kill(self.nodes.pop())
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        raise RunError(f"node {len(self.nodes)} did not start; it said: {''.join(lines[-1:])}")
+
+    def stop(self) -> None:
+        """End every process of the cluster, the head last, and remove its files."""
+        for process in reversed(self.nodes):
+            process.terminate()
+            try:
+                process.wait(STOP_LIMIT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            _kill(process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """`scripts/local-cluster N`; gives the exit code."""
+    options = tyro.cli(Options, args=words, prog="scripts/local-cluster", config=(FlagCreatePairsOff,))
+    for number in SIGNALS:
+        signal.signal(number, _end)
+    try:
+        options.check()
+        _make_token()
+        print(f"starting {options.nodes} nodes ...", flush=True)
+        cluster = LocalCluster(options)
+    except (UsageError, RunError) as error:
+        print(f"local-cluster: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        return 130
+    try:
+        print(f"{options.nodes} nodes, the processes {' '.join(str(node.pid) for node in cluster.nodes)}")
+        print(f"submit a job: scripts/submit --address {cluster.job_address} -- train --run-dir /tmp/run")
+        rlgan = Path(sys.executable).with_name("rlgan")
+        print(f"or attach:    {shown(AUTHENTICATION | LOOPBACK)} RAY_ADDRESS={cluster.address} {rlgan} train")
+        print("Ctrl-C ends it", flush=True)
+        head, *others = cluster.nodes
+        while head.poll() is None:
+            for node in [node for node in others if node.poll() is not None]:
+                others.remove(node)
+                print(f"the node of process {node.pid} has ended", flush=True)
+            time.sleep(0.5)
+        print("local-cluster: error: the head has ended, and the cluster with it", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ending ...", flush=True)
+        return 0
+    finally:
+        cluster.stop()
+
+
+def _kill(node: subprocess.Popen[bytes]) -> None:
+    """End what a node that has ended left behind: in a moment it would end by itself, and until then write files."""
+    with suppress(ProcessLookupError):
+        os.killpg(node.pid, signal.SIGKILL)
+
+
+def _end(*_: object) -> None:
+    # Once: to end takes seconds and must be whole.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _make_token() -> None:
+    """Have Ray write a token into ~/.ray where there is none; it prints it, which is for nobody to see."""
+    words = [str(Path(sys.executable).with_name("ray")), "get-auth-token", "--generate"]
+    made = subprocess.run(words, env=os.environ | AUTHENTICATION, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise RunError(f"Ray can't make a token: {re.sub(r'[0-9a-f]{32,}', '...', made.stderr.strip())[-300:]}")
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,150 @@
+"""Training as a job on a Ray cluster: what `ray job submit` needs so that it can be stopped, and submitted again."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from rlgan.errors import RunError, UsageError
+from rlgan.settings import check_address
+
+# What a cluster asks for by itself, and `ray job` does not: without it, it fails for want of a token.
+AUTHENTICATION = {"RAY_AUTH_MODE": "token"}
+RUNTIME_ENV = {
+    # With the slash at the top alone: rlgan/data goes along.
+    "excludes": ["/.git", "/.venv", "/data", "/runs", "/docs", "/tests"],
+    # Seconds between `ray job stop` and SIGKILL; Ray's own 3 are too few to save in. Who has saved ends at once.
+    "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": "120"},
+}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Submit `rlgan train` to a Ray cluster, follow what it says, and end with its exit code.
+
+    Ctrl-C ends the following alone. `ray job stop` lets the run save; submitted again, it goes on.
+    """
+
+    address: str | None = None
+    """Of the cluster's job server, as http://host:8265. By default what RAY_API_SERVER_ADDRESS says."""
+
+
+def command(address: str, submission: str, words: Sequence[str]) -> list[str]:
+    """The bare line that submits a run.
+
+    Args:
+        address: of the job server.
+        submission: the job's name.
+        words: of `rlgan train ...`.
+
+    Raises:
+        UsageError: they are of something else, or name no place that every node can see.
+    """
+    if not words or words[0] != "train":
+        raise UsageError(f"{' '.join(words[:1]) or 'nothing'} can't be submitted: give `-- train ...`")
+    places = {flag: _value(words, flag) for flag in ("--run-dir", "--data", "--cache")}
+    if places["--run-dir"] is None:
+        raise UsageError("--run-dir is missing: the job runs in a copy of this directory, which goes when it ends")
+    for flag, place in places.items():
+        check_address(flag, place or "")
+        relative = place is not None and "://" not in place and not os.path.isabs(place)
+        # A plain word is the name of data that is built in.
+        if relative and (flag == "--run-dir" or "/" in str(place) or "." in str(place)):
+            raise UsageError(
+                f"{flag} {place} is relative: the job runs in a copy of this directory, so give an absolute path that "
+                "the cluster's nodes see, or a URL"
+            )
+    resume = [] if "--resume" in words else ["--resume"]
+    return [
+        *("ray", "job", "submit", "--address", address, "--submission-id", submission, "--working-dir", str(ROOT)),
+        *("--runtime-env-json", json.dumps(RUNTIME_ENV), "--", "python", "-m", "rlgan", *words, *resume),
+    ]
+
+
+def main(typed: Sequence[str] | None = None) -> int:
+    """`scripts/submit [--address URL] -- train ...`; gives the job's exit code, or 143 where somebody stopped it."""
+    ours, dashes, words = _split(sys.argv[1:] if typed is None else typed)
+    options = tyro.cli(Options, args=ours, prog="scripts/submit")
+    address = options.address or os.environ.get("RAY_API_SERVER_ADDRESS")
+    submission = f"rlgan-{uuid.uuid4().hex[:12]}"
+    try:
+        check_address("--address", address or "")
+        if not address or not address.startswith(("http://", "https://")):
+            raise UsageError(f"--address is {address or 'missing'}: give the cluster's job server, as http://host:8265")
+        if not dashes:
+            raise UsageError("nothing to submit: give `-- train ...`")
+        line = command(address, submission, words)
+        return _run(line, address, submission)
+    except (UsageError, RunError) as error:
+        print(f"submit: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def shown(words: Mapping[str, str] | Sequence[str]) -> str:
+    """Settings of the environment, or words, as one would type them."""
+    typed = [f"{name}={value}" for name, value in words.items()] if isinstance(words, Mapping) else words
+    return " ".join(shlex.quote(word) for word in typed)
+
+
+def _run(line: list[str], address: str, submission: str) -> int:
+    for name, value in AUTHENTICATION.items():
+        os.environ.setdefault(name, value)
+    # `ray job submit` flushes no line of the log: into a file or a pipe, it would come when the job ends.
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    ray = str(Path(sys.executable).with_name("ray"))
+    print(f"{shown(AUTHENTICATION)} {shown([ray, *line[1:]])}", flush=True)
+    try:
+        submitted = subprocess.run([ray, *line[1:]], check=False).returncode
+    except KeyboardInterrupt:
+        _say_how_to_follow(ray, address, submission)
+        return 130
+
+    from ray.exceptions import RayError
+    from ray.job_submission import JobStatus, JobSubmissionClient
+
+    try:
+        job = JobSubmissionClient(address).get_job_info(submission)
+    except (ConnectionError, RuntimeError, RayError) as error:  # RayError: no token here
+        raise RunError(f"nothing is known of the job: {str(error).splitlines()[0]}") from error
+    if not job.status.is_terminal():
+        _say_how_to_follow(ray, address, submission)
+        return 1
+    if job.status == JobStatus.STOPPED:
+        return 143
+    if job.status == JobStatus.SUCCEEDED:
+        return submitted
+    return job.driver_exit_code or 1
+
+
+def _say_how_to_follow(ray: str, address: str, submission: str) -> None:
+    which = f"--address {address} {submission}"
+    print(f"the job goes on; to follow it: {shown(AUTHENTICATION)} {ray} job logs --follow {which}")
+    print(f"to end it: {shown(AUTHENTICATION)} {ray} job stop {which}")
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], bool, list[str]]:
+    place = list(words).index("--") if "--" in words else len(words)
+    return list(words[:place]), place < len(words), list(words[place + 1 :])
+
+
+def _value(words: Sequence[str], flag: str) -> str | None:
+    """What a flag was given, the last time."""
+    found = None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == flag:
+            found = following
+        elif word.startswith(f"{flag}="):
+            found = word.partition("=")[2]
+    return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

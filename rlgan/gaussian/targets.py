@@ -1,0 +1,135 @@
+"""What is particular to each distribution that the Gaussian task can learn: its data, its measures, its picture."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from rlgan.gaussian import figures, measures
+from rlgan.gaussian.coverage import coverage
+from rlgan.gaussian.mixtures import MIXTURES, Mixture
+from rlgan.gaussian.networks import PerceptronDiscriminator
+from rlgan.types import Evaluation, Float, Metrics
+
+# Samples that are held against a mixture of several: as many as PacGAN's.
+COVERAGE_SAMPLES = 2_500
+
+
+class Target(Protocol):
+    """A distribution that is to be learned."""
+
+    @property
+    def mixture(self) -> Mixture:
+        """The data."""
+        ...
+
+    @property
+    def score(self) -> str:
+        """The metric that says which checkpoint is the best: the one where it is least."""
+        ...
+
+    def floors(self, samples: list[Float]) -> Metrics:
+        """What is found of independent real samples [N, X], under names that end in `_floor`."""
+        ...
+
+    def evaluate(self, made: Float, real: Float, discriminator: PerceptronDiscriminator) -> Evaluation:
+        """What is found of samples [N, X] beside real ones [N, X], and of a discriminator."""
+        ...
+
+    def brief(self, metrics: Metrics) -> str:
+        """What an evaluation found, in some words for people."""
+        ...
+
+    def summary(self, metrics: Metrics) -> str:
+        """What an evaluation found, in a line for people."""
+        ...
+
+    def collapse(self, metrics: Metrics) -> str:
+        """Of metrics that say so: how the samples have collapsed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Normal:
+    """N(0, 1)."""
+
+    mixture: Mixture
+    score: ClassVar[str] = "w1"
+
+    def floors(self, samples: list[Float]) -> Metrics:
+        """Mean distances between two real samples, and the standard deviation of the first."""
+        flat = [sample[:, 0] for sample in samples]
+        return measures.floors(flat) | {"std_floor": float(flat[0].std())}
+
+    def evaluate(self, made: Float, real: Float, discriminator: PerceptronDiscriminator) -> Evaluation:
+        """Distances, moments, and how far D is from .5."""
+        flat, curve = made[:, 0], measures.curve(discriminator, real)
+        metrics = measures.distances(flat, real[:, 0]) | {
+            "std": float(flat.std()),
+            "mean": float(flat.mean()),
+            "collapsed": float(flat.std() < measures.COLLAPSED),
+            "discriminator_distance": float(np.abs(curve - 0.5)[measures.INNER].max()),
+        }
+        picture = figures.pixels(figures.densities({"": (flat, curve)}))
+        return Evaluation(metrics, series={}, texts=[], histograms={"generated": flat}, pictures={"density": picture})
+
+    def brief(self, metrics: Metrics) -> str:
+        """The distances beside their floors."""
+        m = metrics
+        return f"W1 {m['w1']:.3f} (floor {m['w1_floor']:.3f}), KS {m['ks']:.3f} (floor {m['ks_floor']:.3f})"
+
+    def summary(self, metrics: Metrics) -> str:
+        """The same, how wide the samples lie, and D."""
+        m = metrics
+        state = ", collapsed" if m["collapsed"] else ""
+        spread = f"standard deviation {m['std']:.2f} (data {m['std_floor']:.2f}){state}"
+        return f"{self.brief(m)}, {spread}, D at most {m['discriminator_distance']:.2f} from .5"
+
+    def collapse(self, metrics: Metrics) -> str:
+        """The Helvetica problem: a spike where a Gaussian should be."""
+        return f"the samples' standard deviation is {metrics['std']:.2f}"
+
+
+@dataclass(frozen=True)
+class Modes:
+    """A mixture of several Gaussians in the plane, far from each other."""
+
+    mixture: Mixture
+    score: ClassVar[str] = "total_variation"
+
+    def floors(self, samples: list[Float]) -> Metrics:
+        """The means over the real samples."""
+        found = [coverage(sample[:COVERAGE_SAMPLES], self.mixture) for sample in samples]
+        return {f"{name}_floor": float(np.mean([m[name] for m in found])) for name in found[0] if name != "collapsed"}
+
+    def evaluate(self, made: Float, real: Float, discriminator: PerceptronDiscriminator) -> Evaluation:  # noqa: ARG002
+        """Modes and quality; D is not looked at."""
+        made, real = made[:COVERAGE_SAMPLES], real[:COVERAGE_SAMPLES]
+        picture = figures.pixels(figures.scatters({"": made}, real))
+        metrics = coverage(made, self.mixture)
+        return Evaluation(metrics, series={}, texts=[], histograms={}, pictures={"scatter": picture})
+
+    def brief(self, metrics: Metrics) -> str:
+        """Modes and quality beside those of the data."""
+        m = metrics
+        modes = f"modes {m['modes']:.0f} of {m['modes_floor']:.0f}"
+        return f"{modes}, high quality {m['high_quality']:.1%} (data {m['high_quality_floor']:.1%})"
+
+    def summary(self, metrics: Metrics) -> str:
+        """The same, how even the modes are, and how wide."""
+        m = metrics
+        state = ", collapsed" if m["collapsed"] else ""
+        even = f"reverse KL {m['reverse_kl']:.3f} (floor {m['reverse_kl_floor']:.3f}){state}"
+        width = f"standard deviation in a mode {m['mode_std']:.2f} (data {m['mode_std_floor']:.2f})"
+        return f"{self.brief(m)}, {even}, {width}"
+
+    def collapse(self, metrics: Metrics) -> str:
+        """Few modes."""
+        return f"the samples are near few modes: reverse KL {metrics['reverse_kl']:.2f}"
+
+
+TARGETS: dict[str, Target] = {
+    "normal": Normal(MIXTURES["normal"]),
+    "ring": Modes(MIXTURES["ring"]),
+    "grid": Modes(MIXTURES["grid"]),
+}

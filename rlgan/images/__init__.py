@@ -1,0 +1,1 @@
+"""The wing of pictures: all that is particular to them."""

@@ -1,0 +1,1 @@
+"""What no task owns: the learner, losses, direct gradients, several learners, optimisers, weights in and out."""

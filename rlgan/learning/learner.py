@@ -1,0 +1,191 @@
+"""The learner: both networks, their optimisers, and one training step. It does not know which GAN it trains."""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from rlgan.errors import DivergenceError
+from rlgan.learning.loss import Adapter, Loss
+from rlgan.learning.weights import load, unload
+from rlgan.rng import Purpose, stream, torch_seed
+from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
+
+
+class RealSource(Protocol):
+    """Where the real batch of an update comes from."""
+
+    def real(self, step: int, update: int) -> RealBatch:
+        """The batch of the discriminator's update number `update` in a step: a pure function."""
+        ...
+
+
+class Learner:
+    """Applies the two losses of an adapter, each to the parameters of its own player.
+
+    Args:
+        adapter: holds the networks and gives the losses.
+        source: of real batches.
+        optimizers: by name: over the parameters of `generator`, of `discriminator` and of each of `adapter.others`
+            that has any.
+        gradient_norm: gradients of a larger norm are scaled down to it.
+        average: decay per step of an average of the generator's weights, which evaluations then use; 0 for none.
+        seed: of the learner's own draws (noise, dropout).
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        source: RealSource,
+        optimizers: dict[str, torch.optim.Optimizer],
+        *,
+        gradient_norm: float,
+        average: float,
+        seed: int,
+    ) -> None:
+        self.adapter = adapter
+        self.group = adapter.group
+        self.source = source
+        self.optimizers = optimizers
+        self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
+        self.networks |= adapter.others
+        self.gradient_norm = gradient_norm
+        self.average = average
+        self.averaged = copy.deepcopy(adapter.generator) if average else adapter.generator
+        self.seed = seed
+        self.version = 0
+
+    def update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
+        """Do training step `step`: the generator on draw 0, then the discriminator, update j on draw j.
+
+        Without rollouts, the adapter makes the fakes of each update itself, out of that update's random numbers.
+
+        Args:
+            step: from 0; the learner's version is `step` before and `step + 1` after.
+            plan: what the step computes.
+            draws: `plan.draws` rollouts of a whole batch, or of this learner's rows of it.
+
+        Raises:
+            DivergenceError: a loss or a gradient is not finite; the networks are as before that update.
+            LearnerLostError: other learners share the batch, and one does not answer.
+        """
+        started = time.perf_counter()
+        with self.group.whole_batch():
+            metrics = self._update(step, plan, draws)
+        return metrics | {"seconds_update": time.perf_counter() - started}
+
+    def _update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
+        metrics: Metrics = {}
+        for i in range(plan.generator_steps):
+            fakes = draws[0] if plan.draws and plan.supervision < 1 else None
+            real = self._real(step, i) if plan.supervision > 0 or not plan.rollouts else None
+            loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, i))
+            metrics |= self._apply("generator", loss, step, plan.learning_rate)
+            for name, value in loss.others.items():
+                other = Loss(value, {f"loss_{name}": value.detach()})
+                metrics |= self._apply(name, other, step, plan.learning_rate)
+        if plan.generator_steps:
+            self._take_average(step)
+        for j in range(plan.discriminator_steps):
+            fakes = draws[j] if plan.rollouts and not plan.random_fakes else None
+            numbers = self._numbers(step, plan.generator_steps + j)
+            loss = self.adapter.discriminator_loss(fakes, self._real(step, j), numbers)
+            metrics |= self._apply("discriminator", loss, step, plan.learning_rate)
+        self.version = step + 1
+        return metrics
+
+    def _real(self, step: int, update: int) -> RealBatch:
+        return RealBatch(self.group.rows(self.source.real(step, update).real))
+
+    def weights(self) -> Weights:
+        """A copy of both networks as they are now."""
+        return Weights(self.version, unload(self.networks["generator"]), unload(self.networks["discriminator"]))
+
+    def evaluated_weights(self) -> Weights:
+        """What evaluations and samples use: with the average of the generator's weights, where there is one."""
+        latest = unload(self.networks["generator"]) if self.average else {}
+        return Weights(self.version, unload(self.averaged), unload(self.networks["discriminator"]), latest)
+
+    def state_dict(self) -> State:
+        """Everything that the next step depends on, in groups of named tensors.
+
+        Raises:
+            DivergenceError: a tensor is not finite: this must not become a checkpoint.
+        """
+        state: State = {name: unload(network) for name, network in self.networks.items()}
+        if self.average:
+            state["generator_average"] = unload(self.averaged)
+        for name, optimizer in self.optimizers.items():
+            moments = optimizer.state_dict()["state"]
+            state[f"{name}_optimizer"] = {
+                f"{index}.{key}": value.cpu().numpy().copy()
+                for index, entries in moments.items()
+                for key, value in entries.items()
+            }
+        for group, tensors in state.items():
+            for name, tensor in tensors.items():
+                if not np.isfinite(tensor).all():
+                    raise DivergenceError(f"{name} of the {group} is not finite after step {self.version - 1}")
+        return state
+
+    def load_state_dict(self, state: State, version: int) -> None:
+        """Take up a state that `state_dict` gave at this version."""
+        for name, network in self.networks.items():
+            load(network, state[name])
+        if self.average:
+            load(self.averaged, state["generator_average"])
+        for name, optimizer in self.optimizers.items():
+            moments: dict[int, dict[str, torch.Tensor]] = {}
+            for key, value in state[f"{name}_optimizer"].items():
+                index, _, entry = key.partition(".")
+                moments.setdefault(int(index), {})[entry] = torch.tensor(value)
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.version = version
+
+    @torch.no_grad()
+    def _take_average(self, step: int) -> None:
+        if not self.average:
+            return
+        # Young averages forget faster, else the untrained weights would stay in them for long.
+        decay = min(self.average, (step + 1) / (step + 10))
+        generator = self.networks["generator"]
+        # Buffers too: what a normalisation has seen goes with the weights that it saw it under.
+        for of in (nn.Module.parameters, nn.Module.buffers):
+            for mean, value in zip(of(self.averaged), of(generator), strict=True):
+                mean.lerp_(value, 1 - decay)
+
+    def _numbers(self, step: int, update: int) -> np.random.Generator:
+        # Dropout draws from torch's own generators, which are seeded by the same key. Not by `torch.manual_seed`: where
+        # CUDA is not in use, that keeps the caller's traceback, which takes longer than a small network's update.
+        seed = torch_seed(self.seed, Purpose.LEARNER, step, update, 1)
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.manual_seed_all(seed)
+        return stream(self.seed, Purpose.LEARNER, step, update, 0)
+
+    def _apply(self, name: str, loss: Loss, step: int, rate: float) -> Metrics:
+        parameters = list(self.networks[name].parameters())
+        # Only this player's gradients: its loss reaches the other network too.
+        gradients = torch.autograd.grad(loss.value, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            # Laid out as the parameter is: fused optimisers go through memory, and a convolution's gradient may not be.
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        self.group.average_([parameter.grad for parameter in parameters if parameter.grad is not None])
+        norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
+        metrics = self.group.metrics({key: float(value) for key, value in loss.metrics.items()})
+        metrics[f"gradient_norm_{name}"] = float(norm)
+        for key, number in metrics.items():
+            if not math.isfinite(number):
+                raise DivergenceError(f"{key} is {number} in the update of the {name} of step {step}")
+        group = self.optimizers[name].param_groups[0]
+        full = group["lr"]
+        group["lr"] = rate * full
+        self.optimizers[name].step()
+        group["lr"] = full
+        return metrics

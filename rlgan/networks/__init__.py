@@ -1,1 +1,0 @@
-"""The networks of each task; modules only, no losses."""

@@ -1,0 +1,1 @@
+"""The wing of text: all that is particular to it."""

@@ -1,0 +1,186 @@
+"""Measures of texts by their words alone: BLEU and Self-BLEU, distinct n-grams, what is repeated, what is memorised.
+
+A text is a list of words; rows of tokens are int64 [N, T] with a mask [N, T], true where a token counts: the first
+tokens of a row, or all.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from sacrebleu.metrics.bleu import BLEU
+
+from rlgan.learning.distances import Double
+from rlgan.text.corpus import Corpus, Rows
+from rlgan.types import Mask, Tokens
+
+ORDERS = (2, 3, 4, 5)  # of BLEU
+
+Text = Sequence[Hashable]
+Counts = Counter[tuple[Hashable, ...]]  # of each n-gram of a text, n = 1 to 5
+Most = dict[tuple[Hashable, ...], tuple[int, int]]  # n-gram -> the largest and the second largest count in one text
+
+
+def bleu(hypotheses: Sequence[Text], references: Sequence[Text]) -> dict[int, float]:
+    """BLEU-2 to BLEU-5 of each hypothesis against all references, averaged over the hypotheses; in [0, 1].
+
+    BLEU-n = min(1, exp(1 - r / c)) (p_1 ... p_n)^(1/n) (Papineni et al. 2002). p_k is the share of the hypothesis's
+    k-grams that stand in a reference, each counted at most as often as in the reference that has it most; c is the
+    length of the hypothesis, r that of the reference nearest in length, the shorter of two. Smoothing is Chen &
+    Cherry's (2014) first, as usual for text GANs: 0.1 match where there is none. A hypothesis of fewer than n words
+    has its longest k-grams for n; one that shares no word has 0.
+
+    More references give a higher BLEU: compare only what has as many.
+    """
+    counts = [_counts(text) for text in references]
+    most, lengths = _most(counts), Counter(len(text) for text in references)
+    return _mean(_score(_counts(text), len(text), most, lengths) for text in hypotheses)
+
+
+def self_bleu(texts: Sequence[Text]) -> dict[int, float]:
+    """BLEU-2 to BLEU-5 of each text against all others, averaged: 1 where all are the same (Zhu et al. 2018, Texygen).
+
+    A text is no reference of its own: it would score 1 and hide all else.
+    """
+    counts = [_counts(text) for text in texts]
+    most, lengths = _most(counts), Counter(len(text) for text in texts)
+    return _mean(
+        _score(own, len(text), _without(own, most), lengths - Counter([len(text)]))
+        for own, text in zip(counts, texts, strict=True)
+    )
+
+
+def distinct(tokens: Tokens, mask: Mask, n: int) -> float:
+    """Share of different n-grams among all n-grams within the rows (Li et al. 2016); 0 where there is none.
+
+    It falls as there are more rows: compare only as many.
+    """
+    length = tokens.shape[1]
+    if n > length:
+        return 0.0
+    grams = sliding_window_view(tokens, n, axis=1)[mask[:, n - 1 :]]  # the first tokens count, so the last one decides
+    return len(np.unique(grams, axis=0)) / len(grams) if len(grams) else 0.0
+
+
+def distinct_sequences(tokens: Tokens) -> float:
+    """Share of different rows among all rows."""
+    return len(np.unique(tokens, axis=0)) / len(tokens)
+
+
+def memorised(tokens: Tokens, known: Tokens) -> float:
+    """Share of rows [N, T] that are the same as one of the known rows [M, T], token by token."""
+    return float(np.isin(_digests(tokens), _digests(known)).mean())
+
+
+def under_true_language(corpus: Corpus, rows: Rows) -> dict[str, float]:
+    """Of a known language: `grammatical`, the share of rows that it can say, and `true_nll`, nats per token of those.
+
+    Of the oracle's, that is the NLL_oracle of Yu et al. 2017; without such rows it is left out.
+    """
+    if corpus.true_log_probs is None:
+        return {}
+    log_probs = corpus.true_log_probs(rows)
+    said = np.isfinite(log_probs)
+    measures = {"grammatical": float(said.mean())}
+    if said.any():
+        measures["true_nll"] = -float(log_probs[said].sum() / rows.mask[said].sum())
+    return measures
+
+
+def _digests(tokens: Tokens) -> NDArray[np.uint64]:
+    """A random linear hash of 64 bits of every row: two different rows of a million meet by chance once in 10^7 times.
+
+    A million rows would not fit into memory a second time, as sorting them would need: `tokens` may be a view of
+    windows.
+    """
+    numbers = np.random.Generator(np.random.Philox(0))
+    weights = numbers.integers(0, 2**64, size=tokens.shape[1:], dtype=np.uint64)
+    digests = np.zeros(len(tokens), dtype=np.uint64)
+    for t, weight in enumerate(weights):
+        digests += tokens[:, t].astype(np.uint64) * weight
+    return digests
+
+
+def _counts(text: Text) -> Counts:
+    return Counter(tuple(text[i : i + n]) for n in range(1, max(ORDERS) + 1) for i in range(len(text) - n + 1))
+
+
+def _most(texts: Iterable[Counts]) -> Most:
+    most: Most = {}
+    for counts in texts:
+        for gram, count in counts.items():
+            first, second = most.get(gram, (0, 0))
+            most[gram] = (count, first) if count > first else (first, max(second, count))
+    return most
+
+
+def _without(own: Counts, most: Most) -> Most:
+    """For the n-grams of one of the texts, the largest count in the others."""
+    # Where its own count is the largest, the second largest is the others' (the same, where another has as many).
+    return {gram: (most[gram][count == most[gram][0]], 0) for gram, count in own.items()}
+
+
+def _score(counts: Counts, length: int, most: Most, lengths: Counter[int]) -> dict[int, float]:
+    """BLEU by order. sacrebleu has the formula; the counts are ours, as it would count all references for each text."""
+    correct, total = [0] * max(ORDERS), [0] * max(ORDERS)
+    for gram, count in counts.items():
+        total[len(gram) - 1] += count
+        correct[len(gram) - 1] += min(count, most.get(gram, (0, 0))[0])
+    nearest = min(lengths, key=lambda other: (abs(other - length), other))
+    return {
+        n: BLEU.compute_bleu(
+            correct[:n],
+            total[:n],
+            length,
+            nearest,
+            smooth_method="floor",
+            smooth_value=0.1,
+            effective_order=True,
+            max_ngram_order=n,
+        ).score
+        / 100
+        for n in ORDERS
+    }
+
+
+def _mean(scores: Iterable[dict[int, float]]) -> dict[int, float]:
+    table = np.array([list(score.values()) for score in scores])
+    return dict(zip(ORDERS, table.mean(axis=0).tolist(), strict=True))
+
+
+# The name of `ngram_features`, to be said with every number that is made of them.
+NGRAM_FEATURES = "hashed_ngrams_64"
+BUCKETS = 2**16
+
+
+def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
+    """A fixed embedding of texts, `NGRAM_FEATURES`: the mean of the vectors of a row's 1-, 2- and 3-grams.
+
+    Each n-gram of words is hashed to one of 65,536 vectors drawn once from N(0, I) in 64 dimensions. This depends on
+    the words alone, on no weights and no order of the vocabulary, so that runs compare.
+
+    Args:
+        tokens: int64 [N, T], V = len(words) where nothing stands.
+        words: token -> word.
+
+    Returns:
+        float64 [N, 64]; 0 for a row without words.
+    """
+    vectors = np.random.Generator(np.random.Philox(0)).standard_normal((BUCKETS, 64), dtype=np.float32)
+    hashes = np.array([zlib.crc32(word.encode()) for word in words] + [0], dtype=np.uint64)[tokens]
+    total, count = np.zeros((len(tokens), 64)), np.zeros((len(tokens), 1))
+    for n in range(1, min(3, tokens.shape[1]) + 1):
+        grams = sliding_window_view(hashes, n, axis=1)  # [N, T - n + 1, n]
+        there = np.asarray((sliding_window_view(tokens, n, axis=1) < len(words)).all(axis=-1))
+        mixed = np.full(there.shape, n, dtype=np.uint64)
+        for k in range(n):
+            mixed = (mixed ^ grams[..., k]) * np.uint64(
+                0x9E3779B97F4A7C15
+            )  # 2^64 over the golden ratio: Fibonacci hashing
+            mixed ^= mixed >> np.uint64(32)
+        total += (vectors[mixed >> np.uint64(48)] * there[..., None]).sum(axis=1)
+        count += there.sum(axis=1)[:, None]
+    return total / np.maximum(count, 1)

@@ -1,0 +1,269 @@
+"""`rlgan train gaussian` and what goes with it, from outside, as a person types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rlgan.cli.main import main
+
+SHORT = ["train", "gaussian", "--steps", "40", "--evaluate-every", "20"]
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """A finished run of 40 steps."""
+    path = tmp_path / "run"
+    assert main([*SHORT, "--run-dir", str(path)]) == 0
+    capsys.readouterr()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["train", "gaussian", "--preset", "worst"], ["--preset", "'worst'"]),
+        (["train", "gaussian", "--loss", "wasserstein"], ["--loss", "saturating"]),
+        (["train", "gaussian", "--target", "circle"], ["--target", "'circle'", "ring"]),
+        (["train", "gaussian", "--group", "7"], ["--group 7 does not divide --batch-size 200"]),
+        (["train", "gaussian", "--group", "1"], ["--group is 1"]),
+        (["train", "gaussian", "--width", "0"], ["--width is 0"]),
+        (["train", "gaussian", "--momentum", "nan"], ["--momentum is nan"]),
+        (["train", "gaussian", "--seeds", "0"], ["--seeds is 0"]),
+        (["train", "gaussian", "--method", "mle"], ["--method"]),
+        (["reproduce", "figure9"], ["figure9", "figure2"]),
+        (["reproduce", "figure2", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
+        (["reproduce", "figure2", "--out", ""], ["--out '' names no file"]),
+        (["train", "gaussian", "--batch", "2000", "--group", "1000"], ["--group is 1000", "500 or less"]),
+        (["reproduce", "figure2", "--learning-rate", "-1"], ["is -1.0"]),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line_with_code_2(rlgan, tmp_path, words, parts):
+    done = rlgan(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("rlgan: error: ")
+    for part in parts:
+        assert part in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_has_what_the_readme_says_and_no_vocabulary(run):
+    assert {entry.name for entry in run.iterdir()} == {
+        ".lock", "checkpoints", "config.json", "events", "log.txt", "metrics.jsonl", "pictures"
+    }  # fmt: skip
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 20, 40]
+    assert {"w1", "w1_floor", "ks", "ks_floor", "std", "std_floor", "collapsed", "discriminator_distance"} <= set(
+        lines[-1]
+    )
+    assert lines[-1]["samples_per_second"] > 0
+    assert "W1" in (run / "log.txt").read_text()
+
+
+def test_tensorboard_has_a_histogram_and_a_picture(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "events")).Reload()
+    tags = events.Tags()
+    assert tags["histograms"] == ["generated"]
+    assert tags["images"] == ["density"]
+    assert {"training/loss_generator", "training/loss_discriminator", "evaluation/w1"} <= set(tags["scalars"])
+
+
+def test_evaluate_agrees_with_metrics_jsonl(run, capsys):
+    assert main(["evaluate", str(run), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    for key in ("step", "w1", "w1_floor", "ks", "std", "collapsed", "discriminator_distance"):
+        assert result[key] == line[key]
+
+
+def test_sample_prints_numbers_the_same_for_the_same_seed(run, capsys):
+    outputs = []
+    for count, seed in (("70", "0"), ("7", "0"), ("70", "1")):
+        assert main(["sample", str(run), "--count", count, "--seed", seed]) == 0
+        outputs.append([float(line) for line in capsys.readouterr().out.splitlines()])
+    assert len(outputs[0]) == 70
+    assert outputs[0][:7] == outputs[1]
+    assert outputs[0] != outputs[2]
+    assert all(-5 <= x <= 5 for x in outputs[0])
+
+
+def test_resume_goes_on_to_the_same_bits(run, tmp_path, digest, capsys):
+    straight = tmp_path / "straight"
+    assert main(["train", "gaussian", "--steps", "60", "--run-dir", str(straight)]) == 0
+    assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--steps", "60"]) == 0
+    assert "going on from step 40" in capsys.readouterr().out
+    assert digest(run, 60) == digest(straight, 60)
+
+
+def test_resume_refuses_another_recipe_and_another_task(run, capsys):
+    assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--group", "50"]) == 2
+    assert "--resume can't change --group 25 -> 50" in capsys.readouterr().err
+    assert main(["train", "--run-dir", str(run), "--resume"]) == 1
+    assert "one of gaussian, not of text" in capsys.readouterr().err
+    assert main(["evaluate", str(run), "--data", "x.txt"]) == 2
+    assert "--data is for text" in capsys.readouterr().err
+
+
+def test_two_workers_and_none_come_to_the_same_bits(rlgan, run, tmp_path, digest):
+    done = rlgan(*SHORT, "--workers", "2", "--run-dir", tmp_path / "ray", timeout=400)
+    assert done.returncode == 0, done.stderr
+    assert "the workers will be idle" in done.stdout
+    assert digest(tmp_path / "ray", 40) == digest(run, 40)
+
+
+def _evaluated(path, capsys):
+    capsys.readouterr()
+    assert main(["evaluate", str(path), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_several_seeds_are_runs_of_their_own_and_are_measured_as_one(rlgan, run, tmp_path, digest, capsys):
+    folder = tmp_path / "seeds"
+    done = rlgan(*SHORT, "--seeds", "3", "--run-dir", folder)
+    assert done.returncode == 0, done.stderr
+    assert sorted(entry.name for entry in folder.iterdir()) == ["seed-0", "seed-1", "seed-2"]
+    assert digest(folder / "seed-0", 40) == digest(run, 40)
+    singles = [_evaluated(folder / f"seed-{i}", capsys) for i in range(3)]
+    result = _evaluated(folder, capsys)
+    w1 = sorted(single["w1"] for single in singles)
+    assert (result["w1"], result["w1_worst"], result["seeds"]) == (w1[1], w1[2], 3)
+    assert result["collapsed"] == pytest.approx(sum(single["collapsed"] for single in singles) / 3)
+    again = rlgan(*SHORT, "--seeds", "3", "--run-dir", folder)
+    assert again.returncode == 1
+    assert "is not empty" in again.stderr
+    more = rlgan("train", "gaussian", "--steps", "50", "--seeds", "3", "--run-dir", folder, "--resume")
+    assert more.returncode == 0, more.stderr
+    assert (folder / "seed-2" / "checkpoints" / "50").is_dir()
+
+
+def test_sigterm_stops_and_saves_all_seeds(tmp_path):
+    folder = tmp_path / "seeds"
+    typed = [sys.executable, "-m", "rlgan", "train", "gaussian", "--seeds", "2", "--run-dir", str(folder)]
+    process = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    started = time.monotonic()
+    busy = folder / "seed-0" / "metrics.jsonl", folder / "seed-1" / "metrics.jsonl"
+    while not all(file.exists() and file.read_text() for file in busy[: os.cpu_count()]):
+        assert time.monotonic() - started < 60
+        time.sleep(0.2)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "stopped by SIGTERM" in out
+    assert list((folder / "seed-0" / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("figure", ["figure2", "figure3", "figure4"])
+def test_a_figure_is_a_png(tmp_path, monkeypatch, capsys, figure):
+    from rlgan.gaussian import reproduce
+
+    monkeypatch.setattr(reproduce, "PRETRAINING", (0, 5))
+    recipes = [reproduce.GaussianConfig(iterations=20), reproduce.GaussianConfig(iterations=20, seed=1)]
+    out = tmp_path / "out.png"
+    reproduce.FIGURES[figure](recipes, out, print)
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.count("W1") == 2
+
+
+def test_seeds_of_another_task_are_refused(tmp_path, small_words, capsys):
+    words = ["train", *small_words, "--workers", "0", "--steps", "1", "--run-dir", str(tmp_path / "seed-0")]
+    assert main(words) == 0
+    assert main(["evaluate", str(tmp_path)]) == 1
+    assert "holds runs of other tasks than gaussian" in capsys.readouterr().err
+
+
+def test_the_alarm_is_given_where_the_samples_are_one(tmp_path, capsys):
+    words = ["train", "gaussian", "--preset", "paper", "--steps", "500", "--evaluate-every", "500"]
+    assert main([*words, "--run-dir", str(tmp_path / "run")]) == 0
+    assert "ALARM: collapsed at step 500: the samples' standard deviation is 0." in capsys.readouterr().out
+
+
+def test_a_figure_that_is_there_is_not_drawn_over(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "figure2.png").write_text("drawn before")
+    assert main(["reproduce", "figure2"]) == 2
+    assert "--out figure2.png is there already" in capsys.readouterr().err
+    assert main(["reproduce", "figure2", "--out", "nowhere/f.png"]) == 2
+    assert "there is no directory nowhere" in capsys.readouterr().err
+    assert (tmp_path / "figure2.png").read_text() == "drawn before"
+
+
+RING = ["train", "gaussian", "--target", "ring", "--evaluate-every", "20"]
+
+
+def test_a_ring_from_training_to_samples(tmp_path, digest, capsys):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run, straight = tmp_path / "run", tmp_path / "straight"
+    assert main([*RING, "--steps", "20", "--run-dir", str(run)]) == 0
+    assert "modes " in (run / "log.txt").read_text()
+    assert "of 8" in (run / "log.txt").read_text()
+    assert main(["train", "gaussian", "--target", "grid", "--run-dir", str(run), "--resume"]) == 2
+    assert "--resume can't change --target ring -> grid" in capsys.readouterr().err
+    assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--steps", "40"]) == 0
+    assert main([*RING, "--steps", "40", "--run-dir", str(straight)]) == 0
+    assert digest(run, 40) == digest(straight, 40)
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (line["target"], line["modes_floor"]) == ("ring", 8)
+    result = _evaluated(run, capsys)
+    names = ("modes", "fewest", "high_quality", "reverse_kl", "total_variation", "mode_std")
+    for name in (*names, *(f"{name}_floor" for name in names), "collapsed"):
+        assert result[name] == line[name]
+    assert "w1" not in result
+    assert EventAccumulator(str(run / "events")).Reload().Tags()["images"] == ["scatter"]
+    outputs = []
+    for count, seed in (("70", "0"), ("7", "0"), ("70", "1")):
+        assert main(["sample", str(run), "--count", count, "--seed", seed]) == 0
+        outputs.append([tuple(map(float, line.split(" "))) for line in capsys.readouterr().out.splitlines()])
+    assert [len(output) for output in outputs] == [70, 7, 70]
+    assert all(len(sample) == 2 for sample in outputs[0])
+    assert outputs[0][:7] == outputs[1]
+    assert outputs[0] != outputs[2]
+
+
+def test_seeds_of_a_ring_have_the_fewest_modes_and_no_other_target_beside_them(tmp_path, capsys):
+    for seed in range(3):
+        words = [*RING, "--steps", "20", "--seed", str(seed), "--run-dir", str(tmp_path / f"seed-{seed}")]
+        assert main(words) == 0
+    singles = [_evaluated(tmp_path / f"seed-{seed}", capsys) for seed in range(3)]
+    result = _evaluated(tmp_path, capsys)
+    for name in ("modes", "high_quality"):
+        low, middle, _ = sorted(single[name] for single in singles)
+        assert (result[name], result[f"{name}_worst"]) == (middle, low)
+    assert main([*SHORT, "--run-dir", str(tmp_path / "seed-3")]) == 0
+    assert main(["evaluate", str(tmp_path)]) == 1
+    assert "seed-3 differs from" in (said := capsys.readouterr().err)
+    assert "--target ring -> normal" in said
+
+
+def test_seeds_that_are_gone_on_with_must_be_typed_as_before(tmp_path, capfd):
+    words = ["train", "gaussian", "--run-dir", str(tmp_path / "g"), "--seeds", "2"]
+    assert main([*words, "--preset", "paper", "--seed", "7", "--steps", "20"]) == 0
+    before = sorted(tmp_path.rglob("*"))
+    for typed, due in (
+        (["--preset", "paper"], "its seed, 7, is not from 0 to 1"),
+        (["--seed", "7"], "--preset paper -> best"),
+    ):
+        assert main([*words, *typed, "--resume", "--steps", "40"]) == 2
+        assert due in capfd.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert main([*words, "--preset", "paper", "--seed", "7", "--resume", "--steps", "40"]) == 0
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["seeds"] == 2
+    assert main(["train", "gaussian", "--run-dir", str(tmp_path / "g" / "seed-7"), "--resume", "--steps", "60"]) == 0
+    assert main(["evaluate", str(tmp_path / "g")]) == 0
+    assert "seed-8 is at step 40" in capfd.readouterr().err
+
+
+def test_a_figure_whose_training_diverges_is_said_in_one_line(tmp_path, capsys):
+    out = tmp_path / "figure2.png"
+    assert main(["reproduce", "figure2", "--learning-rate", "1e300", "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rlgan: error: ")
+    assert not out.exists()

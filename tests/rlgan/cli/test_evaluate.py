@@ -1,0 +1,192 @@
+"""`rlgan evaluate` and `rlgan sample`: quality over temperatures, controls, figures, and what is refused."""
+
+import json
+import math
+import shutil
+
+import pytest
+
+from rlgan.cli.main import main
+from rlgan.text import benchmark as quality
+
+WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"
+LOCAL = ["--workers", "0", "--steps", "3"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run on the stories and its control."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, words in (("run", []), ("control", ["--reward-control", "shuffled"])):
+        assert main(["train", *WORDS.split(), *LOCAL, *words, "--run-dir", str(folder / name)]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(runs, capsys):
+    capsys.readouterr()
+    return runs / "run"
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Train language models for two updates: what is under test is the way there."""
+    monkeypatch.setattr(quality, "UPDATES", 2)
+
+
+def _strict(text):
+    """Read JSON as the standard has it: without NaN and Infinity."""
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+@pytest.mark.usefixtures("hasty")
+def test_evaluate_tells_quality_by_temperature_beside_real_text(run, capsys):
+    words = ["--temperatures", "1.5", "0.5", "--samples", "60", "--json"]
+    assert main(["evaluate", str(run), *words]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    result = _strict(out)
+    assert [found["temperature"] for found in result["quality"]] == [0.5, 1.5]
+    cold, hot = result["quality"]
+    assert cold["generator_entropy"] < hot["generator_entropy"]
+    assert cold["distinct_1"] < hot["distinct_1"]
+    assert set(result["quality_floor"]) - {"true_nll"} == set(cold) - {"temperature", "generator_entropy"}
+    measures = {"lm_score", "reverse_lm_score", "frechet_hashed_ngrams_64", "memorised", "grammatical", "length_std"}
+    measures |= {f"{name}_{n}" for name in ("bleu", "self_bleu") for n in (2, 3, 4, 5)}
+    assert measures <= set(cold)
+    assert (result["quality_rows"], result["quality_samples"]) == (60, 60)
+    assert result["quality_floor"]["grammatical"] == 1
+    assert result["test_perplexity_carried"] == pytest.approx(394, rel=0.1)
+    assert len(result["discriminator_accuracy_real_by_position"]) == 12
+    assert len(result["discriminator_accuracy_generated_by_position"]) == 12
+    said = ("preset", "method", "reward", "reward_control", "data", "step")
+    assert [result[name] for name in said] == ["paper", "policygan", "probability", "none", "stories", 3]
+    assert result["estimator"] == "reinforce"
+    assert "weighting" not in result  # it counts in the sum over all tokens alone
+
+
+@pytest.mark.usefixtures("hasty")
+def test_the_same_evaluation_gives_the_same_numbers(run, capsys):
+    words = ["evaluate", str(run), "--samples", "30", "--json"]
+    outputs = []
+    for _ in range(2):
+        assert main(words) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+
+
+def test_quick_leaves_out_what_takes_long(run, capsys):
+    assert main(["evaluate", str(run), "--quick", "--json"]) == 0
+    result = _strict(capsys.readouterr().out)
+    assert "test_perplexity" in result
+    assert not {"quality", "quality_floor", "test_perplexity_carried"} & set(result)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_people_get_a_table_a_control_its_gain_and_a_figure(run, runs, tmp_path, capsys):
+    figure = tmp_path / "quality.png"
+    words = ["--control", str(runs / "control"), "--samples", "30", "--temperatures", "0.7", "1"]
+    assert main(["evaluate", str(run), *words, "--figure", str(figure)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line.split() for line in lines if "T = " in line]
+    assert heads == [["T", "=", "0.7", "T", "=", "1", "real", "text"]] * 2 + [["T", "=", "0.7", "T", "=", "1"]]
+    values = [[float(value) for value in line.split()[1:]] for line in lines if line.split()[:1] == ["bleu_2"]]
+    for i in range(2):
+        assert values[2][i] == pytest.approx(values[0][i] - values[1][i], abs=2e-4)
+    assert f"{run} less {runs / 'control'}" in lines
+    assert max(map(len, lines)) < 200
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_gain_over_a_control_is_in_nats_of_test_text(run, runs, capsys):
+    assert main(["evaluate", str(run), "--control", str(runs / "control"), "--quick", "--json"]) == 0
+    result = _strict(capsys.readouterr().out)
+    (control,) = result["controls"]
+    assert (control["run"], control["reward_control"]) == (str(runs / "control"), "shuffled")
+    gain = math.log(control["test_perplexity"]) - math.log(result["test_perplexity"])
+    assert control["gain_nats_per_token"] == pytest.approx(gain)
+    assert gain != 0
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--temperatures", "0"], ["--temperatures has 0"]),
+        (["--temperatures", "1", "-1"], ["--temperatures has -1"]),
+        (["--temperatures", "nan"], ["--temperatures has nan"]),
+        (["--temperatures", "inf"], ["--temperatures has inf"]),
+        (["--temperatures", "warm"], ["--temperatures", "warm"]),
+        (["--samples", "1"], ["--samples is 1: it must be 2 or more"]),
+        (["--figure", "nowhere/quality.png"], ["there is no directory nowhere"]),
+        (["--figure", "there.png"], ["--figure there.png is there already"]),
+        (["--figure", "new.png", "--quick"], ["--figure", "--quick"]),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_read(rlgan, tmp_path, words, parts):
+    (tmp_path / "there.png").write_text("kept")
+    done = rlgan("evaluate", "somewhere", *words, cwd=tmp_path)
+    _refused(done.returncode, done.stderr, 2, *parts)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("temperature", ["0", "-2", "nan", "1e-9"])
+def test_sample_refuses_such_temperatures_too(capsys, temperature):
+    code = main(["sample", "somewhere", "--temperature", temperature])
+    _refused(code, capsys.readouterr().err, 2, "--temperature has")
+
+
+def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text("one two three four five six seven\n" * 60)
+    for name, words in (("words", ["--data", str(text)]), ("rows", ["--length", "10", "--method", "mle"])):
+        path = str(tmp_path / name)
+        assert main(["train", *WORDS.split(), *LOCAL, *words, "--run-dir", path]) == 0
+    capsys.readouterr()
+    for path, part in (
+        (tmp_path / "words", "has another vocabulary"),
+        (tmp_path / "rows", "has other data, or other rows"),
+        (run, "learned from its discriminator"),
+        (tmp_path, "holds no run"),
+    ):
+        code = main(["evaluate", str(run), "--quick", "--control", str(path)])
+        _refused(code, capsys.readouterr().err, 1, str(path), part)
+
+
+def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(tmp_path, capsys):
+    text, path = tmp_path / "text.txt", str(tmp_path / "run")
+    text.write_text("one two three four five six seven eight nine ten eleven twelve\n" * 20)
+    assert main(["train", *WORDS.split(), *LOCAL, "--data", str(text), "--run-dir", path]) == 0
+    capsys.readouterr()
+    _refused(main(["evaluate", path]), capsys.readouterr().err, 1, "a single row", "--quick")
+    assert main(["evaluate", path, "--quick"]) == 0
+
+
+@pytest.mark.parametrize("command", ["evaluate", "sample"])
+@pytest.mark.parametrize("change", [lambda words: words[:-1], lambda words: [*words[:-1], words[0]]])
+def test_a_vocabulary_that_does_not_fit_the_networks_is_said(run, tmp_path, capsys, command, change):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    words = json.loads((copy / "vocabulary.json").read_text())
+    (copy / "vocabulary.json").write_text(json.dumps(change(words)))
+    parts = ("vocabulary.json has 393 different words", "checkpoint 3", "know 394")
+    _refused(main([command, str(copy)]), capsys.readouterr().err, 1, *parts)
+
+
+def test_sample_takes_a_temperature(run, capsys):
+    outputs = {}
+    for temperature in ("0.05", "1", "3"):
+        assert main(["sample", str(run), "--temperature", temperature, "--count", "30"]) == 0
+        outputs[temperature] = capsys.readouterr().out
+    assert main(["sample", str(run), "--count", "30"]) == 0
+    assert capsys.readouterr().out == outputs["1"]
+    different = [len(set(outputs[t].split())) for t in outputs]
+    assert different[0] < different[1] / 2 < different[2]
+
+
+def _refused(code, errors, due, *parts):
+    """Check that there is one line, with these parts, this exit code, and no traceback."""
+    assert code == due, errors
+    (line,) = errors.splitlines()
+    assert line.startswith("rlgan: error: ")
+    for part in parts:
+        assert part in line

@@ -1,0 +1,149 @@
+"""The quality of what a run writes, on real text that is spoiled in known ways."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from rlgan.text import benchmark as quality
+from rlgan.text.benchmark import Judge, carried_perplexity, difference
+from rlgan.text.corpus import Rows, batch, load_stories
+from rlgan.text.settings import TextConfig
+from rlgan.text.task import TextTask, generate, sampler
+
+ROWS = 150
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return load_stories(20, "sentences", train_count=2_000, held_out_count=ROWS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_updates():
+    """Train language models for less long: what they tell apart is far apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality, "UPDATES", 80)
+        yield
+
+
+@pytest.fixture(scope="module")
+def judge(corpus):
+    told = []
+    task = TextTask(TextConfig(layout="sentences", vocab_size=len(corpus.words)), corpus)
+    judge = Judge(task, 600, torch.device("cpu"), told.append)
+    assert (judge.rows, judge.samples, len(told)) == (ROWS, 600, 1)
+    return judge
+
+
+@pytest.fixture(scope="module")
+def real(judge):
+    return judge.floor()
+
+
+def _spoiled(rows, turn):
+    """Do something to the words of every row; its `<eos>` stays."""
+    tokens = rows.tokens.copy()
+    for row, mask in zip(tokens, rows.mask, strict=True):
+        row[: mask.sum() - 1] = turn(row[: mask.sum() - 1])
+    return Rows(tokens, rows.mask)
+
+
+def test_real_text_is_near_what_the_language_is(real, corpus):
+    """The entropy of the stories is 1.14 nats per token, and no model can do better."""
+    entropy = -corpus.true_log_probs(corpus.test).sum() / corpus.test.mask.sum()
+    assert real["true_nll"] == pytest.approx(entropy, abs=0.05)
+    assert real["grammatical"] == 1
+    assert entropy < real["lm_score"] < 2.6
+    assert entropy < real["reverse_lm_score"] < 2.6
+    assert real["frechet_hashed_ngrams_64"] < 0.3
+    assert real["bleu_2"] == pytest.approx(real["self_bleu_2"], abs=0.02)
+    assert real["length"] == corpus.validation.mask.sum() / ROWS
+    assert real["unknown_words"] == 0
+
+
+def test_words_in_disorder_are_worse_both_ways(judge, real, corpus):
+    numbers = np.random.default_rng(0)
+    written = _spoiled(batch(corpus.train, 600, 0, 1), numbers.permutation)
+    spoiled = judge.measure(Rows(written.tokens[:ROWS], written.mask[:ROWS]), written)
+    assert spoiled["lm_score"] > real["lm_score"] + 2
+    assert spoiled["reverse_lm_score"] > real["reverse_lm_score"] + 1
+    assert spoiled["frechet_hashed_ngrams_64"] > 1.2 * real["frechet_hashed_ngrams_64"]
+    assert spoiled["bleu_4"] < real["bleu_4"] - 0.2
+    assert spoiled["distinct_1"] == pytest.approx(real["distinct_1"], rel=0.1)  # the words are the same
+    assert spoiled["grammatical"] == 0
+    assert "true_nll" not in spoiled
+
+
+def test_one_good_sentence_has_quality_and_no_diversity(judge, real, corpus):
+    one = Rows(*(np.repeat(part[:1], 600, axis=0) for part in (corpus.train.tokens, corpus.train.mask)))
+    repeated = judge.measure(Rows(one.tokens[:ROWS], one.mask[:ROWS]), one)
+    assert repeated["grammatical"] == repeated["memorised"] == 1
+    assert 0.4 < repeated["lm_score"] < real["lm_score"] + 1  # it is no surprise, but one among many
+    assert repeated["reverse_lm_score"] > real["reverse_lm_score"] + 3
+    assert repeated["self_bleu_4"] == pytest.approx(1)
+    assert repeated["distinct_sequences"] == 1 / ROWS
+
+
+def test_windows_are_measured_too(monkeypatch):
+    """Half of the rows have nothing but `<unk>`, the other half stands in the training text, at no window's start."""
+    monkeypatch.setattr(quality, "UPDATES", 1)
+    corpus = load_stories(12, "windows", train_count=300, held_out_count=60)
+    task = TextTask(TextConfig(layout="windows", length=12, vocab_size=len(corpus.words)), corpus)
+    judge = Judge(task, 80, torch.device("cpu"), print)
+    assert judge.rows % 2 == 0
+    rows = corpus.train.tokens.reshape(-1)[5 : 5 + 12 * judge.rows].reshape(-1, 12).copy()
+    rows[::2] = corpus.words.index("<unk>")
+    found = judge.measure(Rows(rows, np.ones_like(rows, dtype=np.bool_)), batch(corpus.train, judge.samples, 0, 0))
+    assert found["unknown_words"] == found["memorised"] == 0.5
+    assert (found["length"], found["length_std"]) == (12, 0)
+
+
+def test_generated_text_is_judged_as_any_other(judge, corpus, monkeypatch):
+    """Untrained: of 394 words about as likely as each other, none of it is the language's."""
+    monkeypatch.setattr(quality, "UPDATES", 1)
+    config = dataclasses.replace(judge.task.config, embedding_size=8, hidden_size=8)
+    weights = dataclasses.replace(judge.task, config=config).learner(torch.device("cpu")).weights()
+    found = judge.generated(config, weights, 1.0)
+    made = generate(sampler(config, corpus.words, torch.device("cpu")), weights, 600, config.seed)
+    few, all_of_it = Rows(made.tokens[:ROWS], made.mask[:ROWS]), Rows(made.tokens, made.mask)
+    assert found["generator_entropy"] == pytest.approx(math.log(394), rel=0.05)
+    assert judge.measure(few, all_of_it).items() <= found.items()
+    assert found["temperature"] == 1
+    assert found["grammatical"] == 0
+
+
+def test_the_entropy_of_samples_rises_with_temperature(task):
+    made = task()
+    weights = made.learner(torch.device("cpu")).weights()
+    weights.generator["output.weight"] *= 20  # not nearly uniform, as an untrained one is
+    entropies = []
+    for temperature in (0.5, 1.0, 2.0):
+        player = sampler(made.config, made.corpus.words, torch.device("cpu"), temperature)
+        rollout = generate(player, weights, 64, 0)
+        entropies.append(-rollout.log_probs.sum() / rollout.mask.sum())
+    assert entropies[0] + 0.3 < entropies[1] < entropies[2] - 0.3
+
+
+def test_the_carried_perplexity_of_an_untrained_run_is_near_its_vocabulary(task):
+    made = task()
+    weights = made.learner(torch.device("cpu")).weights()
+    assert carried_perplexity(made, weights, torch.device("cpu")) == pytest.approx(394, rel=0.05)
+
+
+def test_the_discriminators_accuracy_at_the_last_place_of_a_window_is_its_accuracy(task):
+    made = task(layout="windows")
+    device = torch.device("cpu")
+    found = made.evaluator(device).evaluate(made.learner(device).weights())
+    for of in ("discriminator_accuracy_real", "discriminator_accuracy_generated"):
+        assert len(found.series[f"{of}_by_position"]) == 12
+        assert found.series[f"{of}_by_position"][-1] == pytest.approx(found.metrics[of])
+        assert found.metrics[of] not in (0, 0.5, 1)
+
+
+def test_a_difference_is_of_what_both_have():
+    one = [{"temperature": 1.0, "bleu_2": 0.5, "true_nll": 1.0}, {"temperature": 2.0, "bleu_2": 0.25}]
+    other = [{"temperature": 1.0, "bleu_2": 0.125}, {"temperature": 2.0, "bleu_2": 0.5}]
+    assert difference(one, other) == [{"temperature": 1.0, "bleu_2": 0.375}, {"temperature": 2.0, "bleu_2": -0.25}]

@@ -1,0 +1,201 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rlgan.gaussian.networks import (
+    MinibatchDeviation,
+    MinibatchDiscrimination,
+    PerceptronDiscriminator,
+    PerceptronGenerator,
+)
+from rlgan.text.networks import TextDiscriminator, TextGenerator, TextNetworks
+
+V, H = 11, 7
+NETWORKS = TextNetworks(V, 5, H, "gru", "gru", every_token=False)
+KINDS = [
+    dataclasses.replace(NETWORKS, generator=kind, discriminator=kind, every_token=every_token)
+    for kind in ("gru", "cnn")
+    for every_token in (False, True)
+]
+
+
+def _gru_by_hand(gru, inputs, state):
+    """What the module's docstring says of torch's GRU, in numpy: inputs [T, E], state [H]."""
+    w, u, b, c = (p.detach().numpy() for p in gru.parameters())
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    states = []
+    for x in inputs:
+        wx, uh = w @ x + b, u @ state + c
+        reset, update = sigmoid(wx[:H] + uh[:H]), sigmoid(wx[H : 2 * H] + uh[H : 2 * H])
+        candidate = np.tanh(wx[2 * H :] + reset * uh[2 * H :])
+        state = (1 - update) * candidate + update * state
+        states.append(state)
+    return np.array(states)
+
+
+def _numpy(tensor):
+    return tensor.detach().numpy()
+
+
+def test_the_generator_is_a_gru_from_z_with_a_softmax_over_the_vocabulary():
+    torch.manual_seed(0)
+    generator = TextGenerator(NETWORKS)
+    tokens, noise = torch.randint(V, (1, 6)), torch.randn(1, H)
+    log_probs = _numpy(generator(tokens, noise)[0])
+    read = [V, *tokens[0, :-1].tolist()]  # `<start>` first
+    hidden = _gru_by_hand(generator.core.gru, _numpy(generator.embedding.weight)[read], noise[0].numpy())
+    logits = hidden @ _numpy(generator.output.weight).T + _numpy(generator.output.bias)
+    due = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(log_probs, due, atol=1e-5)
+
+
+def test_the_discriminator_is_a_gru_from_zero_with_log_odds_after_every_token():
+    torch.manual_seed(1)
+    discriminator = TextDiscriminator(NETWORKS)
+    tokens = torch.randint(V, (1, 6))
+    log_odds = _numpy(discriminator(tokens)[0])
+    embedded = _numpy(discriminator.embedding.weight)[tokens[0]]
+    hidden = _gru_by_hand(discriminator.core.gru, embedded, np.zeros(H))
+    due = hidden @ _numpy(discriminator.output.weight)[0] + discriminator.output.bias.item()
+    np.testing.assert_allclose(log_odds, due, atol=1e-5)
+
+
+def test_a_discriminator_of_every_token_scores_a_token_by_what_came_before_it():
+    """log-odds(Y_0:t) = h_t-1 . w_y + b_y, with h of a GRU that reads `<start>` first, for every y."""
+    torch.manual_seed(1)
+    discriminator = TextDiscriminator(dataclasses.replace(NETWORKS, every_token=True))
+    tokens = torch.randint(V, (1, 6))
+    read = [V, *tokens[0, :-1].tolist()]
+    hidden = _gru_by_hand(discriminator.core.gru, _numpy(discriminator.embedding.weight)[read], np.zeros(H))
+    due = hidden @ _numpy(discriminator.output.weight).T + _numpy(discriminator.output.bias)
+    np.testing.assert_allclose(_numpy(discriminator.every_next(tokens)[0]), due, atol=1e-5)
+    np.testing.assert_allclose(_numpy(discriminator(tokens)[0]), due[np.arange(6), tokens[0]], atol=1e-5)
+
+
+def test_convolutions_are_causal_and_see_31_tokens():
+    torch.manual_seed(4)
+    generator = TextGenerator(dataclasses.replace(NETWORKS, generator="cnn"))
+    tokens, noise = torch.randint(V, (1, 50)), torch.randn(1, H)
+    before = generator(tokens, noise)
+    for changed in (0, 10, 40):
+        other = tokens.clone()
+        other[0, changed] = (other[0, changed] + 1) % V
+        moved = (generator(other, noise) != before).any(dim=2)[0]
+        # What follows a token is told from it on, and from 31 tokens (`<start>` counts) back.
+        np.testing.assert_array_equal(np.flatnonzero(moved), np.arange(changed + 1, min(changed + 32, 50)))
+
+
+def test_a_layer_of_convolutions_is_the_sum_over_its_taps():
+    """h'_t = h_t + relu(b + W_0 h_t-2d + W_1 h_t-d + W_2 h_t), zeros before the beginning, layer after layer."""
+    torch.manual_seed(5)
+    core = TextGenerator(dataclasses.replace(NETWORKS, generator="cnn")).core
+    inputs, noise = torch.randn(1, 9, 5), torch.randn(1, H)
+    due = _numpy(core.entry(inputs)[0] + core.noise(noise))
+    for layer, dilation in zip(core.layers, (1, 2, 4, 8), strict=True):
+        padded = np.concatenate([np.zeros((2 * dilation, H)), due])
+        taps = [padded[i * dilation : i * dilation + 9] @ _numpy(layer.weight)[:, :, i].T for i in range(3)]
+        due = due + np.maximum(sum(taps) + _numpy(layer.bias), 0)
+    np.testing.assert_allclose(_numpy(core(inputs, core.begin(noise))[0][0]), due, atol=1e-5)
+
+
+def test_they_have_the_papers_sizes():
+    """200 units and embeddings, 10,000 words: the products and biases of section 4.1, twice the biases (torch's)."""
+    gru = 3 * (200 * 200 + 200 * 200 + 200 + 200)
+    networks = TextNetworks(10_000, 200, 200, "gru", "gru", every_token=False)
+    generator, discriminator = TextGenerator(networks), TextDiscriminator(networks)
+    assert sum(p.numel() for p in generator.parameters()) == 10_001 * 200 + gru + 200 * 10_000 + 10_000
+    assert sum(p.numel() for p in discriminator.parameters()) == 10_001 * 200 + gru + 200 + 1
+
+
+@pytest.mark.parametrize("networks", KINDS)
+def test_token_by_token_says_what_all_at_once_says(networks):
+    torch.manual_seed(2)
+    generator, discriminator = TextGenerator(networks), TextDiscriminator(networks)
+    tokens, noise = torch.randint(V, (9, 40)), torch.randn(9, H)
+    whole, scores = generator(tokens, noise), discriminator(tokens)
+    state, reading, last = generator.begin(noise), discriminator.begin(9), torch.full((9, 1), V)
+    for t in range(40):
+        step, state = generator.following(last, state)
+        torch.testing.assert_close(step[:, 0], whole[:, t], atol=1e-5, rtol=1e-4)
+        last = tokens[:, t : t + 1]
+        score, reading = discriminator.following(last, reading)
+        torch.testing.assert_close(score[:, 0], scores[:, t], atol=1e-5, rtol=1e-4)
+
+
+def test_no_probability_becomes_zero_however_sure_the_generator_is():
+    generator = TextGenerator(NETWORKS)
+    with torch.no_grad():
+        generator.output.bias[0] = 1000.0
+    assert torch.isfinite(generator(torch.zeros(1, 3, dtype=torch.int64), torch.zeros(1, H))).all()
+
+
+@pytest.mark.parametrize("networks", [NETWORKS, KINDS[2]])
+def test_z_decides_what_is_written(networks):
+    torch.manual_seed(3)
+    generator = TextGenerator(networks)
+    tokens = torch.zeros(2, 1, dtype=torch.int64)
+    first = generator(tokens, torch.randn(2, H))
+    assert not torch.allclose(first[0], first[1])
+
+
+def test_minibatch_discrimination_sums_how_near_the_others_are():
+    """Three samples of one unit at 0, 1 and 3, one kernel of one dimension that reads it as it is."""
+    feature = MinibatchDiscrimination(hidden=1, kernels=1, dimension=1)
+    nn.init.ones_(feature.projection)
+    told = feature(torch.tensor([[[0.0], [1.0], [3.0]]]))[0, :, 0]
+    e = np.exp
+    np.testing.assert_allclose(told.detach(), [e(-1) + e(-3), e(-1) + e(-2), e(-3) + e(-2)], rtol=1e-5)
+
+
+def test_minibatch_discrimination_takes_the_distance_over_all_dimensions_of_a_kernel():
+    """Two samples, two kernels of two dimensions over two units: |(1, 2)|_1 = 3 and |(0, 4)|_1 = 4."""
+    feature = MinibatchDiscrimination(hidden=2, kernels=2, dimension=2)
+    with torch.no_grad():
+        feature.projection.copy_(torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 2.0]]))
+    told = feature(torch.tensor([[[0.0, 0.0], [1.0, 2.0]]]))
+    np.testing.assert_allclose(told.detach(), [[[np.exp(-3), np.exp(-4)]] * 2], rtol=1e-5)
+
+
+def test_minibatch_deviation_is_the_mean_over_units_of_their_spread():
+    """Units (0, 2), whose standard deviation is 1, and (1, 1), whose it is 0."""
+    told = MinibatchDeviation()(torch.tensor([[[0.0, 1.0], [2.0, 1.0]]]))
+    np.testing.assert_allclose(told, [[[0.5], [0.5]]], atol=1e-4)
+
+
+@pytest.mark.parametrize("feature", [MinibatchDiscrimination(5, 3, 2), MinibatchDeviation()])
+def test_a_sample_is_judged_by_its_own_company_alone(feature):
+    torch.manual_seed(0)
+    discriminator = PerceptronDiscriminator([1, 6, 5, 1], group=4, feature=feature)
+    samples = torch.randn(8, 1)
+    before = discriminator(samples)
+    samples[7] += 1.0
+    moved = (discriminator(samples) != before).tolist()
+    assert moved[:4] == [False] * 4
+    assert moved[4:] == [True] * 4
+
+
+def test_a_pack_gets_one_answer():
+    torch.manual_seed(0)
+    discriminator = PerceptronDiscriminator([1, 6, 5, 1], group=4, feature=None, packed=True)
+    assert discriminator.hidden[0].weight.shape == (6, 4)
+    samples = torch.randn(8, 1)
+    before = discriminator(samples)
+    samples[7] += 1.0
+    assert (discriminator(samples) != before).tolist() == [False, True]
+
+
+def test_the_perceptrons_are_the_papers_sums():
+    torch.manual_seed(0)
+    generator = PerceptronGenerator([1, 6, 5, 1], scale=5.0)
+    discriminator = PerceptronDiscriminator([1, 6, 5, 1], group=1, feature=None)
+    z = torch.tensor([[-5.0], [0.3], [4.0]])
+    for network, last in ((generator, lambda x: 5 * np.tanh(x)), (discriminator, lambda x: x[:, 0])):
+        weights = [p.detach().numpy() for p in network.parameters()]
+        assert [w.shape for w in weights[::2]] == [(6, 1), (5, 6), (1, 5)]
+        x = z.numpy()
+        for w, b in zip(weights[0:4:2], weights[1:4:2], strict=True):
+            x = np.tanh(x @ w.T + b)
+        np.testing.assert_allclose(network(z).detach(), last(x @ weights[4].T + weights[5]), rtol=1e-5, atol=1e-6)
