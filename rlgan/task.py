@@ -1,119 +1,116 @@
-"""The tasks: all that is particular to one kind of GAN, each in one file."""
+"""What a task is: a record that the command line asks, and what it becomes once it has its data.
 
-import importlib
-import operator
-from collections.abc import Callable
+A task is one kind of GAN. Its record (`Task`) is data and a few functions, which are named as `module:object` strings so
+that the command line can read all records without importing torch. With settings and data it becomes a `LoadedTask`,
+which the training loop and the processes ask. The table `TASKS` is the only place where tasks are listed; a task of
+your own is named `package.module:TASK` in place of a name: see docs/extending.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-import torch
+from rlgan.errors import UsageError
+from rlgan.settings import AtLeast, MoreThan, resolve
 
-from rlgan.learning.group import ALONE, Group
-from rlgan.learning.learner import Learner
-from rlgan.types import Evaluation, Map, Metrics, Plan, Rollout, Weights
+if TYPE_CHECKING:  # they import torch or numpy, and the command line must answer at once
+    import torch
 
+    from rlgan.learning.group import Group
+    from rlgan.learning.learner import Learner
+    from rlgan.types import Evaluation, Map, Metrics, Plan, Rollout, Weights
 
-class ShardMaker(Protocol):
-    """What a rollout worker holds."""
+TASKS = {"text": "rlgan.text:TASK", "image": "rlgan.images:TASK", "gaussian": "rlgan.gaussian:TASK"}
 
-    def shard(self, weights: Weights, step: int, draw: int, shard: int) -> Rollout:
-        """Make one shard of a training step: a pure function."""
-        ...
-
-
-class Evaluator(Protocol):
-    """What measures weights."""
-
-    def evaluate(self, weights: Weights) -> Evaluation:
-        """Measure them: a pure function."""
-        ...
+Say = Callable[[str], None]  # tells a person a line
+Result = dict[str, Any]  # for JSON
 
 
-class Task(Protocol):
-    """What the loop, the processes and the command line ask of a task. Picklable."""
+@dataclass(frozen=True)
+class Bounds:
+    """Where a run ends: at the first bound that is reached."""
 
-    @property
-    def config(self) -> Any:
-        """The recipe, with all that it left to the data."""
-        ...
+    steps: Annotated[int, AtLeast(1)] | None = None
+    """Stop after this many training steps."""
+    epochs: Annotated[float, MoreThan(0)] | None = None
+    """Stop after this many passes over the real training data."""
+    minutes: Annotated[float, MoreThan(0)] | None = None
+    """Stop after this much time in training, earlier parts of a resumed run included."""
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What the result depends on, recipe and data, for JSON: a resumed run must have the same."""
-        ...
 
-    @property
-    def data(self) -> str:
-        """What the data is called."""
-        ...
+@dataclass(frozen=True)
+class NoOptions:
+    """Of a command that has none for this task."""
 
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """The words of a text task, by token."""
-        ...
 
-    @property
-    def shared(self) -> Path | None:
-        """The folder that `prepare` writes to and the learner reads from; None where it needs none."""
-        ...
+@dataclass(frozen=True)
+class Operation:
+    """What a command does for a task: `rlgan sample` or `rlgan evaluate`.
 
-    @property
-    def about(self) -> list[str]:
-        """Lines for people: what is trained, on what."""
-        ...
+    Args:
+        run: `module:function`; what it is called with and gives is said at `Task`.
+        options: a dataclass of the flags that this task adds to the command.
+    """
 
-    @property
-    def lag(self) -> int:
-        """Rollouts of step t are made with the weights after update max(t - lag, 0)."""
-        ...
+    run: str
+    options: type[Any] = NoOptions
 
-    @property
-    def shards(self) -> int:
-        """Parts in which a batch of rollouts is made; 0 where no step has any."""
-        ...
 
-    @property
-    def parts(self) -> int:
-        """Learners that can share a batch: as many, or a number that divides it."""
-        ...
+@dataclass(frozen=True)
+class Task:
+    """One kind of GAN, as the command line knows it.
 
-    @property
-    def score(self) -> str:
-        """The metric of an evaluation that says which checkpoint is the best: the one where it is least."""
-        ...
+    Example:
+        >>> find_task("gaussian").name
+        'gaussian'
+    """
 
-    @property
-    def unit(self) -> str:
-        """The metric of an update that counts what the generator learned from; speeds are given in it."""
-        ...
+    name: str  # as it is typed: rlgan train NAME
+    summary: str  # a line for --help
+    settings: type[Any]  # the recipe: a dataclass, with all defaults, as `rlgan.settings` reads it
+    load: str  # "module:function": settings -> LoadedTask; reads the data
+    sample: Operation  # (LoadedRun, count, seed, options) -> iterator of lines to print
+    evaluate: Operation  # (LoadedRun, options, EvaluationTools) -> Result
+    preset: Callable[[Any], Any] = lambda settings: type(settings)()  # the typed settings -> the defaults of their preset
+    labels: Callable[[Any], dict[str, str]] = lambda _: {}  # what every result says of the recipe
+    title: Callable[[Any], str] = lambda _: ""  # of the recipe, for the name of a run's directory; after the task's name
+    bounds: Callable[[Any], Bounds] = lambda _: Bounds(epochs=1)  # of a run for which none is given
+    run_defaults: Mapping[str, Any] = field(default_factory=dict)  # of `RunSettings`, by name
+    places: tuple[str, ...] = ()  # settings that say where things lie: what lies there counts, not where
+    seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
+    figures: Mapping[str, "Figure"] = field(default_factory=dict)  # of the paper, by name
 
-    @property
-    def evaluate_every(self) -> int:
-        """Steps between evaluations where nothing is asked."""
-        ...
 
-    @property
-    def shard_maker(self) -> Callable[[torch.device], ShardMaker]:
-        """Makes, on a device, what makes shards. Picklable, and without the data."""
-        ...
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper that a task can draw.
 
-    def prepare(self, map_: Map, say: Callable[[str], None]) -> None:
-        """Do what must be done once before the data can be read, by who is there to do it; say how it goes.
+    Args:
+        summary: what it shows, in a line for --help.
+        draw: `module:function`, called with a `FigureRequest`.
+    """
 
-        Raises:
-            DataError: the data can't be used.
-        """
-        ...
+    summary: str
+    draw: str
 
-    def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
-        """A learner with fresh networks: one of a group that shares every batch."""
-        ...
 
-    def evaluator(self, device: torch.device) -> Evaluator:
-        """What measures weights on the task's data."""
-        ...
+@dataclass(frozen=True)
+class FigureRequest:
+    """What a figure is drawn from."""
 
-    def plan(self, step: int) -> Plan:
+    paper: Any  # settings of the preset `paper`
+    chosen: Any  # settings of the preset that was asked for
+    out: Path  # the PNG file to write
+    map_: "Map"  # applies a function to items in several processes
+    say: Say
+
+
+class Schedule(Protocol):
+    """Which step computes what, and how steps, epochs and batches go together."""
+
+    def plan(self, step: int) -> "Plan":
         """What a training step computes."""
         ...
 
@@ -125,38 +122,154 @@ class Task(Protocol):
         """The first step before which so many epochs have passed."""
         ...
 
-    def brief(self, evaluation: Evaluation) -> str:
-        """What an evaluation found, in some words for people."""
+
+class Reporter(Protocol):
+    """Puts what was found into words."""
+
+    def brief(self, evaluation: "Evaluation") -> str:
+        """The score in a few words, for the progress bar."""
         ...
 
-    def summary(self, evaluation: Evaluation) -> list[str]:
-        """What an evaluation found, in a line or more for people."""
+    def summary(self, evaluation: "Evaluation") -> list[str]:
+        """An evaluation in a line or more."""
         ...
 
-    def collapse(self, metrics: Metrics) -> str | None:
+    def collapse(self, metrics: "Metrics") -> str | None:
         """What in the metrics of a step or of an evaluation says that the generator has collapsed; None for nothing."""
         ...
 
 
-def load(name: str, recipe: Any) -> Task:
-    """The task of a recipe, with its data.
+class RolloutMaker(Protocol):
+    """What a rollout worker holds."""
+
+    def shard(self, weights: "Weights", step: int, draw: int, shard: int) -> "Rollout":
+        """Make one shard of a training step: a pure function."""
+        ...
+
+
+class Evaluator(Protocol):
+    """What measures weights."""
+
+    def evaluate(self, weights: "Weights") -> "Evaluation":
+        """Measure them: a pure function."""
+        ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the loop and the processes have to know of a loaded task, as data."""
+
+    data: str  # the name of the data
+    identity: tuple[object, ...]  # what the result depends on, for JSON: a resumed run must have the same
+    about: tuple[str, ...]  # lines for people: what is trained, on what
+    selection_metric: str  # of an evaluation: the checkpoint where it is least is the best
+    throughput_metric: str  # of an update: what the generator learned from; speeds are given in it
+    evaluate_every: int  # steps between evaluations where nothing is asked
+    shards: int = 0  # parts in which a batch of rollouts is made; 0 where no step has any
+    lag: int = 0  # rollouts of step t are made with the weights after update max(t - lag, 0)
+    max_learners: int = 1  # that can share a batch: as many, or a number that divides it
+    cache_dir: Path | None = None  # that `prepare` writes to and the learner reads from; None where it needs none
+    vocabulary: tuple[str, ...] = ()  # the words of a text task, by token
+
+
+class LoadedTask(Protocol):
+    """A task with its settings and its data. Picklable: the learner's process gets a copy."""
+
+    @property
+    def settings(self) -> Any:
+        """The recipe, with all that it left to the data."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What the loop and the processes have to know of it."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """Which step computes what."""
+        ...
+
+    @property
+    def reporter(self) -> Reporter:
+        """What puts evaluations into words."""
+        ...
+
+    @property
+    def rollout_maker(self) -> Callable[["torch.device"], RolloutMaker]:
+        """Makes, on a device, what makes shards. Picklable, and without the data."""
+        ...
+
+    def prepare(self, map_: "Map", say: Say) -> None:
+        """Do what must be done once before the data can be read, by whoever there is to do it; say how it goes.
+
+        Raises:
+            DataError: the data can't be used.
+        """
+        ...
+
+    def learner(self, device: "torch.device", group: "Group") -> "Learner":
+        """A learner with fresh networks: one of a group that shares every batch."""
+        ...
+
+    def evaluator(self, device: "torch.device") -> Evaluator:
+        """What measures weights on the task's data."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run that is there, and the weights of one of its checkpoints."""
+
+    path: str
+    task: Task
+    settings: Any
+    step: int
+    weights: "Weights"  # what evaluations and samples use
+    recipe_id: str  # SHA-256 of the recipe and the data that the checkpoint is of
+    read_words: Callable[[], tuple[str, ...]]  # reads the run's vocabulary
+
+
+@dataclass(frozen=True)
+class EvaluationTools:
+    """What an evaluation can call on."""
+
+    load_run: Callable[[str], LoadedRun]  # another run, of the same kind of checkpoint
+    map_: "Map"  # applies a function to items in several processes
+    status: Say  # shows what is computed now
+
+
+def find_task(name: str) -> Task:
+    """Give the record of a task.
+
+    Args:
+        name: a name in `TASKS`, or `package.module:TASK`.
+
+    Raises:
+        UsageError: there is no such task, or it can't be imported.
+    """
+    task = resolve(name, TASKS)
+    if not isinstance(task, Task):
+        raise UsageError(f"{name} is a {type(task).__name__}, not a rlgan.task.Task")
+    return task
+
+
+def load_task(task: Task, settings: Any) -> LoadedTask:
+    """Give a task its data.
 
     Raises:
         DataError: the data can't be had or does not fit the settings.
     """
-    # Imported where it is needed: each brings what only it uses.
-    loaded: Task = resolve(TASKS[name])(recipe)
+    loaded: LoadedTask = resolve(task.load, {})(settings)
     return loaded
 
 
-TASKS = {
-    "text": "rlgan.text.task:TextTask.load",
-    "gaussian": "rlgan.gaussian.task:GaussianTask",
-    "image": "rlgan.images.task:ImageTask.load",
-}
+def summarise_seeds(results: Sequence[Mapping[str, Any]]) -> "Metrics":
+    """Summarise several seeds: the median of every metric, and how many seeds there are.
 
-
-def resolve(name: str) -> Any:
-    """Import what `module:object` names."""
-    module, _, path = name.partition(":")
-    return operator.attrgetter(path)(importlib.import_module(module))
+    Example:
+        >>> summarise_seeds([{"w1": 1.0, "run": "a"}, {"w1": 2.0, "run": "b"}, {"w1": 4.0, "run": "c"}])
+        {'w1': 2.0, 'seeds': 3.0}
+    """
+    names = [name for name, value in results[0].items() if isinstance(value, float)]
+    return {name: median(result[name] for result in results) for name in names} | {"seeds": float(len(results))}

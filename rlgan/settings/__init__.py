@@ -1,0 +1,26 @@
+"""How settings are declared, checked, read from flags and files, compared and shown. Imports neither torch nor ray.
+
+Settings stand beside what they are for, in frozen dataclasses whose annotations say what is allowed (`limits`), which
+table a name is from (`choices`), and what the setting was called before (`history`). Groups nest (`groups`).
+"""
+
+from rlgan.settings.choices import Choice, adopt, imported_objects, is_import, modules_found_here, resolve
+from rlgan.settings.groups import (
+    Setting,
+    all_settings,
+    canonical,
+    check,
+    differences,
+    flatten,
+    foreign_names,
+    updated,
+)
+from rlgan.settings.history import Added, Was, identity, old_flags, read
+from rlgan.settings.limits import AtLeast, Below, Between, MoreThan, OneOf
+from rlgan.settings.paths import absolute, check_address, printable
+
+__all__ = [
+    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Was", "absolute", "adopt",
+    "all_settings", "canonical", "check", "check_address", "differences", "flatten", "foreign_names", "identity",
+    "imported_objects", "is_import", "modules_found_here", "old_flags", "printable", "read", "resolve", "updated",
+]  # fmt: skip

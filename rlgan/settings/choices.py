@@ -1,0 +1,151 @@
+"""A setting that names something: a key of the table that implements it, or `package.module:object`.
+
+A table maps each name to an object, or to `module:object` where importing the object would bring torch: `rlgan --help`
+reads the keys and imports nothing.
+
+    baseline: Annotated[str, Choice(BASELINES, "baseline")] = "none"
+"""
+
+import difflib
+import importlib
+import operator
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from tyro.constructors import PrimitiveConstructorSpec
+
+from rlgan.errors import UsageError
+
+Table = Mapping[str, Any]
+
+# Objects that were imported by a typed name, and the modules that were found in the current directory for them: what
+# another process has to be given, which may stand elsewhere.
+_imported: dict[str, Any] = {}
+_found_here: dict[str, ModuleType] = {}
+
+
+class Choice(PrimitiveConstructorSpec[str]):
+    """The annotation of a setting that is a name in a table, or `module:object`.
+
+    Args:
+        table: by name, an object or `module:object`.
+        what: what the names are names of, for errors: "reward rule".
+        former: names that a choice had before, by old name.
+        paths: anything else is taken for the path of a file or directory.
+
+    Example:
+        >>> from rlgan.settings import Choice
+        >>> rule = Choice({"log_odds": abs, "probability": abs}, "reward rule")
+        >>> rule.canonical("log-odds"), rule.canonical("mine:Rule")
+        ('log_odds', 'mine:Rule')
+        >>> rule.problem("applause")
+        "is not a reward rule. Choose one of: log_odds, probability, or give package.module:object"
+    """
+
+    table: Table
+    what: str
+    former: Mapping[str, str]
+    paths: bool
+
+    def __init__(
+        self, table: Table, what: str, former: Mapping[str, str] | None = None, *, paths: bool = False
+    ) -> None:
+        super().__init__(
+            nargs=1,
+            metavar="{" + ",".join([*table, *(["PATH"] if paths else [])]) + "}",
+            instance_from_str=lambda words: words[0],
+            is_instance=lambda value: isinstance(value, str),
+            str_from_instance=lambda value: [value],
+        )
+        # The specification of tyro is frozen.
+        for name, value in (("table", table), ("what", what), ("former", former or {}), ("paths", paths)):
+            object.__setattr__(self, name, value)
+
+    def canonical(self, name: str) -> str:
+        """A name as the table has it: hyphens, capitals and names of before are understood."""
+        if is_import(name) or self.paths:
+            return name
+        spelled = name.lower().replace("-", "_")
+        return self.former.get(spelled, spelled if spelled in self.table else name)
+
+    def problem(self, name: str) -> str | None:
+        """What is wrong with a name, to follow the flag and the name; None where it is right."""
+        if name in self.table or is_import(name) or self.paths:
+            return None
+        near = difflib.get_close_matches(name, self.table, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        return f"is not a {self.what}.{meant} Choose one of: {', '.join(self.table)}, or give package.module:object"
+
+
+def is_import(name: str) -> bool:
+    """Whether a name says where to import from."""
+    module, colon, path = name.partition(":")
+    return bool(colon and module and path) and "/" not in name
+
+
+def resolve(name: str, table: Table) -> Any:
+    """Give what a name stands for.
+
+    Args:
+        name: a key of the table, or `module:object`. A module is searched for where Python does, and last in the
+            current directory.
+        table: by name, an object or `module:object`.
+
+    Raises:
+        UsageError: there is no such name, module or object, or the module can't be imported.
+    """
+    target = table.get(name, name)
+    if not isinstance(target, str):
+        return target
+    if not is_import(target):
+        raise UsageError(f"{name!r} is none of {', '.join(table)}, and not package.module:object")
+    if target not in _imported:
+        _imported[target] = _import(target)
+    return _imported[target]
+
+
+def _import(target: str) -> Any:
+    module_name, _, path = target.partition(":")
+    try:
+        with _current_directory_last():
+            module = importlib.import_module(module_name)
+    except Exception as error:  # a module of somebody else's may raise anything
+        raise UsageError(f"{target} can't be imported: {type(error).__name__}: {error}") from error
+    try:
+        return operator.attrgetter(path)(module)
+    except AttributeError:
+        raise UsageError(f"{target} can't be imported: the module {module_name} has no {path}") from None
+
+
+@contextmanager
+def _current_directory_last() -> Iterator[None]:
+    here = os.getcwd()
+    before = set(sys.modules)
+    sys.path.append(here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if file.startswith(here + os.sep) and "site-packages" not in file and not name.startswith("rlgan."):
+                _found_here[name] = sys.modules[name]
+
+
+def imported_objects() -> dict[str, Any]:
+    """What was imported by names, for another process to `adopt`."""
+    return {name: value for name, value in _imported.items() if not name.startswith("rlgan.")}
+
+
+def modules_found_here() -> list[ModuleType]:
+    """Modules that only the current directory of this process has: they have to be sent along."""
+    return list(_found_here.values())
+
+
+def adopt(objects: Mapping[str, Any]) -> None:
+    """Take up what another process imported: here, those names stand for the same."""
+    _imported.update(objects)

@@ -1,0 +1,226 @@
+"""Groups of settings: frozen dataclasses that nest, while all their names stand side by side for whoever types them.
+
+A recipe is made of groups, so that each piece of the code takes the group that it needs and no more. On the command line,
+in `config.json` and in errors a setting has its own name alone, whatever group it is in: names are unique in a recipe.
+"""
+
+import dataclasses
+import types
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from rlgan.errors import UsageError
+from rlgan.settings.choices import Choice, is_import
+from rlgan.settings.limits import LIMITS, Limit
+
+S = TypeVar("S")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What is declared of one setting."""
+
+    name: str
+    kind: Any  # the type, without annotations
+    notes: tuple[Any, ...]  # the annotations: limits, a choice, what it was called before
+
+    @property
+    def flag(self) -> str:
+        """As it is typed."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def choice(self) -> Choice | None:
+        """The table that it is a name in, if it is one."""
+        return next((note for note in self.notes if isinstance(note, Choice)), None)
+
+    @property
+    def limits(self) -> list[Limit]:
+        """The conditions on its value."""
+        return [note for note in self.notes if isinstance(note, LIMITS)]
+
+
+@cache
+def declared(kind: type[Any]) -> Mapping[str, Setting | type[Any]]:
+    """The fields of a group: a `Setting`, or the type of a group within it."""
+    hints = get_type_hints(kind, include_extras=True)
+    fields: dict[str, Setting | type[Any]] = {}
+    for field in dataclasses.fields(kind):
+        plain, notes = _unwrapped(hints[field.name])
+        fields[field.name] = plain if dataclasses.is_dataclass(plain) else Setting(field.name, plain, notes)
+    return fields
+
+
+def _unwrapped(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A type and its annotations; those of the parts of a union count too, since `None` has none."""
+    if get_origin(hint) is Annotated:
+        inner, *notes = get_args(hint)
+        plain, more = _unwrapped(inner)
+        return plain, (*notes, *more)
+    if get_origin(hint) in (Union, types.UnionType):
+        parts = [_unwrapped(part) for part in get_args(hint)]
+        return Union[tuple(plain for plain, _ in parts)], tuple(note for _, notes in parts for note in notes)  # noqa: UP007
+    if get_origin(hint) is tuple:
+        parts = [(part, ()) if part is ... else _unwrapped(part) for part in get_args(hint)]
+        return tuple[tuple(plain for plain, _ in parts)], tuple(note for _, notes in parts for note in notes)  # type: ignore[misc]
+    return hint, ()
+
+
+def all_settings(kind: type[Any]) -> Iterator[Setting]:
+    """Every setting of a group and of the groups within it, in the order of declaration."""
+    for field in declared(kind).values():
+        if isinstance(field, Setting):
+            yield field
+        else:
+            yield from all_settings(field)
+
+
+def flatten(settings: Any) -> dict[str, Any]:
+    """Give all settings by name, those of groups within a group too.
+
+    Example:
+        >>> from rlgan.gaussian.settings import GaussianSettings
+        >>> flatten(GaussianSettings())["r1"]
+        0.0
+    """
+    values: dict[str, Any] = {}
+    for name, field in declared(type(settings)).items():
+        value = getattr(settings, name)
+        values |= {name: value} if isinstance(field, Setting) else flatten(value)
+    return values
+
+
+def updated(settings: S, values: Mapping[str, Any]) -> S:
+    """Give settings with some values changed, by name, whatever group they are in.
+
+    Raises:
+        TypeError: there is no such setting.
+
+    Example:
+        >>> from rlgan.gaussian.settings import GaussianSettings
+        >>> updated(GaussianSettings(), {"r1": 0.5}).penalties.r1
+        0.5
+    """
+    unknown = set(values) - {setting.name for setting in all_settings(type(settings))}
+    if unknown:
+        raise TypeError(f"{type(settings).__name__} has no setting {', '.join(sorted(unknown))}")
+    return _updated(settings, values)
+
+
+def _updated(settings: S, values: Mapping[str, Any]) -> S:
+    changes: dict[str, Any] = {}
+    for name, field in declared(type(settings)).items():
+        if not isinstance(field, Setting):
+            changes[name] = _updated(getattr(settings, name), values)
+        elif name in values:
+            changes[name] = values[name]
+    return dataclasses.replace(settings, **changes)  # type: ignore[type-var]
+
+
+def canonical(settings: S) -> S:
+    """Give settings whose names are spelled as their tables have them."""
+    values = {
+        setting.name: _spelled(setting.choice, getattr_flat)
+        for setting, getattr_flat in _with_values(settings)
+        if setting.choice is not None
+    }
+    return updated(settings, values)
+
+
+def _spelled(choice: Choice, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_spelled(choice, each) for each in value)
+    return choice.canonical(value) if isinstance(value, str) else value
+
+
+def _with_values(settings: Any) -> Iterator[tuple[Setting, Any]]:
+    values = flatten(settings)
+    for setting in all_settings(type(settings)):
+        yield setting, values[setting.name]
+
+
+def check(settings: Any) -> None:
+    """Check every value against its type, its limits and its table, then what the groups themselves check.
+
+    A group may have a method `check`, for what concerns several settings at once.
+
+    Raises:
+        UsageError: one line, which names the flag, what came and what is due.
+    """
+    for setting, value in _with_values(settings):
+        _check_value(setting, value)
+    _check_groups(settings)
+
+
+def _check_groups(settings: Any) -> None:
+    for name, field in declared(type(settings)).items():
+        if not isinstance(field, Setting):
+            _check_groups(getattr(settings, name))
+    if hasattr(settings, "check"):
+        settings.check()
+
+
+def _check_value(setting: Setting, value: Any) -> None:
+    if not matches(value, setting.kind):
+        raise UsageError(f"{setting.flag} is {value!r}, which is of a wrong type: it must be {_spoken(setting.kind)}")
+    for name in (value if isinstance(value, tuple) else [value]) if setting.choice else ():
+        problem = None if name is None else setting.choice and setting.choice.problem(name)
+        if problem:
+            raise UsageError(f"{setting.flag} {name!r} {problem}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        for limit in setting.limits:
+            if not limit.holds(value):
+                raise UsageError(f"{setting.flag} is {value}: it must be {limit.due}")
+
+
+def matches(value: Any, kind: Any) -> bool:
+    """Whether a value is of a declared type; an int counts as a float.
+
+    Example:
+        >>> matches(1, float), matches("1", float), matches(((0.0, 1),), tuple[tuple[float, float], ...])
+        (True, False, True)
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
+    if origin in (Union, types.UnionType):
+        return any(matches(value, part) for part in arguments)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if arguments[-1:] == (...,):
+            return all(matches(each, arguments[0]) for each in value)
+        return len(value) == len(arguments) and all(map(matches, value, arguments))
+    if origin is not None:  # Literal
+        return value in arguments
+    if kind in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _spoken(kind: Any) -> str:
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_spoken(part) for part in get_args(kind))
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "left out"}
+    return words.get(kind, "a list" if get_origin(kind) is tuple else str(kind))
+
+
+def foreign_names(settings: Any) -> list[str]:
+    """The values that would be imported from outside of the package: `--flag package.module:object`."""
+    found = []
+    for setting, value in _with_values(settings):
+        for name in (value if isinstance(value, tuple) else (value,)) if setting.choice else ():
+            if isinstance(name, str) and is_import(name) and setting.choice and name not in setting.choice.table:
+                found.append(f"{setting.flag} {name}")
+    return found
+
+
+def differences(old: Any, new: Any, ignored: tuple[str, ...] = ()) -> list[str]:
+    """Name the settings in which two recipes of a kind differ, as `--flag old -> new`."""
+    before, after = flatten(old), flatten(new)
+    return [
+        f"{setting.flag} {before[setting.name]} -> {after[setting.name]}"
+        for setting in all_settings(type(old))
+        if setting.name not in ignored and before[setting.name] != after[setting.name]
+    ]

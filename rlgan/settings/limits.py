@@ -1,0 +1,112 @@
+"""What a number may be: limits that stand in the annotation of a setting.
+
+    batch_size: Annotated[int, AtLeast(1)] = 64
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Limit(Protocol):
+    """One condition on a value, and how a person is told of it."""
+
+    @property
+    def due(self) -> str:
+        """What the value must be, to follow "it must be "."""
+        ...
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the limit."""
+        ...
+
+
+# Each comparison is written so that a NaN, for which every comparison is false, is refused.
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A finite number that is not less than `least`.
+
+    Example:
+        >>> AtLeast(1).holds(1), AtLeast(1).holds(0), AtLeast(0).holds(float("nan"))
+        (True, False, False)
+    """
+
+    least: float
+    why: str = ""
+
+    @property
+    def due(self) -> str:
+        """What the value must be."""
+        return f"{self.least:g} or more{self.why}"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the limit."""
+        return math.isfinite(value) and value >= self.least
+
+
+@dataclass(frozen=True)
+class MoreThan:
+    """A finite number that is larger than `bound`."""
+
+    bound: float
+
+    @property
+    def due(self) -> str:
+        """What the value must be."""
+        return f"more than {self.bound:g}"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the limit."""
+        return math.isfinite(value) and value > self.bound
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+    @property
+    def due(self) -> str:
+        """What the value must be."""
+        return f"from {self.low:g} to {self.high:g}"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the limit."""
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Below:
+    """A number from `low` to less than `bound`: a share, a decay rate."""
+
+    low: float
+    bound: float
+
+    @property
+    def due(self) -> str:
+        """What the value must be."""
+        return f"from {self.low:g} to less than {self.bound:g}"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the limit."""
+        return self.low <= value < self.bound
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few numbers."""
+
+    values: Collection[float]
+    due: str
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is among them."""
+        return value in self.values
+
+
+LIMITS = (AtLeast, MoreThan, Between, Below, OneOf)
