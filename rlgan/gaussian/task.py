@@ -28,8 +28,10 @@ from rlgan.learning.direct_gradient import DirectGradient
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
 from rlgan.learning.optimizers import DECAYS, NoShards, optimizer
+from rlgan.learning.tables import ADVERSARIAL_LOSSES
 from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream, torch_seed
+from rlgan.task import resolve
 from rlgan.types import Evaluation, Float, Map, Metrics, Plan, RealBatch, Weights
 
 HIDDEN = (6, 5)
@@ -131,7 +133,7 @@ class GaussianTask:
             generator.to(device),
             discriminator.to(device),
             noise=functools.partial(noise, c),
-            loss=c.loss,
+            loss=resolve(ADVERSARIAL_LOSSES[c.loss]),
             r1=c.r1,
             r2=c.r2,
             group=group,

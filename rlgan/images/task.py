@@ -30,9 +30,11 @@ from rlgan.learning.distances import Double
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
 from rlgan.learning.optimizers import DECAYS, NoShards, optimizer
+from rlgan.learning.tables import ADVERSARIAL_LOSSES
 from rlgan.learning.weights import load, sample_noise
 from rlgan.rng import Purpose, stream, torch_seed
 from rlgan.settings import absolute
+from rlgan.task import resolve
 from rlgan.types import Evaluation, Float, Map, Metrics, Plan, RealBatch, Weights
 
 Pixels = NDArray[np.uint8]  # [N, S, S, 3]
@@ -179,7 +181,13 @@ class ImageTask:
         generator, discriminator = networks(c)
         noise = partial(sample_noise, size=c.noise_size)
         adapter = DirectGradient(
-            generator.to(device), discriminator.to(device), noise=noise, loss=c.loss, r1=c.r1, r2=c.r2, group=group
+            generator.to(device),
+            discriminator.to(device),
+            noise=noise,
+            loss=resolve(ADVERSARIAL_LOSSES[c.loss]),
+            r1=c.r1,
+            r2=c.r2,
+            group=group,
         )
         return Learner(
             adapter,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlgan.learning import losses as objectives
+from rlgan.learning.adversarial import AdversarialLoss, cross_entropy, gradient_penalty, saturating
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.loss import Loss
 from rlgan.types import Float, RealBatch, Rollout
@@ -18,8 +18,8 @@ class DirectGradient:
     Args:
         generator: noise [B, Z] -> samples [B, ...].
         discriminator: samples [B, ...] -> log-odds [N]; N is B, or less where it reads several samples as one.
-        noise: a stream and B -> float32 [B, Z].
-        loss: a name in `objectives.ADVERSARIAL`.
+        noise: a random stream and B -> float32 [B, Z].
+        loss: the losses of both players.
         r1: weight of the gradient penalty on real samples.
         r2: weight of that on generated ones.
         group: the learners that share every batch.
@@ -31,7 +31,7 @@ class DirectGradient:
         discriminator: nn.Module,
         *,
         noise: Callable[[np.random.Generator, int], Float],
-        loss: str,
+        loss: AdversarialLoss,
         r1: float,
         r2: float,
         group: Group = ALONE,
@@ -41,12 +41,12 @@ class DirectGradient:
         self.discriminator = discriminator
         self.others: dict[str, nn.Module] = {}
         self.noise = noise
-        self.loss = objectives.ADVERSARIAL[loss]
+        self.loss = loss
         self.r1 = r1
         self.r2 = r2
 
     def generator_loss(
-        self, fakes: Rollout | None, real: RealBatch | None, supervision: float, numbers: np.random.Generator
+        self, fakes: Rollout | None, real: RealBatch | None, supervision: float, rng: np.random.Generator
     ) -> Loss:
         """The generator's loss on samples of its own, as many as the real batch has; there is no supervision.
 
@@ -54,41 +54,50 @@ class DirectGradient:
             ValueError: rollouts or supervision, which this adapter can't use, or no real batch.
         """
         if fakes is not None or real is None or supervision:
-            raise ValueError("a direct gradient needs a real batch, and no rollouts and no supervision: mend the plan")
-        fake = self.discriminator(self.generator(self._noise(real, numbers)))
+            raise ValueError(
+                f"a direct gradient got {'no ' if fakes is None else ''}rollouts, {'no' if real is None else 'a'} real "
+                f"batch and supervision {supervision}: it needs a real batch, and no rollouts and no supervision; mend "
+                "the plan"
+            )
+        fake = self.discriminator(self.generator(self._noise(real, rng)))
         with torch.no_grad():
             true = self.discriminator(self._tensor(real)) if self.loss.paired else fake
         value = self.loss.generator(true, fake)
         metrics = {
             "loss_generator": value.detach(),
-            "value_generator": objectives.saturating(fake.detach()),
+            "value_generator": saturating(fake.detach()),
             "samples": torch.tensor(self.group.size * len(real.real)),
         }
         return Loss(value, metrics)
 
-    def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, numbers: np.random.Generator) -> Loss:
+    def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
         """The discriminator's loss on a real batch and on as many samples made for it, with the penalties.
 
-        The `value` metrics are what the paper draws: E log(1 - D(G(z))) of the generator's last update, which is
-        log .5 = -.69 where D is .5, and E log D(x) + E log(1 - D(G(z))), there -1.386.
+        The `value` metrics are what the paper draws (Yala & Song, figure 3): E log(1 - D(G(z))) of the generator's last
+        update, which is log .5 = -.69 where D is .5, and E log D(x) + E log(1 - D(G(z))), there -1.386.
+
+        Raises:
+            ValueError: rollouts, which this adapter can't use.
         """
         if fakes is not None:
-            raise ValueError("a direct gradient can't use rollouts: mend the plan")
-        genuine = self._tensor(real).requires_grad_(self.r1 > 0)
+            raise ValueError("a direct gradient got rollouts, which it can't use; mend the plan")
+        # Penalties need gradients along the samples; without them the graph stops at the first layer, which is faster.
+        real_samples = self._tensor(real).requires_grad_(self.r1 > 0)
         with torch.no_grad():
-            generated = self.generator(self._noise(real, numbers))
-        generated.requires_grad_(self.r2 > 0)
-        true, fake = self.discriminator(genuine), self.discriminator(generated)
+            fake_samples = self.generator(self._noise(real, rng))
+        fake_samples.requires_grad_(self.r2 > 0)
+        true, fake = self.discriminator(real_samples), self.discriminator(fake_samples)
         value = self.loss.discriminator(true, fake)
         metrics = {
             "loss_discriminator": value.detach(),
-            "value_discriminator": -objectives.cross_entropy(true.detach(), fake.detach()),
+            "value_discriminator": -cross_entropy(true.detach(), fake.detach()),
             "discriminator_real": true.detach().sigmoid().mean(),
             "discriminator_generated": fake.detach().sigmoid().mean(),
         }
-        for name, weight, odds, samples in (("r1", self.r1, true, genuine), ("r2", self.r2, fake, generated)):
+        penalised = (("r1", self.r1, true, real_samples), ("r2", self.r2, fake, fake_samples))
+        for name, weight, log_odds, samples in penalised:
             if weight:
-                penalty = objectives.gradient_penalty(odds, samples)
+                penalty = gradient_penalty(log_odds, samples)
                 value = value + weight * penalty
                 metrics[f"penalty_{name}"] = penalty.detach()
         return Loss(value, metrics)
@@ -97,8 +106,9 @@ class DirectGradient:
     def _device(self) -> torch.device:
         return next(self.generator.parameters()).device
 
-    def _noise(self, real: RealBatch, numbers: np.random.Generator) -> Tensor:
-        whole = self.noise(numbers, self.group.size * len(real.real))
+    def _noise(self, real: RealBatch, rng: np.random.Generator) -> Tensor:
+        # Drawn for the whole group, of which each takes its rows: the batch does not depend on how many share it.
+        whole = self.noise(rng, self.group.size * len(real.real))
         return torch.from_numpy(self.group.rows(whole)).to(self._device)
 
     def _tensor(self, batch: RealBatch) -> Tensor:

@@ -1,9 +1,7 @@
 """Losses: tensors -> scalar. No networks, no state."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -94,51 +92,3 @@ def chosen(distribution: Tensor, tokens: Tensor) -> Tensor:
     """Log-probabilities [B, T] of tokens [B, T] out of [B, T, V]; that of token 0 where V, the blank, stands."""
     blank = distribution.shape[-1]
     return distribution.gather(-1, tokens.where(tokens < blank, 0)[..., None])[..., 0]
-
-
-def saturating(fake: Tensor) -> Tensor:
-    """The generator's side of the minimax game, E log(1 - D(G(z))), over log-odds [N] of generated samples."""
-    return -functional.softplus(fake).mean()
-
-
-def non_saturating(fake: Tensor) -> Tensor:
-    """-E log D(G(z)) over log-odds [N] of generated samples: same optimum, strong gradient where D is sure."""
-    return functional.softplus(-fake).mean()
-
-
-def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
-    """The discriminator's usual loss, -E log D(x) - E log(1 - D(G(z))), over log-odds [N] of both."""
-    return functional.softplus(-real).mean() + functional.softplus(fake).mean()
-
-
-def relativistic(winner: Tensor, loser: Tensor) -> Tensor:
-    """E softplus(-(f(winner) - f(loser))) over log-odds [N], pair by pair (R3GAN, Huang et al. 2024, equation 2).
-
-    The discriminator wants real samples to win, the generator its own.
-    """
-    return functional.softplus(loser - winner).mean()
-
-
-def gradient_penalty(log_odds: Tensor, samples: Tensor) -> Tensor:
-    """E |grad_x f(x)|^2 / 2 over samples [B, ...], which need a gradient; R1 on real ones, R2 on generated ones.
-
-    Mescheder et al. 2018. Where f reads several samples at once, the gradient is that of the sum of all log-odds.
-    """
-    (gradient,) = torch.autograd.grad(log_odds.sum(), samples, create_graph=True)
-    return gradient.square().flatten(1).sum(dim=1).mean() / 2
-
-
-@dataclass(frozen=True)
-class Adversarial:
-    """The losses of both players, over the log-odds of real and of generated samples, [N] each."""
-
-    generator: Callable[[Tensor, Tensor], Tensor]
-    discriminator: Callable[[Tensor, Tensor], Tensor]
-    paired: bool = False  # the generator's loss reads the real ones too
-
-
-ADVERSARIAL = {
-    "saturating": Adversarial(lambda _, fake: saturating(fake), cross_entropy),
-    "non_saturating": Adversarial(lambda _, fake: non_saturating(fake), cross_entropy),
-    "relativistic": Adversarial(lambda real, fake: relativistic(fake, real), relativistic, paired=True),
-}
