@@ -1,7 +1,7 @@
 """What a task is: a record that the command line asks, and what it becomes once it has its data.
 
-A task is one kind of GAN. Its record (`Task`) is data and a few functions, which are named as `module:object` strings so
-that the command line can read all records without importing torch. With settings and data it becomes a `LoadedTask`,
+A task is one kind of GAN. Its record (`Task`) is data and a few functions, which are named as `module:object` strings
+so that the command line can read all records without importing torch. With settings and data it becomes a `LoadedTask`,
 which the training loop and the processes ask. The table `TASKS` is the only place where tasks are listed; a task of
 your own is named `package.module:TASK` in place of a name: see docs/extending.md.
 """
@@ -73,11 +73,16 @@ class Task:
     load: str  # "module:function": settings -> LoadedTask; reads the data
     sample: Operation  # (LoadedRun, count, seed, options) -> iterator of lines to print
     evaluate: Operation  # (LoadedRun, options, EvaluationTools) -> Result
-    preset: Callable[[Any], Any] = lambda settings: type(settings)()  # the typed settings -> the defaults of their preset
+    preset: Callable[[Any], Any] = lambda settings: type(
+        settings
+    )()  # the typed settings -> the defaults of their preset
     labels: Callable[[Any], dict[str, str]] = lambda _: {}  # what every result says of the recipe
-    title: Callable[[Any], str] = lambda _: ""  # of the recipe, for the name of a run's directory; after the task's name
+    title: Callable[[Any], str] = lambda _: (
+        ""
+    )  # of the recipe, for the name of a run's directory; after the task's name
     bounds: Callable[[Any], Bounds] = lambda _: Bounds(epochs=1)  # of a run for which none is given
     run_defaults: Mapping[str, Any] = field(default_factory=dict)  # of `RunSettings`, by name
+    evaluation_lines: str = "rlgan.task:no_lines"  # "module:function": Result -> lines to print below its numbers
     places: tuple[str, ...] = ()  # settings that say where things lie: what lies there counts, not where
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
     figures: Mapping[str, "Figure"] = field(default_factory=dict)  # of the paper, by name
@@ -122,6 +127,11 @@ class Schedule(Protocol):
         """The first step before which so many epochs have passed."""
         ...
 
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between evaluations where nothing is asked."""
+        ...
+
 
 class Reporter(Protocol):
     """Puts what was found into words."""
@@ -164,7 +174,6 @@ class Facts:
     about: tuple[str, ...]  # lines for people: what is trained, on what
     selection_metric: str  # of an evaluation: the checkpoint where it is least is the best
     throughput_metric: str  # of an update: what the generator learned from; speeds are given in it
-    evaluate_every: int  # steps between evaluations where nothing is asked
     shards: int = 0  # parts in which a batch of rollouts is made; 0 where no step has any
     lag: int = 0  # rollouts of step t are made with the weights after update max(t - lag, 0)
     max_learners: int = 1  # that can share a batch: as many, or a number that divides it
@@ -235,7 +244,8 @@ class EvaluationTools:
     """What an evaluation can call on."""
 
     load_run: Callable[[str], LoadedRun]  # another run, of the same kind of checkpoint
-    map_: "Map"  # applies a function to items in several processes
+    prepare: Callable[[LoadedRun], LoadedTask]  # the run's task with its data, which is what the run was trained on
+    measure: Callable[[LoadedRun, LoadedTask], Result]  # what training measures, and which run it is
     status: Say  # shows what is computed now
 
 
@@ -262,6 +272,11 @@ def load_task(task: Task, settings: Any) -> LoadedTask:
     """
     loaded: LoadedTask = resolve(task.load, {})(settings)
     return loaded
+
+
+def no_lines(_: Result) -> list[str]:
+    """Lines below the numbers of an evaluation: none."""
+    return []
 
 
 def summarise_seeds(results: Sequence[Mapping[str, Any]]) -> "Metrics":

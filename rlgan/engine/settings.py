@@ -13,7 +13,7 @@ _AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Which processes compute. Nothing here changes the result, except --mixed-fleet and the last bits by --learners."""
+    """Which processes compute. Only --mixed-fleet changes the result, and --learners its last bits."""
 
     workers: Annotated[int, AtLeast(0)] | str = 2
     """Rollout workers (Ray actors). 0: everything in this process, without Ray; the same result, bit for bit. auto or

@@ -1,1 +1,27 @@
-"""The wing of the Gaussian and of mixtures: all that is particular to them."""
+"""The wing of the Gaussian: a perceptron pair on N(0, 1), or on mixtures of Gaussians in the plane.
+
+Yala & Song, section 2. `TASK` is all that the rest of the package knows of it.
+"""
+
+from rlgan.gaussian.settings import GaussianSettings, labels_of, preset_of
+from rlgan.task import Figure, Operation, Task
+
+TASK = Task(
+    name="gaussian",
+    summary="train a perceptron pair on N(0, 1), or on 8 or 25 Gaussians in the plane",
+    settings=GaussianSettings,
+    load="rlgan.gaussian.task:GaussianTask",
+    sample=Operation("rlgan.gaussian.sampling:sample_lines"),
+    evaluate=Operation("rlgan.gaussian.evaluation:evaluate_run"),
+    preset=preset_of,
+    labels=labels_of,
+    title=lambda settings: f"{settings.target}-{settings.preset}",
+    # No rollouts, so workers would have nothing to do; and a step takes milliseconds.
+    run_defaults={"workers": 0, "checkpoint_every": 500},
+    seeds="rlgan.gaussian.measures:summarise",
+    figures={
+        "figure2": Figure("density and D before and after training", "rlgan.gaussian.reproduce:figure2"),
+        "figure3": Figure("the losses of both players", "rlgan.gaussian.reproduce:figure3"),
+        "figure4": Figure("the effect of pre-training D", "rlgan.gaussian.reproduce:figure4"),
+    },
+)

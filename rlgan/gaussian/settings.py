@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from rlgan.errors import UsageError
-from rlgan.learning.settings import DECAYS, LossSettings, OptimizerSettings, PlayerSettings
+from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
+from rlgan.learning.tables import DECAYS
 from rlgan.settings import AtLeast, Choice, Was, updated
 
 TARGETS = {

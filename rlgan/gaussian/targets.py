@@ -128,8 +128,6 @@ class Modes:
         return f"the samples are near few modes: reverse KL {metrics['reverse_kl']:.2f}"
 
 
-TARGETS: dict[str, Target] = {
-    "normal": Normal(MIXTURES["normal"]),
-    "ring": Modes(MIXTURES["ring"]),
-    "grid": Modes(MIXTURES["grid"]),
-}
+NORMAL = Normal(MIXTURES["normal"])
+RING = Modes(MIXTURES["ring"])
+GRID = Modes(MIXTURES["grid"])

@@ -1,1 +1,28 @@
-"""The wing of pictures: all that is particular to them."""
+"""The wing of pictures: a pair of networks on faces or on any folder of pictures (Yala & Song, section 3).
+
+`TASK` is all that the rest of the package knows of it.
+"""
+
+from rlgan.images.settings import EvaluateOptions, ImageSettings, SampleOptions, bounds_of, labels_of, preset_of
+from rlgan.task import Figure, Operation, Task
+
+TASK = Task(
+    name="image",
+    summary="train on pictures; without arguments on faces that are drawn here",
+    settings=ImageSettings,
+    load="rlgan.images.task:ImageTask.load",
+    sample=Operation("rlgan.images.sampling:draw_samples", SampleOptions),
+    evaluate=Operation("rlgan.images.evaluation:evaluate_run", EvaluateOptions),
+    preset=preset_of,
+    labels=labels_of,
+    title=lambda settings: str(settings.preset),
+    bounds=bounds_of,
+    # Rollout workers would decode the pictures, once, and then be idle.
+    run_defaults={"workers": 0},
+    places=("data", "cache"),
+    figures={
+        "figure5": Figure(
+            "the average picture, and pictures after epochs 2, 5, 10 and 17", "rlgan.images.reproduce:figure5"
+        )
+    },
+)

@@ -6,12 +6,17 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from rlgan.errors import UsageError
-from rlgan.learning.settings import DECAYS, LossSettings, OptimizerSettings, PlayerSettings
+from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
+from rlgan.learning.tables import DECAYS
 from rlgan.settings import AtLeast, Below, Choice, MoreThan, OneOf, updated
+from rlgan.task import Bounds
 
 FEATURES = "random_convolutions_320"  # the network that pictures are measured by
 SIZES = tuple(2**n for n in range(3, 10))  # of pictures
-IMAGE_NETWORKS = {"maxout": "rlgan.images.networks:maxout_pair", "convolutional": "rlgan.images.networks:convolutional_pair"}
+IMAGE_NETWORKS = {
+    "maxout": "rlgan.images.players:maxout_pair",
+    "convolutional": "rlgan.images.players:convolutional_pair",
+}
 
 
 @dataclass(frozen=True)
@@ -135,3 +140,27 @@ def labels_of(settings: ImageSettings) -> dict[str, str]:
         "crop": "largest" if crop is None else str(crop),
         "features": FEATURES,
     }
+
+
+def bounds_of(settings: ImageSettings) -> Bounds:
+    """Without a bound: a short look at the drawn faces; the paper's 17 epochs of anything else."""
+    # Five minutes of two cores with all that comes before and after.
+    return Bounds(minutes=3.5) if settings.pictures.data == "faces" else Bounds(epochs=17)
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What `rlgan sample` takes for pictures."""
+
+    out: str | None = None
+    """The PNG to write, a grid of pictures. By default samples.png, in the current directory."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What `rlgan evaluate` takes for pictures."""
+
+    inception: str | None = None
+    """A file with the weights of the Inception network: measure the true FID too."""
+    cache: str | None = None
+    """Where decoded pictures are kept, as with `rlgan train image`."""

@@ -1,5 +1,6 @@
 """The learning signal that reaches the generator straight through the discriminator."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -8,8 +9,13 @@ from torch import Tensor, nn
 
 from rlgan.learning.adversarial import AdversarialLoss, cross_entropy, gradient_penalty, saturating
 from rlgan.learning.group import ALONE, Group
+from rlgan.learning.learner import Learner, RealSource
 from rlgan.learning.loss import Loss
-from rlgan.types import Float, RealBatch, Rollout
+from rlgan.learning.optimizers import make_optimizer
+from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
+from rlgan.learning.tables import ADVERSARIAL_LOSSES
+from rlgan.settings import resolve
+from rlgan.types import Float, RealBatch, Rollout, Weights
 
 
 class DirectGradient:
@@ -113,3 +119,60 @@ class DirectGradient:
 
     def _tensor(self, batch: RealBatch) -> Tensor:
         return torch.tensor(batch.real, device=self._device)
+
+
+def direct_gradient_learner(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    source: RealSource,
+    *,
+    noise: Callable[[np.random.Generator, int], Float],
+    players: PlayerSettings,
+    optimization: OptimizerSettings,
+    adversarial: LossSettings,
+    seed: int,
+    group: Group,
+) -> Learner:
+    """A learner whose signal is the direct gradient, from the settings that tasks share.
+
+    Args:
+        generator: noise [B, Z] -> samples [B, ...], on the device where it is to learn.
+        discriminator: samples [B, ...] -> log-odds [N], on the same device.
+        source: of real batches.
+        noise: a random stream and B -> float32 [B, Z].
+        players: how fast and how often both learn.
+        optimization: the optimiser of both.
+        adversarial: the losses of both.
+        seed: of the learner's own draws.
+        group: the learners that share every batch.
+    """
+    loss = resolve(adversarial.loss, ADVERSARIAL_LOSSES)
+    adapter = DirectGradient(
+        generator, discriminator, noise=noise, loss=loss, r1=adversarial.r1, r2=adversarial.r2, group=group
+    )
+    return Learner(
+        adapter,
+        source,
+        {
+            "generator": make_optimizer(generator, players.generator_learning_rate, optimization),
+            "discriminator": make_optimizer(discriminator, players.discriminator_learning_rate, optimization),
+        },
+        gradient_norm=math.inf,
+        average=players.generator_ema_decay,
+        seed=seed,
+    )
+
+
+class NoRollouts:
+    """What a rollout worker holds where no step has rollouts."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def shard(self, weights: Weights, step: int, draw: int, shard: int) -> Rollout:
+        """Never asked for: no plan has draws.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"shard {shard} of draw {draw} of step {step} of version {weights.version}")

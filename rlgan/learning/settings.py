@@ -1,26 +1,12 @@
-"""Settings that several tasks share, declared once; and the tables that they choose from. Imports no torch."""
+"""Settings that several tasks share, declared once. Imports no torch."""
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from tyro.conf import arg
 
+from rlgan.learning.tables import ADVERSARIAL_LOSSES, OPTIMIZERS
 from rlgan.settings import AtLeast, Below, Choice, MoreThan, Was
-
-ADVERSARIAL_LOSSES = {
-    "non_saturating": "rlgan.learning.adversarial:NON_SATURATING",
-    "saturating": "rlgan.learning.adversarial:SATURATING",
-    "relativistic": "rlgan.learning.adversarial:RELATIVISTIC",
-}
-OPTIMIZERS = {"sgd": "rlgan.learning.optimizers:sgd", "adam": "rlgan.learning.optimizers:adam"}
-# The share of a learning rate that is left when a share of the training, in [0, 1], is done.
-DECAYS: dict[str, Callable[[float], float]] = {
-    "none": lambda _: 1.0,
-    "linear": lambda done: 1 - done,
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-}
 
 
 @dataclass(frozen=True)

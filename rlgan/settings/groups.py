@@ -1,7 +1,8 @@
 """Groups of settings: frozen dataclasses that nest, while all their names stand side by side for whoever types them.
 
-A recipe is made of groups, so that each piece of the code takes the group that it needs and no more. On the command line,
-in `config.json` and in errors a setting has its own name alone, whatever group it is in: names are unique in a recipe.
+A recipe is made of groups, so that each piece of the code takes the group that it needs and no more. On the command
+line, in `config.json` and in errors a setting has its own name alone, whatever group it is in: names are unique in a
+recipe.
 """
 
 import dataclasses
@@ -41,11 +42,11 @@ class Setting:
         return [note for note in self.notes if isinstance(note, LIMITS)]
 
 
-@cache
-def declared(kind: type[Any]) -> Mapping[str, Setting | type[Any]]:
-    """The fields of a group: a `Setting`, or the type of a group within it."""
+@cache  # the type says all, and hints take long to read
+def declared(kind: Any) -> Mapping[str, Any]:
+    """The fields of a dataclass: for each a `Setting`, or the dataclass of a group within it."""
     hints = get_type_hints(kind, include_extras=True)
-    fields: dict[str, Setting | type[Any]] = {}
+    fields: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         plain, notes = _unwrapped(hints[field.name])
         fields[field.name] = plain if dataclasses.is_dataclass(plain) else Setting(field.name, plain, notes)
@@ -67,7 +68,11 @@ def _unwrapped(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     return hint, ()
 
 
-def all_settings(kind: type[Any]) -> Iterator[Setting]:
+def _kind(settings: Any) -> Any:
+    return type(settings)  # as Any: mypy takes no class for hashable, which a cache needs
+
+
+def all_settings(kind: Any) -> Iterator[Setting]:
     """Every setting of a group and of the groups within it, in the order of declaration."""
     for field in declared(kind).values():
         if isinstance(field, Setting):
@@ -85,7 +90,7 @@ def flatten(settings: Any) -> dict[str, Any]:
         0.0
     """
     values: dict[str, Any] = {}
-    for name, field in declared(type(settings)).items():
+    for name, field in declared(_kind(settings)).items():
         value = getattr(settings, name)
         values |= {name: value} if isinstance(field, Setting) else flatten(value)
     return values
@@ -102,7 +107,7 @@ def updated(settings: S, values: Mapping[str, Any]) -> S:
         >>> updated(GaussianSettings(), {"r1": 0.5}).penalties.r1
         0.5
     """
-    unknown = set(values) - {setting.name for setting in all_settings(type(settings))}
+    unknown = set(values) - {setting.name for setting in all_settings(_kind(settings))}
     if unknown:
         raise TypeError(f"{type(settings).__name__} has no setting {', '.join(sorted(unknown))}")
     return _updated(settings, values)
@@ -110,7 +115,7 @@ def updated(settings: S, values: Mapping[str, Any]) -> S:
 
 def _updated(settings: S, values: Mapping[str, Any]) -> S:
     changes: dict[str, Any] = {}
-    for name, field in declared(type(settings)).items():
+    for name, field in declared(_kind(settings)).items():
         if not isinstance(field, Setting):
             changes[name] = _updated(getattr(settings, name), values)
         elif name in values:
@@ -121,8 +126,8 @@ def _updated(settings: S, values: Mapping[str, Any]) -> S:
 def canonical(settings: S) -> S:
     """Give settings whose names are spelled as their tables have them."""
     values = {
-        setting.name: _spelled(setting.choice, getattr_flat)
-        for setting, getattr_flat in _with_values(settings)
+        setting.name: _spelled(setting.choice, value)
+        for setting, value in _with_values(settings)
         if setting.choice is not None
     }
     return updated(settings, values)
@@ -136,7 +141,7 @@ def _spelled(choice: Choice, value: Any) -> Any:
 
 def _with_values(settings: Any) -> Iterator[tuple[Setting, Any]]:
     values = flatten(settings)
-    for setting in all_settings(type(settings)):
+    for setting in all_settings(_kind(settings)):
         yield setting, values[setting.name]
 
 
@@ -154,7 +159,7 @@ def check(settings: Any) -> None:
 
 
 def _check_groups(settings: Any) -> None:
-    for name, field in declared(type(settings)).items():
+    for name, field in declared(_kind(settings)).items():
         if not isinstance(field, Setting):
             _check_groups(getattr(settings, name))
     if hasattr(settings, "check"):
@@ -164,14 +169,14 @@ def _check_groups(settings: Any) -> None:
 def _check_value(setting: Setting, value: Any) -> None:
     if not matches(value, setting.kind):
         raise UsageError(f"{setting.flag} is {value!r}, which is of a wrong type: it must be {_spoken(setting.kind)}")
-    for name in (value if isinstance(value, tuple) else [value]) if setting.choice else ():
-        problem = None if name is None else setting.choice and setting.choice.problem(name)
-        if problem:
-            raise UsageError(f"{setting.flag} {name!r} {problem}")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        for limit in setting.limits:
-            if not limit.holds(value):
-                raise UsageError(f"{setting.flag} is {value}: it must be {limit.due}")
+    if setting.choice is not None and value is not None:
+        for name in value if isinstance(value, tuple) else (value,):
+            if problem := setting.choice.problem(name):
+                raise UsageError(f"{setting.flag} {name!r} {problem}")
+    for number in value if isinstance(value, tuple) else (value,):
+        for limit in setting.limits if isinstance(number, int | float) else ():
+            if not limit.holds(number):
+                raise UsageError(f"{setting.flag} is {number}: it must be {limit.due}")
 
 
 def matches(value: Any, kind: Any) -> bool:
@@ -208,11 +213,13 @@ def _spoken(kind: Any) -> str:
 
 def foreign_names(settings: Any) -> list[str]:
     """The values that would be imported from outside of the package: `--flag package.module:object`."""
-    found = []
+    found: list[str] = []
     for setting, value in _with_values(settings):
-        for name in (value if isinstance(value, tuple) else (value,)) if setting.choice else ():
-            if isinstance(name, str) and is_import(name) and setting.choice and name not in setting.choice.table:
-                found.append(f"{setting.flag} {name}")
+        if setting.choice is None:
+            continue
+        table, names = setting.choice.table, value if isinstance(value, tuple) else (value,)
+        outside = [name for name in names if isinstance(name, str) and is_import(name) and name not in table]
+        found += [f"{setting.flag} {name}" for name in outside]
     return found
 
 
@@ -221,6 +228,6 @@ def differences(old: Any, new: Any, ignored: tuple[str, ...] = ()) -> list[str]:
     before, after = flatten(old), flatten(new)
     return [
         f"{setting.flag} {before[setting.name]} -> {after[setting.name]}"
-        for setting in all_settings(type(old))
+        for setting in all_settings(_kind(old))
         if setting.name not in ignored and before[setting.name] != after[setting.name]
     ]

@@ -1,6 +1,6 @@
 """What a number may be: limits that stand in the annotation of a setting.
 
-    batch_size: Annotated[int, AtLeast(1)] = 64
+batch_size: Annotated[int, AtLeast(1)] = 64
 """
 
 import math

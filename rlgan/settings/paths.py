@@ -33,10 +33,39 @@ def absolute(flag: str, path: str) -> Path:
 
 
 def printable(line: str) -> str:
-    """A line that any terminal and file takes: what is not UTF-8 in a name of a file comes as an escape.
+    r"""A line that any terminal and file takes: what is not UTF-8 in a name of a file comes as an escape.
 
     Example:
-        >>> printable("caf\\udce9.txt")
-        'caf\\\\udce9.txt'
+        >>> printable("caf\udce9.txt")
+        'caf\\udce9.txt'
     """
     return line.encode("utf-8", "backslashreplace").decode()
+
+
+def check_new(flag: str, file: Path) -> None:
+    """Check that a file can be written without losing one.
+
+    Raises:
+        UsageError: it is there already, or its directory is not.
+    """
+    if file.exists():
+        raise UsageError(f"{flag} {file} is there already: give another name")
+    if not file.parent.is_dir():
+        raise UsageError(f"{flag} {file}: there is no directory {file.parent}")
+
+
+def new_png(flag: str, name: str) -> Path:
+    """A PNG file to write, which is not there yet; .png is added to a name without an ending.
+
+    Raises:
+        UsageError: the name has another ending, or the file can't be written without losing one.
+    """
+    out = Path(name)
+    if not out.name:
+        raise UsageError(f"{flag} {name!r} names no file: give one that ends in .png")
+    if not out.suffix:
+        out = out.with_name(f"{out.name}.png")
+    if out.suffix != ".png":
+        raise UsageError(f"{flag} {out}: give a file that ends in .png")
+    check_new(flag, out)
+    return out

@@ -1,1 +1,29 @@
-"""The wing of text: all that is particular to it."""
+"""The wing of text: a pair of sequence networks on a corpus, trained by policy gradients (Yala & Song, section 4).
+
+`TASK` is all that the rest of the package knows of it.
+"""
+
+from rlgan.task import Operation, Task
+from rlgan.text.settings import (
+    EvaluateOptions,
+    SampleOptions,
+    TextSettings,
+    bounds_of,
+    labels_of,
+    preset_of,
+)
+
+TASK = Task(
+    name="text",
+    summary="train on text; without arguments PolicyGan on the built-in stories",
+    settings=TextSettings,
+    load="rlgan.text.task:TextTask.load",
+    sample=Operation("rlgan.text.sampling:sample_lines", SampleOptions),
+    evaluate=Operation("rlgan.text.evaluation:evaluate_run", EvaluateOptions),
+    preset=preset_of,
+    labels=labels_of,
+    title=lambda settings: str(settings.method),
+    bounds=bounds_of,
+    evaluation_lines="rlgan.text.evaluation:result_lines",
+    places=("data",),
+)

@@ -12,34 +12,39 @@ from rlgan.errors import RunError
 from rlgan.learning.distances import frechet_distance
 from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream
+from rlgan.settings import updated
 from rlgan.text import measures as reading
 from rlgan.text import ngrams as quality
 from rlgan.text.corpus import Corpus, Rows, batch, to_text
 from rlgan.text.networks import TextGenerator
 from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
-from rlgan.text.settings import PAPER, TextConfig
+from rlgan.text.players import sampler
+from rlgan.text.sampling import generate
+from rlgan.text.settings import PAPER, TextSettings
 from rlgan.text.stories import UNKNOWN
-from rlgan.text.task import TextTask, generate, sampler
+from rlgan.text.task import TextTask
 from rlgan.types import Metrics, Tokens, Weights
 
 # The one language model of `lm_score` and `reverse_lm_score`: MLE by our own learner, always the same.
 UPDATES = 200
-LANGUAGE_MODEL = dataclasses.replace(
-    PAPER, method="mle", batch_size=32, embedding_size=64, hidden_size=64, generator_learning_rate=6e-3
+LANGUAGE_MODEL = updated(
+    PAPER,
+    {"method": "mle", "batch_size": 32, "embedding_size": 64, "hidden_size": 64, "generator_learning_rate": 6e-3},
 )
 PROTOCOL = {
-    "language_model": f"GRU of {LANGUAGE_MODEL.hidden_size} by MLE, {UPDATES} updates of {LANGUAGE_MODEL.batch_size} "
-    f"rows, Adam {LANGUAGE_MODEL.generator_learning_rate:g}, seed {LANGUAGE_MODEL.seed}; nats per token",
+    "language_model": f"GRU of {LANGUAGE_MODEL.networks.hidden_size} by MLE, {UPDATES} updates of "
+    f"{LANGUAGE_MODEL.batch_size} rows, Adam {LANGUAGE_MODEL.players.generator_learning_rate:g}, seed {LANGUAGE_MODEL.seed}; nats per token",
     "bleu": "mean over sentences, uniform weights, smoothing floor 0.1 (Chen & Cherry's first)",
     "frechet": NGRAM_FEATURES,
 }
 
 
-class Judge:
+class TextBenchmark:
     """Metrics rows of text against a corpus: generated or real, in the same way and as many of them.
 
     Args:
-        task: whose corpus it is; `lm_score` is by a language model of its training rows.
+        settings: of a run on the corpus, for layout and length.
+        corpus: `lm_score` is by a language model of its training rows.
         samples: rows that a language model for `reverse_lm_score` is trained on, at most as many as the corpus has.
         device: where to compute.
         tell: is told what comes next.
@@ -48,9 +53,15 @@ class Judge:
         RunError: a held-out split has a single row.
     """
 
-    def __init__(self, task: TextTask, samples: int, device: torch.device, tell: Callable[[str], None]) -> None:
-        corpus = task.corpus
-        self.task, self.device, self.tell = task, device, tell
+    def __init__(
+        self,
+        settings: TextSettings,
+        corpus: Corpus,
+        samples: int,
+        device: torch.device,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.settings, self.corpus, self.device, self.tell = settings, corpus, device, tell
         self.samples = min(samples, len(corpus.train.tokens))
         # BLEU, distinct-n and the Fréchet distance change with the number of rows: it is the same for all.
         self.rows = min(self.samples, len(corpus.validation.tokens), len(corpus.test.tokens))
@@ -58,13 +69,13 @@ class Judge:
             raise RunError(f"{corpus.name} has a single row for a comparison: give more text, or --quick")
         self.references = batch(corpus.test, self.rows, 0, 0)
         tell("a language model of the real text")
-        self.language_model = language_model(task, corpus.train, device)
+        self.language_model = language_model(settings, corpus, corpus.train, device)
 
-    def generated(self, config: TextConfig, weights: Weights, temperature: float) -> Metrics:
+    def generated(self, settings: TextSettings, weights: Weights, temperature: float) -> Metrics:
         """Measure what a run with this recipe and these weights writes at a temperature."""
         self.tell(f"temperature {temperature:g}: sampling")
-        player = sampler(config, self.task.corpus.words, self.device, temperature)
-        made = generate(player, weights, self.samples, config.seed)
+        player = sampler(settings, self.corpus.words, self.device, temperature)
+        made = generate(player, weights, self.samples, settings.seed)
         entropy = -float(made.log_probs.sum() / made.mask.sum())
         self.tell(f"temperature {temperature:g}: measuring")
         written = Rows(made.tokens, made.mask)
@@ -74,7 +85,7 @@ class Judge:
     def floor(self) -> Metrics:
         """Measure validation text, and for `reverse_lm_score` training text, in place of what a run writes."""
         self.tell("real text: measuring")
-        corpus = self.task.corpus
+        corpus = self.corpus
         return self.measure(batch(corpus.validation, self.rows, 0, 0), batch(corpus.train, self.samples, 0, 0))
 
     def measure(self, rows: Rows, written: Rows) -> Metrics:
@@ -84,12 +95,12 @@ class Judge:
             rows: `self.rows` of them, to be measured.
             written: `self.samples` of the same kind, to train a language model on.
         """
-        corpus, references = self.task.corpus, self.references
+        corpus, references = self.corpus, self.references
         texts, real = ([text.split() for text in to_text(corpus.words, r.tokens)] for r in (rows, references))
         lengths = rows.mask.sum(axis=1)
         spoken = rows.tokens[rows.mask]
         unknown = corpus.words.index(UNKNOWN) if UNKNOWN in corpus.words else -1
-        reverse = language_model(self.task, written, self.device)
+        reverse = language_model(self.settings, corpus, written, self.device)
         features = (ngram_features(r.tokens, corpus.words) for r in (rows, references))
         return {
             "lm_score": score(self.language_model, rows),
@@ -107,13 +118,13 @@ class Judge:
         }
 
 
-def language_model(task: TextTask, rows: Rows, device: torch.device) -> TextGenerator:
-    """Train `LANGUAGE_MODEL` on rows of the task's vocabulary, from the same first weights each time."""
-    config = dataclasses.replace(LANGUAGE_MODEL, layout=task.config.layout, length=task.config.length)
-    model = TextTask(config, dataclasses.replace(task.corpus, train=rows))
+def language_model(settings: TextSettings, corpus: Corpus, rows: Rows, device: torch.device) -> TextGenerator:
+    """Train `LANGUAGE_MODEL` on rows of a corpus's vocabulary, from the same first weights each time."""
+    own = updated(LANGUAGE_MODEL, {"layout": settings.corpus.layout, "length": settings.corpus.length})
+    model = TextTask(own, dataclasses.replace(corpus, train=rows))
     learner = model.learner(device)
     for step in range(UPDATES):
-        learner.update(step, model.plan(step), [])
+        learner.update(step, model.schedule.plan(step), [])
     return cast(TextGenerator, learner.adapter.generator)
 
 
@@ -122,12 +133,12 @@ def score(model: TextGenerator, rows: Rows) -> float:
     return float(np.log(reading.perplexity(model, rows.tokens, stream(0, Purpose.EVALUATION))))
 
 
-def carried_perplexity(task: TextTask, weights: Weights, device: torch.device) -> float:
-    """Of the task's test rows as one stream; see `rlgan.text.measures`."""
-    generator = sampler(task.config, task.corpus.words, device).generator
+def carried_perplexity(settings: TextSettings, corpus: Corpus, weights: Weights, device: torch.device) -> float:
+    """Of a corpus's test rows as one stream; see `rlgan.text.measures`."""
+    generator = sampler(settings, corpus.words, device).generator
     load(generator, weights.generator)
-    numbers = stream(task.config.seed, Purpose.EVALUATION, 0, 2)
-    return reading.carried_perplexity(generator, task.corpus.test.tokens, numbers)
+    rng = stream(settings.seed, Purpose.EVALUATION, 0, 2)
+    return reading.carried_perplexity(generator, corpus.test.tokens, rng)
 
 
 def difference(one: Sequence[Metrics], other: Sequence[Metrics]) -> list[Metrics]:

@@ -4,22 +4,24 @@ A text is read as one stream of tokens, each line followed by `<eos>`, and laid 
 cut from the stream, or as `sentences`, one in a row.
 """
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlgan.errors import DataError
 from rlgan.rng import Purpose, stream
+from rlgan.settings import absolute
+from rlgan.text.settings import CorpusSettings
 from rlgan.text.stories import END, UNKNOWN, stories
 
-Layout = Literal["windows", "sentences"]
+Layout = str  # a name in LAYOUTS
 LARGEST_VOCABULARY = 10_000  # unless a size is asked for
 HELD_OUT = 20  # one sentence of so many is for validation, and one for the test
 
@@ -50,6 +52,15 @@ class Corpus:
             return None
         return float(np.exp(-self.true_log_probs(rows).sum() / rows.mask.sum()))
 
+    def with_test(self, path: Path, settings: CorpusSettings) -> "tuple[Corpus, int]":
+        """The same with another test set, in this vocabulary, and how many of its words that does not have.
+
+        Raises:
+            DataError: it can't be read.
+        """
+        rows, unknown = encode(path, self.words, settings.length, settings.layout or "windows")
+        return dataclasses.replace(self, test=rows, true_log_probs=None), unknown
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the vocabulary and of all rows: the same exactly where the data is the same."""
@@ -59,6 +70,36 @@ class Corpus:
             digest.update(rows.tokens.astype("<i8").tobytes())
             digest.update(rows.mask.tobytes())
         return digest.hexdigest()
+
+
+def load_corpus(settings: CorpusSettings) -> tuple[str, str, Corpus]:
+    """Read or generate the corpus that settings name.
+
+    Returns:
+        What the data is called, an absolute path where it is one; the layout; and the corpus.
+
+    Raises:
+        DataError: it can't be had or does not fit the settings.
+    """
+    data, length, size = settings.data, settings.length, settings.vocab_size
+    if data == "oracle":
+        from rlgan.text import oracle  # it builds on this module
+
+        layout = settings.layout or "windows"
+        if layout == "sentences" or size not in (None, oracle.VOCAB_SIZE):
+            raise DataError(
+                f"the oracle writes windows of {oracle.VOCAB_SIZE} words: leave --layout and --vocab-size out"
+            )
+        return data, layout, oracle.load_oracle(length)
+    if data == "stories":
+        layout = settings.layout or "sentences"
+        corpus = load_stories(length, layout)
+        if size not in (None, len(corpus.words)):
+            raise DataError(f"the stories have {len(corpus.words)} words and need them all: leave --vocab-size out")
+        return data, layout, corpus
+    path = absolute("--data", data)
+    layout = settings.layout or "windows"
+    return str(path), layout, load_text(path, size, length, layout)
 
 
 def load_stories(

@@ -16,8 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rlgan.text.settings import Architecture
-
 KERNEL = 3
 DILATIONS = (1, 2, 4, 8)  # with three taps each: 31 tokens are read, the paper's sequences are shorter
 
@@ -29,8 +27,8 @@ class TextNetworks:
     vocab_size: int
     embedding_size: int
     hidden_size: int
-    generator: Architecture
-    discriminator: Architecture
+    generator: str  # a name in CORES
+    discriminator: str
     every_token: bool  # the discriminator scores every next token at once
 
 
@@ -86,7 +84,7 @@ class CausalConvolutions(nn.Module):
 
 
 Core = GRUCore | CausalConvolutions
-CORES: dict[Architecture, Callable[[int, int], Core]] = {"gru": GRUCore, "cnn": CausalConvolutions}
+CORES: dict[str, Callable[[int, int], Core]] = {"gru": GRUCore, "cnn": CausalConvolutions}
 
 
 class TextGenerator(nn.Module):

@@ -16,7 +16,7 @@ from rlgan.learning.weights import sample_noise
 from rlgan.text.baselines import Critic, RunningMean
 from rlgan.text.networks import TextDiscriminator, TextGenerator
 from rlgan.text.returns import mean_of_others, unit_variance
-from rlgan.text.settings import TextConfig
+from rlgan.text.settings import TextSettings
 from rlgan.types import Float, Mask, RealBatch, Rollout, Tokens
 
 
@@ -39,7 +39,7 @@ class PolicyGradient:
         generator: TextGenerator,
         discriminator: TextDiscriminator,
         control: TextDiscriminator | None,
-        settings: TextConfig,
+        settings: TextSettings,
         stop_token: int | None,
         group: Group = ALONE,
     ) -> None:
@@ -51,10 +51,12 @@ class PolicyGradient:
         self.stop_token = stop_token
         self.others: dict[str, nn.Module] = {}
         s = settings
-        if s.baseline == "learned":
-            self.others["baseline"] = Critic(s.hidden_size)
-        elif s.baseline in ("moving_average", "per_position"):
-            self.others["baseline"] = RunningMean(1 if s.baseline == "moving_average" else s.length, s.baseline_decay)
+        if s.baselines.baseline == "learned":
+            self.others["baseline"] = Critic(s.networks.hidden_size)
+        elif s.baselines.baseline in ("moving_average", "per_position"):
+            self.others["baseline"] = RunningMean(
+                1 if s.baselines.baseline == "moving_average" else s.corpus.length, s.baselines.baseline_decay
+            )
         for module in self.others.values():
             module.to(self._device)
 
@@ -86,18 +88,18 @@ class PolicyGradient:
         log_probs = objectives.chosen(distribution, tokens)
         s = self.settings
         q_values, value = fakes.q_values, torch.zeros((), device=self._device)
-        if s.estimator == "all_tokens":
+        if s.policy.estimator == "all_tokens":
             rewards = self._rewards(tokens, numbers)
-            rule = objectives.expected_reward if s.weighting == "expected" else objectives.forward_kl
+            rule = objectives.expected_reward if s.policy.weighting == "expected" else objectives.forward_kl
             value = rule(distribution, rewards, mask)
             # The reward of this token is in the sum; what the sample still tells is what comes after it.
             q_values = fakes.q_values - fakes.rewards
         others: dict[str, Tensor] = {}
-        if s.estimator == "reinforce" or s.discount:
+        if s.policy.estimator == "reinforce" or s.rewards.discount:
             advantages, others = self.advantages(q_values, fakes.mask, states.detach())
-            if s.lag and s.importance_limit:
+            if s.lag and s.policy.importance_limit:
                 behaviour = self._tensor(fakes.log_probs)
-                advantages = advantages * objectives.importance(log_probs, behaviour, s.importance_limit)
+                advantages = advantages * objectives.importance(log_probs, behaviour, s.policy.importance_limit)
             value = value + objectives.policy_gradient(log_probs, advantages, mask)
         sequences = self.group.gather(tokens).cpu().numpy()
         metrics = {
@@ -108,8 +110,8 @@ class PolicyGradient:
             "entropy": -self.group.masked_mean(self._tensor(fakes.log_probs), mask),
             "distinct": torch.tensor(len(np.unique(sequences, axis=0)) / len(sequences)),
         }
-        if s.entropy_bonus:
-            value = value - s.entropy_bonus * self.group.masked_mean(objectives.entropy(distribution), mask)
+        if s.policy.entropy_bonus:
+            value = value - s.policy.entropy_bonus * self.group.masked_mean(objectives.entropy(distribution), mask)
         return Loss(value, metrics, others)
 
     def advantages(self, q_values: Float, mask: Mask, states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -123,7 +125,7 @@ class PolicyGradient:
         targets, counted = self._tensor(q_values), self._tensor(mask)
         baseline, losses = torch.zeros_like(targets), dict[str, Tensor]()
         keeper = self.others.get("baseline")
-        if self.settings.baseline == "others":
+        if self.settings.baselines.baseline == "others":
             whole = mean_of_others(self._whole(targets), self._whole(counted))
             baseline = self._tensor(self.group.rows(whole))
         elif isinstance(keeper, RunningMean):
@@ -136,7 +138,7 @@ class PolicyGradient:
                 objectives.squared_error(values, targets, counted, self.group.masked_mean),
             )
         advantages = (targets - baseline) * counted
-        if self.settings.normalise_advantages:
+        if self.settings.policy.normalise_advantages:
             whole = unit_variance(self._whole(advantages), self._whole(counted))
             advantages = self._tensor(self.group.rows(whole))
         return advantages, losses
@@ -144,17 +146,17 @@ class PolicyGradient:
     @torch.no_grad()
     def _rewards(self, tokens: Tensor, numbers: np.random.Generator) -> Tensor:
         """The reward [B, T, V] of every token at each place of tokens [B, T], by D as it is or by the control."""
-        if self.settings.reward_control == "constant":
+        if self.settings.rewards.reward_control == "constant":
             return torch.ones(*tokens.shape, self.generator.vocab_size, device=self._device)
         judge = self.control or self.discriminator
         judge.eval()
         log_odds = judge.every_next(tokens)
         judge.train()
         before = functional.pad(objectives.chosen(log_odds, tokens)[:, :-1], (1, 0))
-        if self.settings.reward_control == "shuffled":
+        if self.settings.rewards.reward_control == "shuffled":
             # Dealt to other tokens: dealt to other sequences alone, they would still tell which words real text has.
             log_odds = log_odds[..., self._tensor(numbers.permutation(log_odds.shape[-1]))]
-        rule = REWARD_RULES[self.settings.reward]
+        rule = REWARD_RULES[self.settings.rewards.reward]
         return torch.from_numpy(rule(log_odds.cpu().numpy(), before[..., None].cpu().numpy())).to(self._device)
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, numbers: np.random.Generator) -> Loss:

@@ -15,7 +15,6 @@ from rlgan.learning.weights import load, sample_noise
 from rlgan.rng import Purpose, stream, torch_seed
 from rlgan.text.networks import TextDiscriminator, TextGenerator, TextNetworks
 from rlgan.text.returns import discounted_q
-from rlgan.text.settings import RewardControl
 from rlgan.types import Float, Mask, Rollout, Tokens, Weights
 
 
@@ -28,7 +27,7 @@ class RolloutSettings:
     stop_token: int | None
     rows: int  # sequences played at a time
     reward: str  # a name in envs.REWARD_RULES
-    reward_control: RewardControl
+    reward_control: str  # a name in CONTROLS
     discount: float
     monte_carlo_rollouts: int
     seed: int

@@ -4,13 +4,15 @@ Each group is what one part of the algorithm is made from; the tables of names s
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
-from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Was, updated
+from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Was, check_new, updated
+from rlgan.task import Bounds
 from rlgan.text.tables import (
     BASELINES,
     CONTROLS,
@@ -256,3 +258,52 @@ def labels_of(settings: TextSettings) -> dict[str, str]:
     if settings.policy.estimator == "all_tokens":
         labels["weighting"] = settings.policy.weighting
     return labels | {"reward": settings.rewards.reward, "reward_control": settings.rewards.reward_control}
+
+
+def bounds_of(settings: TextSettings) -> Bounds:
+    """Without a bound: a short look at the stories, also on a slow machine; an epoch of anything else."""
+    # Three minutes of two cores with all that comes before and after.
+    return Bounds(steps=800, minutes=2.5) if settings.corpus.data == "stories" else Bounds(epochs=1)
+
+
+Temperature = Annotated[float, Between(0.01, 100)]
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What `rlgan sample` takes for text."""
+
+    temperature: Temperature = 1.0
+    """Temperature of sampling: log-probabilities are divided by it, so that below 1 likely words become more likely,
+    above 1 less."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What `rlgan evaluate` takes for text."""
+
+    data: str | None = None
+    """Another text to take as the test set, in the run's vocabulary: a file, or a directory with ptb.test.txt."""
+    temperatures: tuple[Temperature, ...] = (0.7, 1.0, 1.3)
+    """Temperatures of sampling, to measure quality against diversity at each. Each takes as long."""
+    samples: Annotated[int, AtLeast(2)] = 2000
+    """Sequences generated at each temperature; they, and as many real ones, train the reverse language model."""
+    quick: bool = False
+    """Leave out what takes long: the quality of samples, and the perplexity with the state carried over."""
+    control: tuple[str, ...] = ()
+    """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
+    figure: str | None = None
+    """Draw quality against diversity into this PNG."""
+
+    def check(self) -> None:
+        """Check what the annotations can't say.
+
+        Raises:
+            UsageError: there is no temperature, or the figure can't be drawn.
+        """
+        if not self.temperatures:
+            raise UsageError("--temperatures names none: give one or more, as 0.7 1 1.3")
+        if self.figure is not None:
+            if self.quick:
+                raise UsageError("--figure shows what --quick leaves out: give one of them")
+            check_new("--figure", Path(self.figure))

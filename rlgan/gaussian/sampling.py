@@ -1,0 +1,48 @@
+"""Samples of the Gaussian task's generator."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from rlgan.device import prepare
+from rlgan.gaussian.networks import PerceptronGenerator
+from rlgan.gaussian.players import make_networks
+from rlgan.gaussian.settings import NOISES, TARGETS, GaussianSettings
+from rlgan.learning.weights import load
+from rlgan.rng import Purpose, stream
+from rlgan.settings import resolve
+from rlgan.task import LoadedRun, NoOptions
+from rlgan.types import Float, Weights
+
+CHUNK = 1_000
+
+
+def draw_noise(settings: GaussianSettings, rng: np.random.Generator, count: int) -> Float:
+    """The generator's input z: float32 [count, Z]; Z is the number of dimensions of the target."""
+    dimensions = resolve(settings.target, TARGETS).mixture.dimensions
+    noise: Float = resolve(settings.networks.noise, NOISES)(rng, count, dimensions)
+    return noise
+
+
+@torch.inference_mode()
+def generate(settings: GaussianSettings, generator: PerceptronGenerator, count: int, rng: np.random.Generator) -> Float:
+    """Generate float32 [count, X] samples; the first n are the same however many are asked for."""
+    device = generator.output.weight.device
+    # A product of other rows may round otherwise: always so many.
+    rounds = [draw_noise(settings, rng, CHUNK) for _ in range(math.ceil(count / CHUNK))]
+    return np.concatenate([generator(torch.from_numpy(z).to(device)).cpu().numpy() for z in rounds])[:count]
+
+
+def sample(settings: GaussianSettings, weights: Weights, count: int, seed: int, device: torch.device) -> Float:
+    """Samples float32 [count, X] that weights generate."""
+    generator = make_networks(settings)[0].to(device)
+    load(generator, weights.generator)
+    return generate(settings, generator, count, stream(seed, Purpose.EVALUATION, 0))
+
+
+def sample_lines(run: LoadedRun, count: int, seed: int, _: NoOptions) -> Iterator[str]:
+    """Of `rlgan sample RUN`: a line for each sample, its coordinates."""
+    for one in sample(run.settings, run.weights, count, seed, prepare(0)):
+        yield " ".join(f"{x:.6f}" for x in one)

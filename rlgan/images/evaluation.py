@@ -1,0 +1,116 @@
+"""Evaluation of the image task: generated pictures beside held-out ones."""
+
+import dataclasses
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rlgan.device import prepare
+from rlgan.images import grids, measures
+from rlgan.images.folder import Pictures
+from rlgan.images.players import make_networks
+from rlgan.images.sampling import Pixels, generate, sample
+from rlgan.images.settings import EvaluateOptions, ImageSettings
+from rlgan.learning.distances import Double
+from rlgan.learning.weights import load, sample_noise
+from rlgan.rng import Purpose, stream
+from rlgan.settings import updated
+from rlgan.task import EvaluationTools, LoadedRun, Result
+from rlgan.types import Evaluation, Float, Metrics, Weights
+
+# Pictures that an evaluation generates, and held-out ones that it compares them with: at most.
+EVALUATION_SAMPLES = 2_000
+# Pictures of a grid, and in its rows; samples whose nearest neighbours are shown; steps of an interpolation.
+SHOWN = 64
+COLUMNS = 8
+NEIGHBOURED = 8
+NEIGHBOURS = 5
+# Below this share of the real pictures' spread of features, a generator counts as collapsed.
+COLLAPSED = 0.1
+# Of pictures that are nearly all there twice: less would be no number to divide by.
+LEAST_SPREAD = 1e-6
+
+
+def interpolated(rng: np.random.Generator, rows: int, steps: int, size: int) -> Float:
+    """Noise float32 [rows * steps, Z] on arcs between pairs of points: straight lines would leave where noise lies."""
+    start, end = sample_noise(rng, rows, size), sample_noise(rng, rows, size)
+    angles = np.linspace(0, np.pi / 2, steps, dtype=np.float32)[None, :, None]
+    arcs = np.cos(angles) * start[:, None] + np.sin(angles) * end[:, None]
+    return np.asarray(arcs.reshape(-1, size))
+
+
+class ImageEvaluator:
+    """Evaluates weights: a pure function of them, of the pictures and of the seed."""
+
+    def __init__(self, settings: ImageSettings, pictures: Pictures, device: torch.device) -> None:
+        torch.set_num_threads(settings.threads)  # as the learner has it, whoever measures
+        self.settings = settings
+        self.pictures = pictures
+        self.generator = make_networks(settings)[0].to(device).eval()
+        self.features = measures.Features(device)
+
+    @cached_property
+    def test(self) -> Pixels:
+        """The held-out pictures that count: the same for every run on this data."""
+        held_out = self.pictures.test()
+        chosen = stream(0, Purpose.EVALUATION, 1).permutation(len(held_out))[:EVALUATION_SAMPLES]
+        return np.asarray(held_out[np.sort(chosen)])
+
+    @cached_property
+    def test_features(self) -> Double:
+        """Their features [N, F]."""
+        return self.features(self.test)
+
+    @cached_property
+    def baselines(self) -> Metrics:
+        """The same measures of real pictures, of the average picture and of a Gaussian fitted to the pixels."""
+        rng = stream(0, Purpose.EVALUATION, 2)
+        return measures.baselines(self.pictures.train(), self.test, len(self.test), rng, self.features)
+
+    def made(self, count: int) -> Pixels:
+        """Pictures from the run's fixed noise; the first are the same however many are asked for."""
+        rng = stream(self.settings.seed, Purpose.EVALUATION, 0)
+        return generate(self.generator, sample_noise(rng, count, self.settings.architecture.noise_size))
+
+    def evaluate(self, weights: Weights) -> Evaluation:
+        """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
+        pictures = {}
+        if weights.latest:
+            load(self.generator, weights.latest)
+            pictures["samples_without_average"] = grids.grid(self.made(SHOWN), COLUMNS)
+        load(self.generator, weights.generator)
+        made = self.made(len(self.test))
+        features = self.features(made)
+        metrics: Metrics = measures.measures(features, self.test_features) | self.baselines
+        real_spread = measures.feature_spread(self.test_features)  # 0 where more than half of them come twice
+        spread = measures.feature_spread(features) / max(real_spread, LEAST_SPREAD)
+        metrics |= {"feature_spread": spread, "collapsed": float(spread < COLLAPSED)}
+        metrics |= {"count": float(len(made)), "held_out": float(len(self.test))}
+        return Evaluation(metrics, series={}, texts=[], histograms={}, pictures=pictures | self._drawn(made, weights))
+
+    def _drawn(self, made: Pixels, weights: Weights) -> dict[str, Pixels]:
+        rng = stream(self.settings.seed, Purpose.EVALUATION, 3)
+        arcs = interpolated(rng, COLUMNS, COLUMNS, self.settings.architecture.noise_size)
+        drawn = {
+            "samples": grids.grid(made[:SHOWN], COLUMNS),
+            "interpolations": grids.grid(generate(self.generator, arcs), COLUMNS),
+            "nearest_training_pictures": grids.neighbours(made[:NEIGHBOURED], self.pictures.train(), NEIGHBOURS),
+        }
+        if weights.version == 0:  # what does not change
+            drawn["real"] = grids.grid(self.test[:SHOWN], COLUMNS)
+            drawn["average_picture"] = measures.mean_picture(self.pictures.train())
+        return drawn
+
+
+def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
+    """Of `rlgan evaluate RUN`: what its training measures, and the true FID where Inception's weights are given."""
+    run = dataclasses.replace(run, settings=updated(run.settings, {"cache": options.cache}))
+    task = tools.prepare(run)
+    result = tools.measure(run, task)
+    if options.inception is not None:
+        test = task.pictures.test()  # type: ignore[attr-defined]
+        made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(0))
+        result["fid"] = measures.inception_fid(made, test, Path(options.inception))
+    return result

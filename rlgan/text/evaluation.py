@@ -1,0 +1,116 @@
+"""All that `rlgan evaluate` tells of a run on text."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rlgan.device import prepare
+from rlgan.errors import DataError, RunError
+from rlgan.settings import differences
+from rlgan.task import EvaluationTools, LoadedRun, Result
+from rlgan.text.benchmark import PROTOCOL, TextBenchmark, carried_perplexity, difference
+from rlgan.text.corpus import Corpus
+from rlgan.text.evaluator import TextEvaluator
+from rlgan.text.sampling import vocabulary_of
+from rlgan.text.settings import EvaluateOptions, TextSettings, labels_of
+
+
+def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
+    """Of `rlgan evaluate RUN`: what training measures, and the quality of what is written beside that of real text.
+
+    Raises:
+        RunError: the run's own data is not there, a text can't be read, or a control does not compare.
+    """
+    words = vocabulary_of(run)
+    try:
+        corpus: Corpus = tools.prepare(run).corpus  # type: ignore[attr-defined]
+    except DataError as error:
+        raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
+    if corpus.words != words:
+        raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
+    others = [_control(path, corpus, tools) for path in options.control]
+    tested: Result = {}
+    if options.data is not None:
+        corpus, unknown = corpus.with_test(Path(options.data), run.settings.corpus)
+        tested = {"test_data": options.data, "test_unknown_words": unknown}
+    benchmark = None
+    if not options.quick:
+        benchmark = TextBenchmark(run.settings, corpus, options.samples, prepare(0), tools.status)
+    temperatures = sorted(set(options.temperatures))
+    result = _measured(run, corpus, benchmark, temperatures) | tested
+    if benchmark:
+        result |= {"quality_floor": benchmark.floor(), "quality_rows": benchmark.rows}
+        result |= {"quality_samples": benchmark.samples, "quality_protocol": PROTOCOL}
+    if others:
+        result["controls"] = [
+            _compared(result, run, other, _measured(other, corpus, benchmark, temperatures)) for other in others
+        ]
+    if options.figure is not None:
+        from rlgan.text.figures import quality_against_diversity
+
+        curves = {entry["run"]: entry["quality"] for entry in (result, *result.get("controls", []))}
+        quality_against_diversity(Path(options.figure), curves, result["quality_floor"])
+    return result
+
+
+def _measured(run: LoadedRun, corpus: Corpus, benchmark: TextBenchmark | None, temperatures: Sequence[float]) -> Result:
+    """What is found of a run on a corpus, and which run it is."""
+    settings, weights = run.settings, run.weights
+    evaluation = TextEvaluator(settings, corpus, prepare(0)).evaluate(weights)
+    result: Result = {"run": run.path, "step": run.step, "data": settings.corpus.data}
+    result |= labels_of(settings) | evaluation.metrics | evaluation.series
+    if benchmark:
+        result["test_perplexity_carried"] = carried_perplexity(settings, corpus, weights, prepare(0))
+        result["quality"] = [benchmark.generated(settings, weights, t) for t in temperatures]
+    return result
+
+
+def _compared(result: Result, run: LoadedRun, other: LoadedRun, control: Result) -> Result:
+    """What is found of a control, with the gain over it."""
+    control["differs_in"] = differences(run.settings, other.settings, ignored=run.task.places)
+    control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
+    if "quality" in result:
+        control["difference"] = difference(result["quality"], control["quality"])
+    return control
+
+
+def _control(path: str, corpus: Corpus, tools: EvaluationTools) -> LoadedRun:
+    """Open a run to hold another one against.
+
+    Raises:
+        RunError: it has other words or other data, or learned from its discriminator.
+    """
+    run = tools.load_run(path)
+    if not isinstance(run.settings, TextSettings) or vocabulary_of(run) != corpus.words:
+        raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
+    if run.settings.rewards.reward_control == "none" and run.settings.method != "mle":
+        raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
+    own: Corpus = tools.prepare(run).corpus  # type: ignore[attr-defined]
+    if own.fingerprint != corpus.fingerprint:
+        raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
+    return run
+
+
+def result_lines(result: Result) -> list[str]:
+    """What `rlgan evaluate` prints of a text run beside its numbers: tables of the quality at each temperature."""
+    if "quality" not in result:
+        return []
+    lines = [f"{name}: {text}" for name, text in result["quality_protocol"].items()]
+    lines.append("Good is what is close to real text in all of them: each by itself can be had cheaply.")
+    controls = result.get("controls", [])
+    for entry in (result, *controls):
+        title = f"{entry['run']}, step {entry['step']}"
+        lines += _table(title, [*entry["quality"], result["quality_floor"]])
+    for entry in controls:
+        lines += _table(f"{result['run']} less {entry['run']}", entry["difference"])
+    return lines
+
+
+def _table(title: str, columns: list[dict[str, float]]) -> list[str]:
+    """Measures as rows; a column without a temperature is of real text."""
+    heads = [f"T = {column['temperature']:g}" if "temperature" in column else "real text" for column in columns]
+    lines = ["", title, f"{'':28}" + "".join(f"{head:>11}" for head in heads)]
+    for name in dict.fromkeys(name for column in columns for name in column if name != "temperature"):
+        cells = (f"{column[name]:.4g}" if name in column else "-" for column in columns)
+        lines.append(f"  {name:26}" + "".join(f"{cell:>11}" for cell in cells))
+    return lines

@@ -1,0 +1,80 @@
+"""What training measures of text as it goes."""
+
+import math
+
+import numpy as np
+import torch
+
+from rlgan.learning.weights import load
+from rlgan.rng import Purpose, stream
+from rlgan.text import measures, ngrams
+from rlgan.text.corpus import Corpus, Rows, to_text, unigram_perplexity
+from rlgan.text.players import sampler
+from rlgan.text.sampling import generate
+from rlgan.text.schedule import EVALUATION_ROWS
+from rlgan.text.settings import TextSettings
+from rlgan.types import Evaluation, Mask, Metrics, Tokens, Weights
+
+SAMPLES_SHOWN = 10
+
+
+class TextEvaluator:
+    """Evaluates weights: a pure function of them, of the corpus and of the seed."""
+
+    def __init__(self, settings: TextSettings, corpus: Corpus, device: torch.device) -> None:
+        self.settings = settings
+        self.corpus = corpus
+        self.player = sampler(settings, corpus.words, device)
+        self._constant = {
+            "unigram_perplexity": unigram_perplexity(corpus, corpus.test),
+            "distinct_bigrams_real": ngrams.distinct(*self._real, 2),
+        }
+        floor = corpus.floor_perplexity(corpus.test)
+        if floor is not None:
+            self._constant["floor_perplexity"] = floor
+
+    def evaluate(self, weights: Weights) -> Evaluation:
+        """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`.
+
+        Perplexities are 2^(bits per counted token) with one z per row from a fixed seed, so that evaluations compare.
+        """
+        seed, corpus = self.settings.seed, self.corpus
+        made = generate(self.player, weights, EVALUATION_ROWS, seed)
+        load(self.player.discriminator, weights.discriminator)
+        real_tokens, real_mask = self._real
+        all_real = measures.log_odds(self.player.discriminator, real_tokens)
+        all_fake = measures.log_odds(self.player.discriminator, made.tokens)
+        real, fake = measures.at_last_token(all_real, real_mask), measures.at_last_token(all_fake, made.mask)
+        metrics: Metrics = {
+            f"{name}_perplexity": measures.perplexity(
+                self.player.generator, rows.tokens, stream(seed, Purpose.EVALUATION, 0, split)
+            )
+            for split, (name, rows) in enumerate((("validation", corpus.validation), ("test", corpus.test)))
+        }
+        metrics["test_nll"] = math.log(metrics["test_perplexity"])  # nats per token: the NLL_test of Yu et al. 2017
+        metrics |= self._constant
+        metrics |= {
+            "discriminator_accuracy_real": float((real > 0).mean()),
+            "discriminator_accuracy_generated": float((fake < 0).mean()),
+            "generator_entropy": -float(made.log_probs.sum() / made.mask.sum()),
+            "distinct_sequences": ngrams.distinct_sequences(made.tokens),
+            "distinct_bigrams": ngrams.distinct(made.tokens, made.mask, 2),
+            "length": float(made.mask.sum(axis=1).mean()),
+        }
+        metrics |= ngrams.under_true_language(corpus, Rows(made.tokens, made.mask))
+        counts = np.maximum(made.mask.sum(axis=0), 1)
+        return Evaluation(
+            metrics=metrics,
+            series={
+                "reward_by_position": (made.rewards.sum(axis=0) / counts).tolist(),
+                "discriminator_accuracy_real_by_position": measures.share_by_position(all_real > 0, real_mask),
+                "discriminator_accuracy_generated_by_position": measures.share_by_position(all_fake < 0, made.mask),
+            },
+            texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
+            histograms={"log_odds_real": real, "log_odds_generated": fake, "length": made.mask.sum(axis=1)},
+        )
+
+    @property
+    def _real(self) -> tuple[Tokens, Mask]:
+        rows = self.corpus.validation
+        return rows.tokens[:EVALUATION_ROWS], rows.mask[:EVALUATION_ROWS]
