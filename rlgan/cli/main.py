@@ -224,7 +224,8 @@ def train(words: list[str]) -> None:
 
     from rich.console import Console
 
-    from rlgan.runs.directory import RunDirectory, fingerprint
+    from rlgan.runs.directory import RunDirectory
+    from rlgan.runs.files import fingerprint
     from rlgan.runs.terminal import Terminal
     from rlgan.task import load
 

@@ -21,7 +21,9 @@ from rlgan.gaussian.settings import GaussianConfig
 from rlgan.images.settings import ImageConfig
 from rlgan.images.task import ImageTask
 from rlgan.images.task import samples as image_samples
-from rlgan.runs.directory import BrokenCheckpointError, Checkpoint, RunDirectory, fingerprint
+from rlgan.runs.checkpoints import BrokenCheckpointError, Checkpoint
+from rlgan.runs.directory import RunDirectory
+from rlgan.runs.files import fingerprint
 from rlgan.settings import Recipe, changed
 from rlgan.task import Task, load
 from rlgan.text.benchmark import PROTOCOL, Judge, carried_perplexity, difference
@@ -129,7 +131,7 @@ def measure(opened: Opened) -> Result:
 def _prepared(opened: Opened) -> Task:
     """The task of a run, with its data, which must be what the run was trained on."""
     task = load(opened.task, opened.recipe)
-    if fingerprint(*task.identity) != opened.checkpoint.recipe:
+    if fingerprint(*task.identity) != opened.checkpoint.recipe_id:
         raise RunError(f"{task.data} is not the data that {opened.run.path} was trained on: put it back")
     with Console(stderr=True).status("") as status:
         task.prepare(in_processes, status.update)
@@ -196,7 +198,7 @@ def measure_text(
         task = TextTask.load(opened.recipe)
     except DataError as error:
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
-    if task.corpus.words != opened.vocabulary or fingerprint(*task.identity) != opened.checkpoint.recipe:
+    if task.corpus.words != opened.vocabulary or fingerprint(*task.identity) != opened.checkpoint.recipe_id:
         raise RunError(f"{opened.recipe.data} is not the data that {opened.run.path} was trained on: put it back")
     others = [_control(path, which, task) for path in controls]
     tested: Result = {}
@@ -246,7 +248,7 @@ def _control(path: str, which: str, task: TextTask) -> Opened:
     if opened.recipe.reward_control == "none" and opened.recipe.method != "mle":
         raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
     own = TextTask.load(opened.recipe)
-    if fingerprint(*own.identity) != opened.checkpoint.recipe or own.corpus.fingerprint != task.corpus.fingerprint:
+    if fingerprint(*own.identity) != opened.checkpoint.recipe_id or own.corpus.fingerprint != task.corpus.fingerprint:
         raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
     return opened
 

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from rlgan.engine.settings import RunConfig
-from rlgan.errors import LearnerLostError, RunError
 from rlgan.engine.processes import family, kill
-from rlgan.errors import DivergenceError
-from rlgan.runs.directory import Checkpoint, Checkpoints, Recorder, RunDirectory
-from rlgan.task import Task
+from rlgan.engine.settings import RunConfig
+from rlgan.errors import DivergenceError, LearnerLostError, RunError
+from rlgan.runs.checkpoints import Checkpoint, Checkpoints
+from rlgan.runs.directory import RunDirectory
+from rlgan.runs.recorder import Recorder
+from rlgan.runs.sinks import DEFAULT_SINKS
 from rlgan.runs.terminal import Terminal
+from rlgan.task import Task
 from rlgan.types import Evaluation, Metrics, Plan, State, Weights
 
 # Steps in a row that look collapsed before it is said: one may be chance.
@@ -178,6 +180,7 @@ class Training(Generic[W, P]):
         self.losses = 0  # of learners, since that step
         self.shown = self.started  # when who watches the cluster was last given the numbers
         self.lost = ""  # how the learner was lost that is to be replaced
+        self.recorder = Recorder(run, DEFAULT_SINKS, engine.show)
         try:
             self.go_on_from(start)
         except LearnerLostError as error:  # while the data was prepared, nobody asked for it
@@ -190,7 +193,7 @@ class Training(Generic[W, P]):
         """
         self.step = start.step if start else 0
         self.saved_step = start.step if start else -1
-        self.recorder = Recorder(self.directory, after=self.saved_step)
+        self.recorder.rewind(after=self.saved_step)
         self.versions: dict[int, W] = {}
         self.best = self.checkpoints.best_score()
         self.evaluated: tuple[int, float] | None = None  # step and score of the last evaluation
@@ -293,7 +296,6 @@ class Training(Generic[W, P]):
         """What is recorded of the run beside its evaluations, with rates of the meter; who watches is given it too."""
         progress = {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
         metrics = rates | self.engine.report() | self.shares() | progress
-        self.engine.show(self.directory.path.name, metrics | {"step": float(self.step)})
         self.shown = time.monotonic()
         return metrics
 
@@ -310,7 +312,7 @@ class Training(Generic[W, P]):
         if self.step % self.config.log_every == 0:
             self.recorder.training(self.step, metrics)
         if time.monotonic() - self.shown >= SHOW_EVERY:
-            self.numbers(self.meter.read())
+            self.recorder.progress(self.step, self.numbers(self.meter.read()))
         rate = f"{self.meter.per_second():,.0f} {self.task.unit}/s"
         self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {self.brief}")
 
@@ -326,7 +328,7 @@ class Training(Generic[W, P]):
                 raise DivergenceError(f"{name} is {value} at step {self.step}")
         metrics = self.numbers(rates)
         with self.spending("evaluation"):
-            self.recorder.evaluation(self.step, self.task.config.labels, evaluation, metrics, self.engine.shards_made())
+            self.recorder.evaluation(self.step, evaluation, metrics, self.task.config.labels, self.engine.shards_made())
         score = evaluation.metrics[self.task.score]
         self.evaluated = (self.step, score)
         self.brief = self.task.brief(evaluation)
@@ -354,7 +356,7 @@ class Training(Generic[W, P]):
                 Checkpoint(
                     step=self.step,
                     state=self.engine.state(),
-                    recipe=self.recipe,
+                    recipe_id=self.recipe,
                     seconds=self.seconds(),
                     score=self.evaluated[1] if self.evaluated and evaluated else None,
                     lagged=[self.engine.fetch(self.versions[version]) for version in lagged],

@@ -13,7 +13,8 @@ import pytest
 
 from envs import REWARD_RULES
 from rlgan.cli.main import main
-from rlgan.runs.directory import Checkpoints, fingerprint
+from rlgan.runs.checkpoints import Checkpoints
+from rlgan.runs.files import fingerprint
 
 LOCAL = ["--workers", "0", "--steps", "4"]
 
@@ -358,7 +359,7 @@ def test_a_full_disk_while_saving_leaves_the_last_whole_checkpoint(run):
     before = sorted(file.read_bytes() for file in (run / "checkpoints" / "4").iterdir())
     typed = f"ulimit -f 40; exec {sys.executable} -m rlgan train --run-dir {run} --resume --steps 8"
     done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, timeout=120)
-    _refused(done, 1, "checkpoint 8 can't be saved", "the last whole one is", "checkpoints/4")
+    _refused(done, 1, "checkpoint 8 can't be saved", "the last whole checkpoint is", "checkpoints/4")
     assert sorted(file.read_bytes() for file in (run / "checkpoints" / "4").iterdir()) == before
     assert [entry.name for entry in (run / "checkpoints").iterdir()] == ["4"]
 
@@ -369,7 +370,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_term_and_checkpo
     assert main(["train", "--run-dir", str(run), "--resume", "--workers", "0", "--steps", "9"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "loss_policy_gradient is nan in the update of the generator of step 4" in line
-    assert line.endswith(f"the last whole one is {run}/checkpoints/4")
+    assert line.endswith(f"the last whole checkpoint is {run}/checkpoints/4")
 
 
 def test_weights_that_are_not_finite_are_neither_shown_nor_saved(tmp_path, small_words, capsys):
@@ -377,7 +378,7 @@ def test_weights_that_are_not_finite_are_neither_shown_nor_saved(tmp_path, small
     words = ["train", *small_words, *LOCAL, "--method", "mle", "--run-dir", str(run)]
     assert main([*words, "--generator-learning-rate", "1e38"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "there is none yet" in line
+    assert "no checkpoint exists yet" in line
     assert not Checkpoints(run / "checkpoints").steps()
     assert "NaN" not in (run / "metrics.jsonl").read_text()
 

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from rlgan.cli.main import main
-from rlgan.runs.directory import fingerprint
+from rlgan.runs.files import fingerprint
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before_it(train, disk, digest, 
     (disk / "ballast").write_bytes(b"x" * (free - 100_000))  # a checkpoint takes 276 kB
     error = _error(train(run, "--steps", 4, "--resume"))
     assert "checkpoint 4 can't be saved: [Errno 28] No space left on device" in error
-    assert error.endswith(f"the last whole one is {run}/checkpoints/2")
+    assert error.endswith(f"the last whole checkpoint is {run}/checkpoints/2")
     assert digest(run, 2) == before
     assert os.listdir(run / "checkpoints") == ["2"]
     (disk / "ballast").unlink()
@@ -67,7 +67,7 @@ def test_a_disk_that_can_not_be_written_to_is_said_in_one_line(train, disk):
 
 @pytest.mark.parametrize(
     ("limit", "due"),  # the largest file of a checkpoint has 119 kB, TensorBoard's has 20
-    [(100_000, "checkpoint 4 can't be saved"), (10_000, "what was evaluated can't be written")],
+    [(100_000, "checkpoint 4 can't be saved"), (10_000, "the metrics of step 4 can't be written")],
 )
 def test_a_limit_on_the_size_of_files_leaves_the_checkpoint_before(
     rlgan, small_words, train, tmp_path, digest, limit, due
@@ -83,7 +83,7 @@ def test_a_limit_on_the_size_of_files_leaves_the_checkpoint_before(
     # And nothing else: TensorBoard writes in a thread of its own, whose traceback would come too.
     (error,) = done.stderr.splitlines()
     assert f"rlgan: error: {due}: [Errno 27] File too large" in error
-    assert error.endswith(f"the last whole one is {run}/checkpoints/2")
+    assert error.endswith(f"the last whole checkpoint is {run}/checkpoints/2")
     assert digest(run, 2) == before
 
 

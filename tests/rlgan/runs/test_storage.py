@@ -12,7 +12,10 @@ import pytest
 
 from rlgan.cli.main import main
 from rlgan.errors import RunError, UsageError
-from rlgan.runs.directory import Checkpoint, Checkpoints, Recorder, RunDirectory
+from rlgan.runs.checkpoints import Checkpoint, Checkpoints
+from rlgan.runs.directory import RunDirectory
+from rlgan.runs.recorder import Recorder
+from rlgan.runs.sinks import DEFAULT_SINKS
 from rlgan.runs.storage import RemotePath, place
 from rlgan.settings import check_address
 from rlgan.types import Evaluation
@@ -113,14 +116,15 @@ def test_a_store_that_fails_leaves_the_checkpoint_before(address, monkeypatch):
     assert checkpoints.load(1).step == 1
 
 
-def test_who_claims_a_run_last_has_it_and_the_other_stops_at_its_next_evaluation(address):
+def test_the_process_that_claims_a_run_last_has_it_and_the_other_stops_at_its_next_evaluation(address):
     first, second = RunDirectory(address), RunDirectory(address)
     first.claim()
-    recorder = Recorder(first, after=-1)
-    recorder.evaluation(0, {}, EVALUATION, {"epoch": 0.0}, {})
+    recorder = Recorder(first, DEFAULT_SINKS, lambda *_: None)
+    recorder.rewind(after=-1)
+    recorder.evaluation(0, EVALUATION, {"epoch": 0.0}, {}, {})
     second.claim()
     with pytest.raises(RunError, match="taken over by another process"):
-        recorder.evaluation(1, {}, EVALUATION, {"epoch": 0.0}, {})
+        recorder.evaluation(1, EVALUATION, {"epoch": 0.0}, {}, {})
     recorder.close()
     first.close()
     assert [json.loads(line)["step"] for line in second.metrics_file.read_bytes().splitlines()] == [0]
@@ -183,6 +187,6 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(small_words, cap
 
 def test_opening_an_object_store_needs_no_torch():
     """The command line answers at once."""
-    code = "import sys, rlgan.storage; print('torch' in sys.modules, 'ray' in sys.modules)"
+    code = "import sys, rlgan.runs.storage; print('torch' in sys.modules, 'ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False False"

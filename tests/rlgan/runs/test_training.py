@@ -88,7 +88,7 @@ def test_a_learner_that_died_before_the_first_step_is_replaced(task, tmp_path, d
 
 
 def test_a_learner_that_always_dies_ends_the_run_with_one_line(task, tmp_path):
-    with pytest.raises(RunError, match=r"the learner died; 5 times none came beyond step 2: there is none yet"):
+    with pytest.raises(RunError, match=r"the learner died; 5 times none came beyond step 2: no checkpoint exists yet"):
         _trained(task(), tmp_path / "run", [4, *range(4 + 4, 100, 4)])
 
 

@@ -1,0 +1,250 @@
+"""Checkpoints that are whole or absent. None is ever unpickled: who gives away a run gives away data, not a program.
+
+RUN/checkpoints/<step>/{generator,discriminator,...}.safetensors
+RUN/checkpoints/<step>/manifest.json    step, recipe, seconds, score, and the SHA-256 of each file and of itself
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from rlgan.errors import RunError
+from rlgan.runs.files import fingerprint, first_line, sync_folder, write_through
+from rlgan.runs.storage import Place, remove
+from rlgan.types import State, Tensors, Weights
+
+MANIFEST = "manifest.json"
+# The key of the manifest that holds the SHA-256 of its other entries.
+MANIFEST_SUM = "sha256_of_the_rest"
+_FILE_NAME = re.compile(r"[a-z_]+(-at-\d+)?")
+_LAGGED_GENERATOR = re.compile(r"generator-at-(\d+)")
+# What reading a checkpoint raises that is cut short, altered, or is something else altogether.
+_READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a run needs to go on: its state before training step `step`."""
+
+    step: int
+    state: State  # of the learner
+    recipe_id: str  # SHA-256 of the recipe and the data
+    seconds: float  # in training so far
+    score: float | None = None  # the task's selection metric, where these weights were evaluated; less is better
+    lagged: list[Weights] = field(default_factory=list)  # earlier versions that coming rollouts are made with
+
+    @property
+    def weights(self) -> Weights:
+        """What evaluations and samples use: the average of the generator's weights, where the run keeps one."""
+        generator, average = self.state["generator"], self.state.get("generator_average")
+        if average is None:
+            return Weights(self.step, generator, self.state["discriminator"])
+        return Weights(self.step, average, self.state["discriminator"], latest=generator)
+
+
+class BrokenCheckpointError(RunError):
+    """A checkpoint is cut short, altered, or of another recipe; the message says which and how."""
+
+
+class Checkpoints:
+    """The checkpoints of a run.
+
+    Args:
+        folder: `RUN/checkpoints`.
+        keep: how many of the newest stay, beside the one of the least score.
+    """
+
+    def __init__(self, folder: Place, keep: int = 1) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints that are there, whole or not, in ascending order."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.folder.iterdir() if entry.name.isdecimal())
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Save a checkpoint, then remove those that need not stay.
+
+        Raises:
+            RunError: the disk is full, say. What was there before is as it was.
+        """
+        final = self.folder / str(checkpoint.step)
+        # A disk can rename a folder in one go. A store can't: there, the checkpoint is written under its final name.
+        partial = self.folder / f".{checkpoint.step}.partial" if isinstance(final, Path) else final
+        try:
+            remove(partial)
+            partial.mkdir(parents=True)
+            _write(partial, checkpoint)
+            if isinstance(final, Path):
+                if final.exists():  # a broken one, or the same step again after a resume
+                    shutil.rmtree(final)
+                partial.rename(str(final))
+                sync_folder(final.parent)
+        except OSError as error:
+            with suppress(OSError):
+                remove(partial)
+            raise RunError(f"checkpoint {checkpoint.step} can't be saved: {error}; {self.survivor()}") from error
+        self._prune()
+
+    def load(self, step: int, recipe_id: str | None = None) -> Checkpoint:
+        """Read a checkpoint and check every byte of it.
+
+        Args:
+            step: of the checkpoint.
+            recipe_id: the SHA-256 of the recipe and the data that it must be of; None accepts any.
+
+        Raises:
+            BrokenCheckpointError: it is not whole, or not of this recipe.
+            RunError: an object store does not answer.
+        """
+        folder = self.folder / str(step)
+        try:
+            manifest = self._manifest(step)
+            state = {name: _read(folder, name, due) for name, due in manifest["sha256"].items()}
+            if recipe_id is not None and manifest["recipe"] != recipe_id:
+                raise BrokenCheckpointError(f"checkpoint {step} is of another recipe or other data")
+            lagged = _take_lagged(state)
+            return Checkpoint(
+                int(manifest["step"]), state, manifest["recipe"], manifest["seconds"], manifest["score"], lagged
+            )
+        except _READ_ERRORS as error:
+            _check_store_answers(folder, error)
+            raise BrokenCheckpointError(f"checkpoint {step} is not whole: {first_line(error)}") from error
+
+    def newest(self, say: Callable[[str], None], recipe_id: str | None = None) -> Checkpoint | None:
+        """Load the newest whole checkpoint; say of each newer one why it was skipped. None where there is none."""
+        for step in reversed(self.steps()):
+            try:
+                return self.load(step, recipe_id)
+            except BrokenCheckpointError as error:
+                say(f"{error}; trying the one before")
+        return None
+
+    def set_aside_broken(self, say: Callable[[str], None], recipe_id: str) -> Checkpoint | None:
+        """Rename the checkpoints that training can't go on from, and remove what a killed save left.
+
+        They would otherwise count among the newest, or as the best. This process must have claimed the run.
+
+        Returns:
+            The newest of the others, or None.
+        """
+        if isinstance(self.folder, Path):
+            for partial in self.folder.glob(".*.partial"):
+                remove(partial)
+        newest = None
+        for step in self.steps():
+            try:
+                newest = self.load(step, recipe_id)
+            except BrokenCheckpointError as error:
+                broken = self.folder / str(step)
+                # Renamed, not removed: whoever copied another run's checkpoint here may still want it.
+                unused = broken.with_name(f"{step}.unused-{time.time_ns()}")
+                broken.rename(str(unused))
+                say(f"{error}; it is now {unused.name}")
+        return newest
+
+    def best(self) -> int | None:
+        """The step of the checkpoint of the least score; None where no checkpoint has a score."""
+        scores = self._scores()
+        return min(scores, key=scores.__getitem__) if scores else None
+
+    def best_score(self) -> float:
+        """The least score of a checkpoint; infinite where no checkpoint has a score."""
+        return min(self._scores().values(), default=float("inf"))
+
+    def survivor(self) -> str:
+        """Say in half a sentence which checkpoint is the last whole one."""
+        steps = self.steps()
+        return f"the last whole checkpoint is {self.folder / str(steps[-1])}" if steps else "no checkpoint exists yet"
+
+    def _manifest(self, step: int) -> dict[str, Any]:
+        """The manifest of a checkpoint, without its own sum.
+
+        Raises:
+            BrokenCheckpointError: it is not what was saved.
+            OSError, ValueError, AttributeError, KeyError: it is not there, or is no manifest.
+        """
+        manifest: dict[str, Any] = json.loads((self.folder / str(step) / MANIFEST).read_bytes())
+        if manifest.pop(MANIFEST_SUM) != fingerprint(manifest) or manifest["step"] != step:
+            raise BrokenCheckpointError(f"checkpoint {step} is damaged: {MANIFEST} is not what was saved")
+        return manifest
+
+    def _scores(self) -> dict[int, float]:
+        """The scores by step of the checkpoints that have one."""
+        scores = {}
+        for step in self.steps():
+            try:
+                score = self._manifest(step)["score"]
+            except (BrokenCheckpointError, *_READ_ERRORS) as error:
+                _check_store_answers(self.folder / str(step), error)
+                continue
+            if score is not None:
+                scores[step] = float(score)
+        return scores
+
+    def _prune(self) -> None:
+        for step in set(self.steps()[: -self.keep]) - {self.best()}:
+            remove(self.folder / str(step))
+
+
+def _write(folder: Place, checkpoint: Checkpoint) -> None:
+    """Write the files of a checkpoint into an empty folder."""
+    groups = dict(checkpoint.state)
+    for weights in checkpoint.lagged:
+        groups[f"generator-at-{weights.version}"] = weights.generator
+        groups[f"discriminator-at-{weights.version}"] = weights.discriminator
+    sums = {
+        name: write_through(folder / f"{name}.safetensors", safetensors.numpy.save(tensors))
+        for name, tensors in groups.items()
+    }
+    manifest = {
+        "step": checkpoint.step,
+        "recipe": checkpoint.recipe_id,
+        "seconds": checkpoint.seconds,
+        "score": checkpoint.score,
+        "sha256": sums,
+    }
+    # Last of all: in a store, where nothing is renamed, a checkpoint without a manifest is one whose save was killed.
+    content = json.dumps(manifest | {MANIFEST_SUM: fingerprint(manifest)}, indent=1)
+    write_through(folder / MANIFEST, content.encode())
+
+
+def _read(folder: Place, name: str, due: str) -> Tensors:
+    """Read a group of tensors whose file must have this SHA-256."""
+    # The name comes from a file that anybody may have written: `../../secret` must not lead out of the folder.
+    if not _FILE_NAME.fullmatch(name):
+        raise BrokenCheckpointError(
+            f"checkpoint {folder.name} is damaged: its manifest names the file {name!r}, which no checkpoint has"
+        )
+    content = (folder / f"{name}.safetensors").read_bytes()
+    if hashlib.sha256(content).hexdigest() != due:
+        raise BrokenCheckpointError(f"checkpoint {folder.name} is damaged: {name}.safetensors is not what was saved")
+    tensors: Tensors = safetensors.numpy.load(content)
+    return tensors
+
+
+def _take_lagged(state: State) -> list[Weights]:
+    """Take the weights of earlier versions out of what was read, which is then the learner's state."""
+    versions = [match[1] for name in state if (match := _LAGGED_GENERATOR.fullmatch(name))]
+    return [
+        Weights(int(version), state.pop(f"generator-at-{version}"), state.pop(f"discriminator-at-{version}"))
+        for version in versions
+    ]
+
+
+def _check_store_answers(folder: Place, error: Exception) -> None:
+    """Raise RunError where a store did not answer: what it does not give now may be whole all the same."""
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and not isinstance(folder, Path):
+        raise RunError(f"{folder} can't be read: {error}") from error

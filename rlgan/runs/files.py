@@ -1,0 +1,91 @@
+"""Files that are whole or absent, on a disk or in an object store, and small helpers to read them."""
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rlgan.errors import RunError
+from rlgan.runs.storage import Place
+
+
+def write_through(file: Place, content: bytes) -> str:
+    """Write a file through to the disk and return its SHA-256.
+
+    Raises:
+        OSError: the disk is full, say; a part of the file may be there.
+    """
+    if isinstance(file, Path):
+        with file.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            # Without it, a rename may reach the disk before the content does, and a power failure would leave a file
+            # under its final name that is empty.
+            os.fsync(stream.fileno())
+    else:
+        file.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def replace(file: Place, content: bytes) -> None:
+    """Write a file anew: a reader, or the next start after a crash, finds the old content or the new one, whole.
+
+    Raises:
+        RunError: it can't be written; the old content is as it was.
+    """
+    # A rename within a folder is atomic. A store needs none: there an object appears whole or not at all.
+    partial = file.with_name(f".{file.name}.partial") if isinstance(file, Path) else file
+    try:
+        write_through(partial, content)
+        if partial != file:
+            partial.rename(str(file))
+    except OSError as error:
+        if isinstance(partial, Path):
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+        raise RunError(f"{file} can't be written: {error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's list of names through to the disk: a rename is only then sure to outlive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_json(file: Place) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        RunError: it is not there, or is not JSON.
+    """
+    try:
+        return json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{file.parent} holds no run (no {file.name}): give the directory of one") from None
+    except ValueError as error:
+        raise RunError(f"{file} can't be read: {first_line(error)}") from None
+
+
+def fingerprint(*parts: object) -> str:
+    """SHA-256 of things that JSON can hold; the order of keys does not count.
+
+    Example:
+        >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def first_line(error: Exception) -> str:
+    """The kind of an error and the first line of its message.
+
+    Example:
+        >>> first_line(ValueError("no JSON in this file"))
+        'ValueError: no JSON in this file'
+    """
+    return f"{type(error).__name__}: {error}".splitlines()[0]

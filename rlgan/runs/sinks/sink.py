@@ -1,0 +1,75 @@
+"""The contract of a metric sink: what it is made from, what it is given, and its two methods."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rlgan.runs.directory import RunDirectory
+from rlgan.types import Evaluation, Metrics
+
+
+@dataclass(frozen=True)
+class Record:
+    """What there is to tell at a step. A record has one of these, or both of the last two; the rest is empty.
+
+    - `training`: the metrics of one update, every `--log-every` steps.
+    - `run`: means and speeds of training since the last evaluation, times, and counts of the processes; comes with
+      every evaluation, and by itself every few seconds, for whoever watches a run.
+    - `evaluation`: what was measured of the weights of this step, with what goes to its line in metrics.jsonl.
+    """
+
+    training: Metrics = field(default_factory=dict)
+    run: Metrics = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)  # of the run, as its method and preset; with an evaluation
+    shards_by_worker: Mapping[str, int] = field(default_factory=dict)  # made so far; with an evaluation
+
+    def scalars(self) -> Metrics:
+        """All numbers of the record by tag, as `training/loss_mle`, `run/epoch` and `evaluation/test_perplexity`.
+
+        Example:
+            >>> Record(training={"loss": 0.5}, run={"epoch": 2.0}).scalars()
+            {'training/loss': 0.5, 'run/epoch': 2.0}
+        """
+        scalars = {f"training/{name}": value for name, value in self.training.items()}
+        if self.evaluation is not None:
+            scalars |= {f"evaluation/{name}": value for name, value in self.evaluation.metrics.items()}
+        scalars |= {f"run/{name}": value for name, value in self.run.items()}
+        scalars |= {f"run/shards_{name}": count for name, count in self.shards_by_worker.items()}
+        if self.evaluation is not None:
+            for name, values in self.evaluation.series.items():
+                scalars |= {f"positions/{name}/{position:02}": value for position, value in enumerate(values, 1)}
+        return scalars
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """What a sink is made from.
+
+    Attributes:
+        run: the run's directory. `run.local` is the folder to write files to, `run.config()` has the settings, and
+            `run.path.name` is the run's name.
+        after: the step of the checkpoint that training goes on from, or -1: what the sink was given at later steps in
+            an earlier life of the run is to be taken back, because it will be given again.
+        export_metrics: hands a run's metrics, by its name, to the cluster's monitoring.
+    """
+
+    run: RunDirectory
+    after: int
+    export_metrics: Callable[[str, Metrics], None]
+
+
+class Sink(Protocol):
+    """Takes what a run measures. It runs in the process that drives the run, between two steps: it should be quick."""
+
+    def write(self, step: int, record: Record, /) -> None:
+        """Take what there is to tell after `step` updates.
+
+        Raises:
+            OSError: it can't be written. The run then ends with one line; metrics.jsonl has the evaluation already.
+        """
+        ...
+
+    def close(self) -> None:
+        """Write what is not written yet. Called once, also when a run fails or goes back to a checkpoint."""
+        ...
