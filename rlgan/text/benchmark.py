@@ -33,7 +33,8 @@ LANGUAGE_MODEL = updated(
 )
 PROTOCOL = {
     "language_model": f"GRU of {LANGUAGE_MODEL.networks.hidden_size} by MLE, {UPDATES} updates of "
-    f"{LANGUAGE_MODEL.batch_size} rows, Adam {LANGUAGE_MODEL.players.generator_learning_rate:g}, seed {LANGUAGE_MODEL.seed}; nats per token",
+    f"{LANGUAGE_MODEL.batch_size} rows, Adam {LANGUAGE_MODEL.players.generator_learning_rate:g}, "
+    f"seed {LANGUAGE_MODEL.seed}; nats per token",
     "bleu": "mean over sentences, uniform weights, smoothing floor 0.1 (Chen & Cherry's first)",
     "frechet": NGRAM_FEATURES,
 }

@@ -1,0 +1,60 @@
+"""How long a recipe is run, and what is kept of it. Imports neither torch nor ray."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from rlgan.engine.settings import EngineSettings
+from rlgan.errors import UsageError
+from rlgan.settings import AtLeast, Choice, check_address, printable
+from rlgan.runs.sinks import DEFAULT_SINKS, SINKS
+from rlgan.task import Bounds
+
+
+@dataclass(frozen=True)
+class RecordSettings:
+    """What is evaluated, saved and shown, and how often."""
+
+    evaluate_every: Annotated[int, AtLeast(1)] | None = None
+    """Steps between evaluations, besides one before the first step and one at the end. By default as many as keep
+    evaluations to a small share of the time: for text 189 on the stories, 553 on the Penn Treebank; for pictures an
+    epoch."""
+    checkpoint_every: Annotated[int, AtLeast(1)] = 100
+    """Steps between checkpoints; there is one at the end in any case."""
+    keep_checkpoints: Annotated[int, AtLeast(1)] = 3
+    """How many of the newest checkpoints are kept, besides the best by the task's selection metric (text: validation
+    perplexity)."""
+    on_collapse: Literal["warn", "stop"] = "warn"
+    """What to do when the generator makes nearly the same thing every time: for text in ten steps in a row, for other
+    tasks at an evaluation."""
+    log_every: Annotated[int, AtLeast(1)] = 10
+    """Steps between training scalars in TensorBoard."""
+    sinks: tuple[Annotated[str, Choice(SINKS, "metric sink")], ...] = DEFAULT_SINKS
+    """Where metrics are written."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How the recipe is run: nothing here changes the result, except --mixed-fleet; all may change with --resume."""
+
+    run_dir: str | None = None
+    """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default
+    runs/<task>-<method>-<time>."""
+    resume: bool = False
+    """Continue from the newest whole checkpoint in --run-dir; start afresh where there is none."""
+    bounds: Bounds = Bounds()
+    engine: EngineSettings = EngineSettings()
+    record: RecordSettings = RecordSettings()
+
+    def check(self) -> None:
+        """Check what the annotations can't say.
+
+        Raises:
+            UsageError: a value makes no sense.
+        """
+        if self.run_dir == "":
+            raise UsageError("--run-dir is empty: give a path, or leave it out")
+        if self.run_dir and printable(self.run_dir) != self.run_dir:
+            raise UsageError(f"--run-dir {self.run_dir} is not UTF-8, which TensorBoard needs: give another path")
+        check_address("--run-dir", self.run_dir or "")
+        if self.resume and self.run_dir is None:
+            raise UsageError("--resume needs --run-dir: say which run to continue")
