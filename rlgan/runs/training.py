@@ -5,11 +5,12 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic
 
+from rlgan.engine.engine import Engine, P, W
 from rlgan.engine.processes import family, kill
 from rlgan.engine.settings import RunConfig
 from rlgan.errors import DivergenceError, LearnerLostError, RunError
@@ -19,7 +20,7 @@ from rlgan.runs.recorder import Recorder
 from rlgan.runs.sinks import DEFAULT_SINKS
 from rlgan.runs.terminal import Terminal
 from rlgan.task import Task
-from rlgan.types import Evaluation, Metrics, Plan, State, Weights
+from rlgan.types import Metrics
 
 # Steps in a row that look collapsed before it is said: one may be chance.
 ALARM_STEPS = 10
@@ -27,81 +28,6 @@ ALARM_STEPS = 10
 SHOW_EVERY = 5
 # Learners that may die in a row, none of which comes further than those before: more is no accident.
 LOSSES = 5
-
-W = TypeVar("W")  # weights, or a reference to them
-P = TypeVar("P")  # the draws of a step, or what they are waited for by
-
-
-class Engine(Protocol[W, P]):
-    """Who computes: `rlgan.engine.local.LocalEngine` or `rlgan.engine.ray_engine.RayEngine`, with the same result."""
-
-    where: str  # what runs where, for people
-    kinds: dict[str, str]  # of the learner's machine and of that or those that make rollouts, by `rlgan.device.kind`
-
-    def restart(self) -> None:
-        """Put a new learner, with fresh networks, in the place of one that was lost."""
-        ...
-
-    def restore(self, state: State, step: int) -> None:
-        """Set the learner back to a checkpoint's state before training step `step`."""
-        ...
-
-    def state(self) -> State:
-        """The learner's whole state."""
-        ...
-
-    def weights(self) -> W:
-        """The weights as they are now."""
-        ...
-
-    def adopt(self, weights: Weights) -> W:
-        """Take up weights out of a checkpoint."""
-        ...
-
-    def fetch(self, weights: W) -> Weights:
-        """The weights that `weights` or `adopt` gave."""
-        ...
-
-    def request(self, weights: W | None, step: int, plan: Plan) -> P:
-        """Ask for the draws of a step, made with these weights; None where the plan has no draws."""
-        ...
-
-    def settle(self, draws: P) -> None:
-        """Wait until the draws of a step are made."""
-        ...
-
-    def update(self, step: int, plan: Plan, draws: P) -> Metrics:
-        """Do a training step on its draws."""
-        ...
-
-    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Apply a function to items; the results in their order."""
-        ...
-
-    def evaluate(self) -> Evaluation:
-        """Measure the weights as they are now."""
-        ...
-
-    def shards_made(self) -> dict[str, int]:
-        """Shards by worker, so far."""
-        ...
-
-    def cpu_seconds(self) -> float:
-        """CPU time of all processes that compute, so far."""
-        ...
-
-    def report(self) -> Metrics:
-        """What became of the processes so far, and their memory in bytes."""
-        ...
-
-    def show(self, run: str, metrics: Metrics) -> None:
-        """Give a run's numbers to what watches the cluster, where there is one."""
-        ...
-
-    def close(self) -> None:
-        """Give back what the engine holds."""
-        ...
-
 
 @dataclass
 class Stop:
@@ -180,7 +106,7 @@ class Training(Generic[W, P]):
         self.losses = 0  # of learners, since that step
         self.shown = self.started  # when who watches the cluster was last given the numbers
         self.lost = ""  # how the learner was lost that is to be replaced
-        self.recorder = Recorder(run, DEFAULT_SINKS, engine.show)
+        self.recorder = Recorder(run, DEFAULT_SINKS, engine.statistics.export_metrics)
         try:
             self.go_on_from(start)
         except LearnerLostError as error:  # while the data was prepared, nobody asked for it
@@ -201,8 +127,8 @@ class Training(Generic[W, P]):
         self.collapsed_steps = 0  # that looked collapsed, in a row
         self.collapse: str | None = None  # what the run is to end for
         if start:
-            self.engine.restore(start.state, start.step)
-            self.versions = {weights.version: self.engine.adopt(weights) for weights in start.lagged}
+            self.engine.learner.load_state(start.state, start.step)
+            self.versions = {weights.version: self.engine.learner.put_weights(weights) for weights in start.lagged}
         self.meter = Meter(self.engine, self.task.unit)
 
     def run(self, stop: Stop) -> None:
@@ -233,7 +159,7 @@ class Training(Generic[W, P]):
             )
         self.terminal.say(f"{self.lost}; a new one is started")
         self.recorder.close()
-        self.engine.restart()
+        self.engine.learner.restart()
         start = self.checkpoints.set_aside_broken(self.terminal.say, self.recipe)
         self.go_on_from(start)
         self.lost = ""
@@ -251,9 +177,9 @@ class Training(Generic[W, P]):
                     if step not in asked:
                         asked[step] = self.request(step)
                 draws = asked.pop(self.step)
-                self.engine.settle(draws)
+                self.engine.rollouts.wait(draws)
             with self.spending("update"):
-                metrics = self.engine.update(self.step, self.task.plan(self.step), draws)
+                metrics = self.engine.learner.update(self.step, self.task.plan(self.step), draws)
             del draws  # the next ones need the room
             self.spent["learning"] += metrics["seconds_update"]
             self.step += 1
@@ -282,7 +208,7 @@ class Training(Generic[W, P]):
         """Copy the weights out for the rollouts of this version, if any will be made; forget those that none needs."""
         ahead = range(self.step, self.step + self.lag + 1)
         if any(self.task.plan(step).draws for step in ahead):
-            self.versions.setdefault(self.step, self.engine.weights())
+            self.versions.setdefault(self.step, self.engine.learner.weights())
         for version in [version for version in self.versions if version < self.step - self.lag]:
             del self.versions[version]
 
@@ -290,12 +216,12 @@ class Training(Generic[W, P]):
         """Ask for the draws of a step: by the weights after update max(step - lag, 0)."""
         plan = self.task.plan(step)
         weights = self.versions[max(step - self.lag, 0)] if plan.draws else None
-        return self.engine.request(weights, step, plan)
+        return self.engine.rollouts.request(weights, step, plan)
 
     def numbers(self, rates: Metrics) -> Metrics:
         """What is recorded of the run beside its evaluations, with rates of the meter; who watches is given it too."""
         progress = {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
-        metrics = rates | self.engine.report() | self.shares() | progress
+        metrics = rates | self.engine.statistics.report() | self.shares() | progress
         self.shown = time.monotonic()
         return metrics
 
@@ -322,13 +248,14 @@ class Training(Generic[W, P]):
             return
         rates = self.meter.read()
         with self.spending("evaluation"):
-            evaluation = self.engine.evaluate()
+            evaluation = self.engine.learner.evaluate()
         for name, value in evaluation.metrics.items():
             if not math.isfinite(value):
                 raise DivergenceError(f"{name} is {value} at step {self.step}")
         metrics = self.numbers(rates)
         with self.spending("evaluation"):
-            self.recorder.evaluation(self.step, evaluation, metrics, self.task.config.labels, self.engine.shards_made())
+            shards = self.engine.statistics.shards_made()
+            self.recorder.evaluation(self.step, evaluation, metrics, self.task.config.labels, shards)
         score = evaluation.metrics[self.task.score]
         self.evaluated = (self.step, score)
         self.brief = self.task.brief(evaluation)
@@ -355,11 +282,11 @@ class Training(Generic[W, P]):
             self.checkpoints.save(
                 Checkpoint(
                     step=self.step,
-                    state=self.engine.state(),
+                    state=self.engine.learner.state(),
                     recipe_id=self.recipe,
                     seconds=self.seconds(),
                     score=self.evaluated[1] if self.evaluated and evaluated else None,
-                    lagged=[self.engine.fetch(self.versions[version]) for version in lagged],
+                    lagged=[self.engine.learner.get_weights(self.versions[version]) for version in lagged],
                 )
             )
         self.saved_step = self.step
@@ -400,7 +327,7 @@ class Meter(Generic[W, P]):
         self._sums: Metrics = defaultdict(float)
         self._updates = 0
         self._wall = time.monotonic()
-        self._cpu = self._engine.cpu_seconds()
+        self._cpu = self._engine.statistics.cpu_seconds()
 
     def add(self, metrics: Metrics) -> None:
         """Count the metrics of an update."""
@@ -416,9 +343,10 @@ class Meter(Generic[W, P]):
         """Means of all metrics, and speeds; nothing before the first update."""
         if not self._updates:
             return {}
+        cpu_seconds = self._engine.statistics.cpu_seconds() - self._cpu
         speeds = {
             f"{self._unit}_per_second": self.per_second(),
-            f"{self._unit}_per_cpu_second": self._sums[self._unit] / max(self._engine.cpu_seconds() - self._cpu, 1e-9),
+            f"{self._unit}_per_cpu_second": self._sums[self._unit] / max(cpu_seconds, 1e-9),
         }
         return {name: total / self._updates for name, total in self._sums.items()} | speeds
 

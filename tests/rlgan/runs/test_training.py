@@ -14,42 +14,62 @@ from rlgan.runs.terminal import Terminal
 from rlgan.runs.training import train
 
 
-class Mortal(LocalEngine):
-    """Dies at the calls of `update`, `state` or `evaluate` whose numbers are given."""
+class Mortal:
+    """A local engine whose learner dies at the calls of `update`, `state` or `evaluate` whose numbers are given."""
 
     def __init__(self, task, config, deaths):
-        super().__init__(task, config)
-        self.deaths, self.calls, self.alive = deaths, 0, True
+        engine = LocalEngine(task, config)
+        self.where, self.kinds, self.rollouts, self.map, self.close = (
+            engine.where, engine.kinds, engine.rollouts, engine.map, engine.close
+        )  # fmt: skip
+        self.learner = MortalLearner(engine.learner, deaths)
+        self.statistics = MortalStatistics(engine.statistics, self.learner)
 
-    def _breathe(self):
+
+class MortalLearner:
+    def __init__(self, learner, deaths):
+        self.learner, self.deaths, self.calls, self.alive = learner, deaths, 0, True
+        self.load_state, self.weights = learner.load_state, learner.weights
+        self.put_weights, self.get_weights = learner.put_weights, learner.get_weights
+
+    def check_alive(self):
+        if not self.alive:
+            raise LearnerLostError("the learner died")
+
+    def _count_call(self):
         self.calls += 1
         if self.calls in self.deaths:
             self.alive = False
-        if not self.alive:
-            raise LearnerLostError("the learner died")
+        self.check_alive()
 
     def restart(self):
-        super().restart()
+        self.learner.restart()
         self.alive = True
 
-    def cpu_seconds(self):
-        if 0 in self.deaths and self.alive:  # while the data was prepared
-            self.deaths, self.alive = (), False
-        if not self.alive:
-            raise LearnerLostError("the learner died")
-        return super().cpu_seconds()
-
     def update(self, *arguments):
-        self._breathe()
-        return super().update(*arguments)
+        self._count_call()
+        return self.learner.update(*arguments)
 
     def state(self):
-        self._breathe()
-        return super().state()
+        self._count_call()
+        return self.learner.state()
 
     def evaluate(self):
-        self._breathe()
-        return super().evaluate()
+        self._count_call()
+        return self.learner.evaluate()
+
+
+class MortalStatistics:
+    def __init__(self, statistics, learner):
+        self.statistics, self.learner = statistics, learner
+        self.shards_made, self.report = statistics.shards_made, statistics.report
+        self.export_metrics = statistics.export_metrics
+
+    def cpu_seconds(self):
+        if 0 in self.learner.deaths and self.learner.alive:  # while the data was prepared
+            self.learner.deaths, self.learner.alive = (), False
+        self.learner.check_alive()
+        return self.statistics.cpu_seconds()
 
 
 def _trained(task, path, deaths, steps=9):
