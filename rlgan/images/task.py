@@ -16,7 +16,6 @@ from torch import nn
 from rlgan.errors import DataError
 from rlgan.images import grids as figures
 from rlgan.images import measures
-from rlgan.images.folder import Pictures, open_pictures
 from rlgan.images.networks import (
     FIRST,
     ConvolutionalDiscriminator,
@@ -24,7 +23,9 @@ from rlgan.images.networks import (
     MaxoutDiscriminator,
     MaxoutGenerator,
 )
+from rlgan.images.pictures import Pictures, open_pictures
 from rlgan.images.settings import ImageConfig
+from rlgan.images.sources import Request
 from rlgan.learning.direct_gradient import DirectGradient
 from rlgan.learning.distances import Double
 from rlgan.learning.group import ALONE, Group
@@ -80,13 +81,9 @@ class ImageTask:
         if config.data != "faces":
             config = dataclasses.replace(config, data=str(absolute("--data", config.data)))
         pictures = open_pictures(
-            config.data,
-            size=config.size,
-            crop=config.crop,
-            filter=config.filter,
+            Request(config.data, config.size, config.crop, config.filter, config.faces),
             cache=None if config.cache is None else absolute("--cache", config.cache),
             skip_bad=config.skip_bad,
-            faces=config.faces,
         )
         return ImageTask(dataclasses.replace(config, crop=pictures.crop), pictures)
 
