@@ -144,7 +144,7 @@ def inception_distance(opened: Opened, weights: Path) -> float:
     """
     test = cast(ImageTask, _prepared(opened)).pictures.test()
     made = image_samples(opened.recipe, opened.checkpoint.weights, len(test), opened.recipe.seed, prepare(0))
-    from rlgan.images.measures import inception_fid
+    from rlgan.images.inception import inception_fid
 
     return inception_fid(made, test, weights)
 

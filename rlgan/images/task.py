@@ -16,6 +16,7 @@ from torch import nn
 from rlgan.errors import DataError
 from rlgan.images import grids as figures
 from rlgan.images import measures
+from rlgan.images.features import Features
 from rlgan.images.networks import (
     FIRST,
     ConvolutionalDiscriminator,
@@ -274,7 +275,7 @@ class ImageEvaluator:
         self.config = config
         self.pictures = pictures
         self.generator = networks(config)[0].to(device).eval()
-        self.features = measures.Features(device)
+        self.features = Features(device)
 
     @cached_property
     def test(self) -> Pixels:

@@ -1,8 +1,11 @@
 """Fixtures of the tests on pictures."""
 
+import numpy as np
 import pytest
+import torch
 
 from rlgan.errors import DataError
+from rlgan.images.features import Features
 from rlgan.images.pictures import open_pictures
 from rlgan.images.sources import Request
 
@@ -58,3 +61,27 @@ def refusal():
         return message
 
     return of
+
+
+@pytest.fixture(scope="session")
+def natural():
+    """Make pictures with the spectrum of natural ones."""
+
+    def make(count, size=64, seed=0, slope=1):
+        """Pictures of noise of 1/f^slope amplitude, whose colours are alike."""
+        rng = np.random.default_rng(seed)
+        frequencies = np.fft.fftfreq(size)
+        radius = np.hypot(frequencies[:, None], frequencies)
+        radius[0, 0] = 1 / size
+        white = np.fft.fft2(rng.standard_normal((count, 3, size, size)))
+        waves = np.fft.ifft2(white / radius**slope).real.transpose(0, 2, 3, 1)
+        mixed = waves @ np.linalg.cholesky(np.full((3, 3), 0.9) + 0.1 * np.eye(3)).T
+        return np.clip(115 + 55 * mixed / mixed.std(), 0, 255).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def features():
+    """Give the features that pictures are measured by."""
+    return Features(torch.device("cpu"))
