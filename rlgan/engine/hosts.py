@@ -19,7 +19,7 @@ from rlgan.device import kind, prepare
 from rlgan.engine.processes import Location, Usage
 from rlgan.learning import group as parallel
 from rlgan.learning.group import ALONE
-from rlgan.task import ShardMaker, Task
+from rlgan.task import RolloutMaker
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 
 LOG_LINES = 10  # of each stream, that are shown when a worker raises an exception
@@ -41,7 +41,7 @@ class RolloutHost:
         gpus: how many GPUs Ray reserved for this actor; 0 is the CPU.
     """
 
-    def __init__(self, shard_maker: Callable[[torch.device], ShardMaker], gpus: float) -> None:
+    def __init__(self, shard_maker: Callable[[torch.device], RolloutMaker], gpus: float) -> None:
         self._device = prepare(gpus)
         self._maker = shard_maker(self._device)
 
@@ -83,7 +83,7 @@ class LearnerHost:
         gpus: how many GPUs Ray reserved for this actor; 0 is the CPU.
     """
 
-    def __init__(self, task: Task, gpus: float) -> None:
+    def __init__(self, task: LoadedTask, gpus: float) -> None:
         self._task = task
         self._gpus = gpus
         self._device = prepare(gpus)

@@ -16,10 +16,10 @@ from rlgan.engine.hosts import LearnerHost
 from rlgan.engine.processes import Location, Usage
 from rlgan.engine.ray_cluster import TASK_EVENTS, free_resources, kill_actor
 from rlgan.engine.roster import START_LIMIT, START_TRIES
-from rlgan.engine.settings import RunConfig
+from rlgan.engine.settings import EngineSettings
 from rlgan.engine.worker_pool import WorkerPool
 from rlgan.errors import LearnerLostError, RunError
-from rlgan.task import Task
+from rlgan.task import LoadedTask
 
 # Seconds between questions to a learner that is waited for, and those without an answer after which it counts as hung.
 ASK_EVERY = 5.0
@@ -50,7 +50,9 @@ class LearnerGroup:
         log: tells a line to people.
     """
 
-    def __init__(self, task: ObjectRef[Task], run: RunConfig, pool: WorkerPool, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, task: ObjectRef[LoadedTask], run: EngineSettings, pool: WorkerPool, log: Callable[[str], None]
+    ) -> None:
         self.handles: list[LearnerHandle] = []
         self.restarts = 0
         self._task = task

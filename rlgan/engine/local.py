@@ -7,8 +7,8 @@ import torch
 
 from rlgan.device import kind, prepare
 from rlgan.engine.processes import in_processes, memory
-from rlgan.engine.settings import RunConfig
-from rlgan.task import ShardMaker, Task
+from rlgan.engine.settings import EngineSettings
+from rlgan.task import RolloutMaker
 from rlgan.types import Evaluation, Item, Metrics, Plan, Result, Rollout, State, Weights
 
 
@@ -20,15 +20,15 @@ class LocalLearner:
         device: where they compute.
     """
 
-    def __init__(self, task: Task, device: torch.device) -> None:
+    def __init__(self, task: LoadedTask, device: torch.device) -> None:
         self._task = task
         self._device = device
-        self._learner = task.learner(device)
+        self._learner = task.learner(device, ALONE)
         self._evaluator = task.evaluator(device)
 
     def restart(self) -> None:
         """Replace the learner by a new one with fresh networks."""
-        self._learner = self._task.learner(self._device)
+        self._learner = self._task.learner(self._device, ALONE)
 
     def load_state(self, state: State, step: int) -> None:
         """Set the learner to a checkpoint's state before training step `step`."""
@@ -67,7 +67,7 @@ class LocalRollouts:
         shards: how many a draw has.
     """
 
-    def __init__(self, maker: ShardMaker, shards: int) -> None:
+    def __init__(self, maker: RolloutMaker, shards: int) -> None:
         self.shards_made = 0
         self._maker = maker
         self._shards = shards
@@ -120,12 +120,12 @@ class LocalEngine:
         run: which device to compute on.
     """
 
-    def __init__(self, task: Task, run: RunConfig) -> None:
+    def __init__(self, task: LoadedTask, run: EngineSettings) -> None:
         device = prepare(run.learner_gpus)
         self.where = f"one process on {device}, without Ray"
         self.kinds = dict.fromkeys(("learner", "rollouts"), kind(device))
         self.learner = LocalLearner(task, device)
-        self.rollouts = LocalRollouts(task.shard_maker(device), task.shards)
+        self.rollouts = LocalRollouts(task.rollout_maker(device), task.facts.shards)
         self.statistics = LocalStatistics(self.rollouts)
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:

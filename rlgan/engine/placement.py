@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from rlgan.engine.settings import Placement, RunConfig
+from rlgan.engine.settings import EngineSettings, Placement
 from rlgan.errors import RunError
 
 Resources = Mapping[str, float]  # amounts by Ray's names, such as "CPU" and "GPU"
@@ -12,7 +12,7 @@ Amounts = tuple[float, float]  # of CPUs and of GPUs
 
 def worker_capacity(
     nodes: Mapping[str, Resources],
-    run: RunConfig,
+    run: EngineSettings,
     learner_nodes: Sequence[str],
     workers_on: Counter[str | None],
     excluded: Collection[str] = (),
@@ -28,7 +28,7 @@ def worker_capacity(
         excluded: nodes that must not have workers.
 
     Example:
-        >>> worker_capacity({"a": {"CPU": 2}, "b": {"CPU": 3}}, RunConfig(), ["a"], Counter())
+        >>> worker_capacity({"a": {"CPU": 2}, "b": {"CPU": 3}}, EngineSettings(), ["a"], Counter())
         {'a': 1, 'b': 3}
     """
     has = {name: _amounts(node) for name, node in nodes.items()}
@@ -47,11 +47,11 @@ def worker_capacity(
     return _beside(learners, has, run, excluded)
 
 
-def learners_that_fit(nodes: Mapping[str, Resources], run: RunConfig) -> int:
+def learners_that_fit(nodes: Mapping[str, Resources], run: EngineSettings) -> int:
     """Return how many learners fit on nodes that hold nothing else.
 
     Example:
-        >>> learners_that_fit({"a": {"CPU": 3}, "b": {"CPU": 1}}, RunConfig(learner_cpus=2))
+        >>> learners_that_fit({"a": {"CPU": 3}, "b": {"CPU": 1}}, EngineSettings(learner_cpus=2))
         1
     """
     return sum(_times(_amounts(node), _learner_needs(run)) for node in nodes.values())
@@ -80,7 +80,7 @@ def choose_node(
     return max(with_room, key=fullness, default=None)
 
 
-def check_resources(nodes: Mapping[str, Resources], run: RunConfig, shards: int) -> None:
+def check_resources(nodes: Mapping[str, Resources], run: EngineSettings, shards: int) -> None:
     """Check that the actors fit, with as few rollout workers as are allowed.
 
     Ray itself would wait for ever, and silently, for resources that the cluster does not have.
@@ -116,7 +116,7 @@ def check_resources(nodes: Mapping[str, Resources], run: RunConfig, shards: int)
 
 
 def _beside(
-    learners: Counter[str], has: Mapping[str, Amounts], run: RunConfig, excluded: Collection[str]
+    learners: Counter[str], has: Mapping[str, Amounts], run: EngineSettings, excluded: Collection[str]
 ) -> dict[str, int]:
     """Return how many workers fit on each node beside so many learners on each."""
     cpus, gpus = _learner_needs(run)
@@ -128,14 +128,14 @@ def _beside(
     return fit
 
 
-def _learners_fit(learners: Counter[str], has: Mapping[str, Amounts], run: RunConfig) -> bool:
+def _learners_fit(learners: Counter[str], has: Mapping[str, Amounts], run: EngineSettings) -> bool:
     cpus, gpus = _learner_needs(run)
     return all(
         amounts[0] >= learners[name] * cpus and amounts[1] >= learners[name] * gpus for name, amounts in has.items()
     )
 
 
-def _learner_needs(run: RunConfig) -> Amounts:
+def _learner_needs(run: EngineSettings) -> Amounts:
     return run.learner_cpus, run.learner_gpus
 
 

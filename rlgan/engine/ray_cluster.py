@@ -17,8 +17,8 @@ from rlgan.engine.hosts import RolloutHost
 from rlgan.engine.placement import Resources
 from rlgan.engine.processes import Location
 from rlgan.engine.roster import Vacancy
-from rlgan.engine.settings import RunConfig
-from rlgan.task import ShardMaker
+from rlgan.engine.settings import EngineSettings
+from rlgan.task import RolloutMaker
 
 # Ray's server would keep an event for each of the last 100,000 tasks: with short steps it grew by 20 MiB a minute.
 TASK_EVENTS = False
@@ -32,7 +32,7 @@ class RayCluster:
         run: what each worker needs.
     """
 
-    def __init__(self, shard_maker: ObjectRef[Callable[[torch.device], ShardMaker]], run: RunConfig) -> None:
+    def __init__(self, shard_maker: ObjectRef[Callable[[torch.device], RolloutMaker]], run: EngineSettings) -> None:
         self._shard_maker = shard_maker
         self._run = run
 

@@ -11,11 +11,11 @@ from rlgan.engine.ray_environment import ATTACHED, ray
 
 from rlgan.engine.failures import RayError
 from rlgan.engine.processes import family, kill
-from rlgan.engine.settings import RunConfig
+from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 
 
-def connect(run: RunConfig, shards: int) -> None:
+def connect(run: EngineSettings, shards: int) -> None:
     """Start or join a Ray.
 
     Args:
@@ -67,7 +67,7 @@ def disconnect() -> None:
         kill(ours)
 
 
-def _local_cpus(run: RunConfig, shards: int) -> int:
+def _local_cpus(run: EngineSettings, shards: int) -> int:
     fewest, most = run.fleet(shards)
     workers = max(fewest, min(most, (os.cpu_count() or 1) - 1))
     return math.ceil(run.learners * run.learner_cpus + workers * run.worker_cpus)

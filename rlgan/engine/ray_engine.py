@@ -18,10 +18,10 @@ from rlgan.engine.ray_connection import connect, disconnect
 from rlgan.engine.ray_learner import RayLearner
 from rlgan.engine.ray_rollouts import RayRollouts, map_items
 from rlgan.engine.ray_statistics import RayStatistics
-from rlgan.engine.settings import RunConfig
+from rlgan.engine.settings import EngineSettings
 from rlgan.engine.worker_pool import WorkerPool
 from rlgan.errors import RunError
-from rlgan.task import Task
+from rlgan.task import LoadedTask
 from rlgan.types import Item, Result
 
 
@@ -37,10 +37,10 @@ class RayEngine:
         RunError: the cluster cannot be reached, or has less than what is asked for, or actors do not start.
     """
 
-    def __init__(self, task: Task, run: RunConfig, log: Callable[[str], None]) -> None:
+    def __init__(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
         try:
-            connect(run, task.shards)
-            check_resources(living_nodes(), run, task.shards)
+            connect(run, task.facts.shards)
+            check_resources(living_nodes(), run, task.facts.shards)
             self._start(task, run, log)
         except BaseException:  # also when somebody interrupts the start
             self.close()
@@ -54,15 +54,15 @@ class RayEngine:
         """End the actors, and a Ray of our own with them."""
         disconnect()
 
-    def _start(self, task: Task, run: RunConfig, log: Callable[[str], None]) -> None:
-        self._pool = WorkerPool(RayCluster(ray.put(task.shard_maker), run), run, task.shards, log)
+    def _start(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
+        self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)
         # The rollout workers start while the learners are waited for.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
         group.start()
-        if task.shared is not None:
-            check_cache_dir(group, task.shared)
+        if task.facts.cache_dir is not None:
+            check_cache_dir(group, task.facts.cache_dir)
         self.learner = RayLearner(group, self._pool, log)
-        self.rollouts = RayRollouts(self._pool, task.shards)
+        self.rollouts = RayRollouts(self._pool, task.facts.shards)
         self.statistics = RayStatistics(self._pool, group, self.learner)
         self._pool.start()
         self.kinds = {"learner": group.kind, "rollouts": " and ".join(sorted(self._pool.roster.kinds()))}
@@ -75,7 +75,7 @@ class RayEngine:
             log(f"{actors} actors of one thread each share {cores} cores.")
 
 
-def describe(run: RunConfig, workers: int) -> str:
+def describe(run: EngineSettings, workers: int) -> str:
     """Return what runs where, for people."""
     devices = ("cuda" if run.rollout_gpus else "cpu", "cuda" if run.learner_gpus else "cpu")
     plural = "s" if workers > 1 else ""

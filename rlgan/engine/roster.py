@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rlgan.engine.placement import Resources, choose_node, worker_capacity
 from rlgan.engine.processes import Location
-from rlgan.engine.settings import RunConfig
+from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 from rlgan.types import Metrics
 
@@ -76,7 +76,7 @@ class Roster:
         log: tells a line to people.
     """
 
-    def __init__(self, run: RunConfig, shards: int, log: Callable[[str], None]) -> None:
+    def __init__(self, run: EngineSettings, shards: int, log: Callable[[str], None]) -> None:
         self.fewest, self.most = run.fleet(shards)
         self.wanted = self.most
         self.learner_nodes: list[str] = []

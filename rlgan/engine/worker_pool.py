@@ -14,7 +14,7 @@ from rlgan.engine.failures import NodeLostError, RayError, TaskError, death_reas
 from rlgan.engine.placement import Resources
 from rlgan.engine.processes import Usage
 from rlgan.engine.roster import START_LIMIT, Reason, Roster, Vacancy, Worker
-from rlgan.engine.settings import RunConfig
+from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 from rlgan.types import Metrics
 
@@ -98,7 +98,7 @@ class WorkerPool:
         LearnerLostError: by every method that waits: the weights that a shard needs were lost with the learner.
     """
 
-    def __init__(self, cluster: Cluster, run: RunConfig, shards: int, log: Callable[[str], None]) -> None:
+    def __init__(self, cluster: Cluster, run: EngineSettings, shards: int, log: Callable[[str], None]) -> None:
         self.roster = Roster(run, shards, log)
         self.dispatcher = Dispatcher(self._send)
         self.usage = WorkerUsage()

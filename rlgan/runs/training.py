@@ -29,6 +29,7 @@ SHOW_EVERY = 5
 # Learners that may die in a row, none of which comes further than those before: more is no accident.
 LOSSES = 5
 
+
 @dataclass
 class Stop:
     """Whether somebody asked the run to stop, and with which signal."""
