@@ -5,10 +5,9 @@ import dataclasses
 import io
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
-from tyro.conf import OmitArgPrefixes
 
 from rlgan.errors import UsageError
 from rlgan.settings import all_settings, canonical, old_flags
@@ -25,7 +24,7 @@ def command(name: str, summary: str, parts: Mapping[str, tuple[Any, Any]]) -> ty
     """
     fields: list[Any] = []
     for part, (kind, default) in parts.items():
-        typed = OmitArgPrefixes[kind] if dataclasses.is_dataclass(kind) else kind
+        typed = Annotated[kind, tyro.conf.OmitArgPrefixes] if dataclasses.is_dataclass(kind) else kind
         fields.append((part, typed, dataclasses.field() if default is dataclasses.MISSING else _default(default)))
     made: type[Any] = dataclasses.make_dataclass(name, fields, frozen=True)
     made.__doc__ = summary

@@ -7,7 +7,7 @@ titles (`ray::RolloutHost...`, `ray::LearnerHost...`), by which scripts find the
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from rlgan.device import kind, prepare
 from rlgan.engine.processes import Location, Usage
 from rlgan.learning import group as parallel
 from rlgan.learning.group import ALONE
-from rlgan.task import RolloutMaker
+from rlgan.settings import adopt
+from rlgan.task import LoadedTask, RolloutMaker
 from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 
 LOG_LINES = 10  # of each stream, that are shown when a worker raises an exception
@@ -39,9 +40,13 @@ class RolloutHost:
     Args:
         shard_maker: builds, on a device, what makes shards.
         gpus: how many GPUs Ray reserved for this actor; 0 is the CPU.
+        imported: what the driver imported by the names that were typed.
     """
 
-    def __init__(self, shard_maker: Callable[[torch.device], RolloutMaker], gpus: float) -> None:
+    def __init__(
+        self, shard_maker: Callable[[torch.device], RolloutMaker], gpus: float, imported: Mapping[str, Any]
+    ) -> None:
+        adopt(imported)
         self._device = prepare(gpus)
         self._maker = shard_maker(self._device)
 
@@ -81,9 +86,11 @@ class LearnerHost:
     Args:
         task: builds the learner and the evaluator.
         gpus: how many GPUs Ray reserved for this actor; 0 is the CPU.
+        imported: what the driver imported by the names that were typed.
     """
 
-    def __init__(self, task: LoadedTask, gpus: float) -> None:
+    def __init__(self, task: LoadedTask, gpus: float, imported: Mapping[str, Any]) -> None:
+        adopt(imported)
         self._task = task
         self._gpus = gpus
         self._device = prepare(gpus)

@@ -11,6 +11,7 @@ from ray.actor import ActorHandle
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from rlgan.engine.extensions import typed_imports
 from rlgan.engine.failures import RayError, ResultLostError, TaskError, cannot_start, death_reason, is_death
 from rlgan.engine.hosts import LearnerHost
 from rlgan.engine.processes import Location, Usage
@@ -74,7 +75,8 @@ class LearnerGroup:
             RunError: the learners do not start.
         """
         actor_class = self._actor_class()
-        starting = [actor_class.remote(self._task, self._run.learner_gpus) for _ in range(self._run.learners)]
+        arguments = self._task, self._run.learner_gpus, typed_imports()
+        starting = [actor_class.remote(*arguments) for _ in range(self._run.learners)]
         self.handles = []
         deaths = 0
         while starting:
@@ -90,7 +92,7 @@ class LearnerGroup:
                 deaths += 1
                 if deaths == START_TRIES:
                     raise RunError(f"{deaths} learners died at their start: {death_reason(error)}") from error
-                starting.append(actor_class.remote(self._task, self._run.learner_gpus))
+                starting.append(actor_class.remote(*arguments))
         self._pool.roster.learner_nodes = [handle.location.node for handle in self.handles]
         self._begin()
 

@@ -8,7 +8,8 @@ import torch
 from rlgan.device import kind, prepare
 from rlgan.engine.processes import in_processes, memory
 from rlgan.engine.settings import EngineSettings
-from rlgan.task import RolloutMaker
+from rlgan.learning.group import ALONE
+from rlgan.task import LoadedTask, RolloutMaker
 from rlgan.types import Evaluation, Item, Metrics, Plan, Result, Rollout, State, Weights
 
 

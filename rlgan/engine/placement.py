@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from rlgan.engine.settings import EngineSettings, Placement
+from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 
 Resources = Mapping[str, float]  # amounts by Ray's names, such as "CPU" and "GPU"
@@ -58,7 +58,7 @@ def learners_that_fit(nodes: Mapping[str, Resources], run: EngineSettings) -> in
 
 
 def choose_node(
-    capacity: Mapping[str, int], workers_on: Counter[str | None], placement: Placement, learner_nodes: Sequence[str]
+    capacity: Mapping[str, int], workers_on: Counter[str | None], placement: str, learner_nodes: Sequence[str]
 ) -> str | None:
     """Return the node for the next worker: of those with room the emptiest ("spread") or the fullest ("pack").
 

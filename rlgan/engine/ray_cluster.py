@@ -13,6 +13,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from rlgan.engine.extensions import typed_imports
 from rlgan.engine.hosts import RolloutHost
 from rlgan.engine.placement import Resources
 from rlgan.engine.processes import Location
@@ -54,7 +55,7 @@ class RayCluster:
             scheduling_strategy=strategy,
             enable_task_events=TASK_EVENTS,
         )
-        actor: ActorHandle[Any] = host.remote(self._shard_maker, self._run.rollout_gpus)
+        actor: ActorHandle[Any] = host.remote(self._shard_maker, self._run.rollout_gpus, typed_imports())
         return actor, actor.location.remote()
 
     def kill(self, actor: ActorHandle[Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rlgan.engine.ray_environment import ATTACHED, ray
 
+from rlgan.engine.extensions import ship_modules
 from rlgan.engine.learner_group import LearnerGroup
 from rlgan.engine.placement import check_resources
 from rlgan.engine.ray_cluster import RayCluster, living_nodes
@@ -55,6 +56,7 @@ class RayEngine:
         disconnect()
 
     def _start(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
+        ship_modules()
         self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)
         # The rollout workers start while the learners are waited for.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
