@@ -57,8 +57,9 @@ class RayEngine:
 
     def _start(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
         ship_modules()
+        # In Ray's store once, instead of with every actor: a task may hold its data.
         self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)
-        # The rollout workers start while the learners are waited for.
+        # Whoever waits looks after the pool, so the rollout workers start while the learners are waited for.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
         group.start()
         if task.facts.cache_dir is not None:

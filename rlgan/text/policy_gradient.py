@@ -125,7 +125,7 @@ class PolicyGradient:
         targets, counted = self._tensor(q_values), self._tensor(mask)
         baseline, losses = torch.zeros_like(targets), dict[str, Tensor]()
         keeper = self.others.get("baseline")
-        if self.settings.baselines.baseline == "others":
+        if self.settings.baselines.baseline == "leave_one_out":
             whole = mean_of_others(self._whole(targets), self._whole(counted))
             baseline = self._tensor(self.group.rows(whole))
         elif isinstance(keeper, RunningMean):
