@@ -306,7 +306,7 @@ def _train_seeds(asked: TrainGaussian, words: list[str]) -> None:
     seeds = range(asked.recipe.seed, asked.recipe.seed + asked.seeds)
     for run in seeds_of(folder) if asked.run.resume else ():
         _check_same(run, asked.recipe, seeds)
-    if train_seeds(main, words, folder, seeds, resume=asked.run.resume):
+    if train_seeds(main, ["train", "gaussian", *words], folder, seeds, resume=asked.run.resume):
         print(json.dumps(measure_seeds(seeds_of(folder), "newest")))
 
 
