@@ -44,7 +44,7 @@ class Training(Generic[W, P]):
         self._alarm = CollapseAlarm(context.reporter.collapse, context.settings.on_collapse, context.terminal.say)
         self._saved_step = start.step if start else -1
         self._best_score = context.checkpoints.best_score()
-        self._scores: dict[int, float] = {}  # of the last evaluation, by its step
+        self._scores: dict[int, float] = {}  # by step, of the last evaluation: a later checkpoint has none
 
     def run(self) -> None:
         """Train until a bound is reached, or somebody asks to stop, and leave a checkpoint.
@@ -54,16 +54,25 @@ class Training(Generic[W, P]):
             DivergenceError: a loss, a gradient or a measure is not finite.
             RunError: what was trained or measured can't be written, or the run was to stop at a collapse.
         """
-        learner, schedule = self._context.engine.learner, self._context.schedule
-        wall_time = self._context.wall_time
         self._restore()
         if self._context.recorder.last_step < 0:
             self._evaluate()
+        self._do_steps()
+        # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
+        if not self._stop.signal:
+            self._evaluate()
+        self._save()
+        if self._alarm.stop_reason and not self._stop.signal:
+            raise RunError(f"{self._alarm.stop_reason}: stopped as --on-collapse asks; step {self.step} is saved")
+
+    def _do_steps(self) -> None:
+        """Do step after step until the run is over: rollouts, update, and now and then a look at what was learned."""
+        learner, plan, wall_time = self._context.engine.learner, self._context.schedule.plan, self._context.wall_time
         while not self._is_over():
             with wall_time.spend("rollout"):
                 rollouts = self._lookahead.rollouts(self.step)
             with wall_time.spend("update"):
-                metrics = learner.update(self.step, schedule.plan(self.step), rollouts)
+                metrics = learner.update(self.step, plan(self.step), rollouts)
             del rollouts  # the next ones need the memory
             self.step += 1
             self._monitor.update(self.step, metrics)
@@ -71,12 +80,6 @@ class Training(Generic[W, P]):
                 self._evaluate()
             if self.step % self._context.settings.checkpoint_every == 0:
                 self._save()
-        # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
-        if not self._stop.signal:
-            self._evaluate()
-        self._save()
-        if self._alarm.stop_reason and not self._stop.signal:
-            raise RunError(f"{self._alarm.stop_reason}: stopped as --on-collapse asks; step {self.step} is saved")
 
     def _restore(self) -> None:
         """Set the engine and what was recorded to the checkpoint, or to the beginning."""
