@@ -48,6 +48,7 @@ Reference = Any  # a Ray ObjectRef; nothing here looks into it
 Actor = Any  # a Ray ActorHandle; likewise
 
 
+# Jobs, copies and queues are compared by identity (eq=False): what they hold may be equal, or not comparable.
 @dataclass(eq=False)
 class Job:
     """What workers are asked for."""
@@ -57,6 +58,16 @@ class Job:
     result: Reference | None = None  # of the first copy that was done
     failures: int = 0  # workers that died over it, and results that were lost
     hangs: int = 0  # workers that hung over it
+
+    def count_failure(self, reason: str) -> None:
+        """Note that a worker died over the job, or that its result was lost.
+
+        Raises:
+            RunError: that has happened `MAX_JOB_FAILURES` times.
+        """
+        self.failures += 1
+        if self.failures >= MAX_JOB_FAILURES:
+            raise RunError(f"{MAX_JOB_FAILURES} rollout workers died over the same {self.kind}: {reason}")
 
 
 @dataclass(eq=False)
@@ -99,16 +110,11 @@ class Dispatcher:
 
     def __init__(self, send: Callable[[int, Job], Copy]) -> None:
         self.shards_made: Counter[int] = Counter()  # by worker; one that replaces another counts on
+        self.waiting: list[Job] = []  # jobs that could not be sent yet, for want of a worker
         self._send = send
         self._queues: dict[int, WorkerQueue] = {}
-        self._waiting: list[Job] = []  # for a worker
         self._recent: deque[float] = deque(maxlen=RECENT_TIMES)
         self._counts: Counter[str] = Counter()
-
-    @property
-    def has_waiting_jobs(self) -> bool:
-        """Whether there are jobs that no worker could be sent yet."""
-        return bool(self._waiting)
 
     def counts(self) -> Metrics:
         """Return how many jobs were sent again, were sent twice, and were done twice."""
@@ -127,17 +133,19 @@ class Dispatcher:
             death: of what it died, if the job that it was at may have been the reason.
         """
         copies = self._queues.pop(number).copies
+        # An actor does its jobs in order, so only the first can have killed it.
         if death is not None and copies:
-            self._count_failure(copies[0].job, death)
+            copies[0].job.count_failure(death)
         for copy in copies:
             if copy.job.result is None and not self._copies_of(copy.job):
                 self._submit_again(copy.job, now)
 
     def submit(self, job: Job, now: float) -> None:
         """Send a job to the worker that will be done with it first, as far as is known; without workers, keep it."""
+        # A late worker may well have hung: what it is sent now would wait until that is certain.
         able = {number: queue for number, queue in self._queues.items() if not queue.is_late}
         if not able:
-            self._waiting.append(job)
+            self.waiting.append(job)
             return
         median = statistics.median(self._recent) if self._recent else 0.0
 
@@ -153,14 +161,15 @@ class Dispatcher:
         """Send the jobs that waited for a worker, if there is one."""
         if all(queue.is_late for queue in self._queues.values()):
             return
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for job in waiting:
+            # A late worker may have done it after all while its second copy waited.
             if job.result is None:
                 self.submit(job, now)
 
     def repeat(self, job: Job, reason: str, now: float) -> None:
         """Send a job again that was done, but whose result was lost for a reason."""
-        self._count_failure(job, reason)
+        job.count_failure(reason)
         job.result = None
         self._submit_again(job, now)
 
@@ -196,6 +205,7 @@ class Dispatcher:
         """Send the jobs of late workers to others too, and return the workers that have hung, to be removed."""
         if not self._recent:
             return []
+        # The median, not the mean: it stays what it is when a few jobs take very long, which is what is looked for.
         median = statistics.median(self._recent)
         hung = list(self._find_hung(median, now))
         for number, queue in list(self._queues.items()):
@@ -209,7 +219,7 @@ class Dispatcher:
 
     def forget_jobs(self) -> None:
         """Forget all jobs. What workers are at they finish, but nobody waits for it."""
-        self._waiting.clear()
+        self.waiting.clear()
         for queue in self._queues.values():
             queue.copies.clear()
             queue.is_late = False
@@ -226,6 +236,7 @@ class Dispatcher:
                 yield number
 
     def _race(self, queue: WorkerQueue, now: float) -> None:
+        # All that the worker has before it, not only the first: while that one is slow, none of the others can begin.
         for copy in queue.copies:
             if copy.job.result is None and self._copies_of(copy.job) == 1:
                 self._counts["raced"] += 1
@@ -233,12 +244,7 @@ class Dispatcher:
 
     def _copies_of(self, job: Job) -> int:
         sent = sum(copy.job is job for queue in self._queues.values() for copy in queue.copies)
-        return sent + self._waiting.count(job)
-
-    def _count_failure(self, job: Job, reason: str) -> None:
-        job.failures += 1
-        if job.failures >= MAX_JOB_FAILURES:
-            raise RunError(f"{MAX_JOB_FAILURES} rollout workers died over the same {job.kind}: {reason}")
+        return sent + self.waiting.count(job)
 
     def _submit_again(self, job: Job, now: float) -> None:
         self._counts["remade"] += 1

@@ -72,6 +72,7 @@ class LearnerGroup:
             RunError: the learners do not start.
         """
         actor_class = self._actor_class()
+        # All at once, since each imports torch, and a placement group holds the resources of all.
         starting = [actor_class.remote(self._task, self._run.learner_gpus) for _ in range(self._run.learners)]
         self.handles = []
         deaths = 0
@@ -202,6 +203,8 @@ class LearnerGroup:
         Raises:
             LearnerLostError: it hangs.
         """
+        # How long an update takes says nothing: on a slow machine it may be minutes. A process that hangs as a whole
+        # also leaves the question on its other thread unanswered. One question at a time, so that none pile up.
         answer: ObjectRef[Usage] | None = None
         silent = 0.0
         while not self._pool.wait(reference, ASK_EVERY):

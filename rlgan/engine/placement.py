@@ -38,6 +38,7 @@ def worker_capacity(
         fit = _beside(learners, has, run, excluded)
         return sum(fit.values()), sum(min(fit[name], workers_on[name]) for name in fit)
 
+    # One learner after the other, each where it costs least: to try all combinations would take exponentially long.
     while learners.total() < run.learners:
         candidates = [learners + Counter([name]) for name in has]
         candidates = [each for each in candidates if _learners_fit(each, has, run)]

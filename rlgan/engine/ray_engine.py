@@ -55,8 +55,9 @@ class RayEngine:
         disconnect()
 
     def _start(self, task: Task, run: RunConfig, log: Callable[[str], None]) -> None:
+        # In Ray's store once, instead of with every actor: a task may hold its data.
         self._pool = WorkerPool(RayCluster(ray.put(task.shard_maker), run), run, task.shards, log)
-        # The rollout workers start while the learners are waited for.
+        # Whoever waits looks after the pool, so the rollout workers start while the learners are waited for.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
         group.start()
         if task.shared is not None:

@@ -58,6 +58,7 @@ class RayLearner:
 
     def get_weights(self, weights: ObjectRef[Weights]) -> Weights:
         """Return the weights behind a reference."""
+        # Not simply ray.get: the learner may hang, or die, before it has made them.
         return self._group.get(self._group.handles[0], weights)
 
     def update(self, step: int, plan: Plan, rollouts: Sequence[Job]) -> Metrics:

@@ -127,6 +127,7 @@ class Roster:
 
         Those that have not started yet come first.
         """
+        # A full node is a problem only while a learner has none: Ray places it there as soon as there is room.
         there = self._workers_on()
         learner_needs_room = not all(node in self._capacity for node in self.learner_nodes)
         left = len(self.workers)
@@ -144,6 +145,7 @@ class Roster:
         """Return the place for one more worker, or None if there are as many as are wanted."""
         if len(self.workers) >= self.wanted:
             return None
+        # The lowest free number: metrics go by number, so that a new worker continues the curve of the one it replaces.
         taken = {worker.number for worker in self.workers}
         number = next(number for number in range(len(taken) + 1) if number not in taken)
         node = choose_node(self._capacity, self._workers_on(), self._run.placement, self.learner_nodes)

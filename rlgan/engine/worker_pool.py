@@ -128,8 +128,9 @@ class WorkerPool:
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Send jobs to the workers, which do them meanwhile."""
+        # Workers that have finished while nobody watched are free, but still count as busy.
         if any(self.dispatcher.current_copy(worker.number) for worker in self.roster.workers):
-            self._poll(timeout=0.0)  # workers that have finished meanwhile are free
+            self._poll(timeout=0.0)
         for job in jobs:
             self.dispatcher.submit(job, self._clock)
 
@@ -185,7 +186,7 @@ class WorkerPool:
         # The bound is for a process that was itself stopped, or starved, while it waited.
         self._clock += min(self._cluster.monotonic() - before, 2 * POLL_EVERY)
         for reference in ready:
-            # What happened to one worker may have removed another.
+            # What happened to one worker may have removed another, as when the node of both is excluded.
             if reference in watched and watched[reference] in self.roster.workers:
                 self._handle(watched[reference])
         for number in self.dispatcher.check_progress(self._clock):
@@ -215,7 +216,8 @@ class WorkerPool:
         except TaskError as error:
             if unread := unread_argument(error, str(worker)):
                 raise unread from error
-            # The functions of a task say themselves what is wrong with the data.
+            # A shard that fails is a fault of the program, whose log may help. The functions that prepare data raise
+            # errors for people, which say what is wrong with the data: a log would hide them.
             if copy and copy.job.kind == "shard":
                 self._report_exception(worker)
             raise error.cause from error
@@ -236,6 +238,7 @@ class WorkerPool:
     def _remove(self, worker: Worker, reason: Reason, error: RayError | None = None) -> None:
         """End a worker, and have its jobs done by others; `_reconcile` then starts another."""
         death = read_death(error) if error is not None else None
+        # Ray reports the death of a process also where its whole node is gone.
         if death and worker.node not in self._cluster.nodes():
             reason = "node"
         # It may have hung or be out of reach, and until it is killed it holds its resources.
@@ -248,7 +251,7 @@ class WorkerPool:
 
     def _check_presence(self) -> None:
         """Give up when there has been no worker for long, and on those that do not start."""
-        if self.roster.present() or not self.roster.has_started or not self.dispatcher.has_waiting_jobs:
+        if self.roster.present() or not self.roster.has_started or not self.dispatcher.waiting:
             self._last_present = self._clock
         elif self._clock - self._last_present > START_LIMIT:
             raise RunError(

@@ -178,11 +178,11 @@ def test_without_workers_jobs_wait_for_one():
     workers = Workers()
     jobs = workers.submit(2)
     workers.dispatcher.submit_waiting(now=1.0)
-    assert workers.dispatcher.has_waiting_jobs
+    assert workers.dispatcher.waiting
     workers.dispatcher.add_worker(7, now=2.0)
     workers.dispatcher.submit_waiting(now=2.0)
     assert workers.sent == [7, 7]
-    assert not workers.dispatcher.has_waiting_jobs
+    assert not workers.dispatcher.waiting
     assert workers.dispatcher.current_copy(7).job is jobs[0]
 
 
