@@ -133,7 +133,6 @@ def train(
     recipe_id: str,
     engine: Engine[W, P],
     terminal: Terminal,
-    sinks: Sequence[str] = DEFAULT_SINKS,
 ) -> str | None:
     """Train a task until a bound is reached, or somebody asks to stop.
 

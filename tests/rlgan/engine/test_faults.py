@@ -222,14 +222,15 @@ def test_two_learners_are_shot_at_and_come_to_what_two_in_peace_come_to(start, r
 
 RAISES = """
 from rlgan.engine.ray_engine import RayEngine
-from rlgan.engine.settings import RunConfig
-from rlgan.text.settings import TextConfig
+from rlgan.engine.settings import EngineSettings
+from rlgan.settings import updated
+from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 from rlgan.types import Weights
 
-task = TextTask.load(TextConfig(length=12, batch_size=16, embedding_size=16, hidden_size=16))
-engine = RayEngine(task, RunConfig(workers=2), print)
-engine.rollouts.wait(engine.rollouts.request(engine.learner.put_weights(Weights(0, {}, {})), 0, task.plan(0)))
+task = TextTask.load(updated(TextSettings(batch_size=16), dict(length=12, embedding_size=16, hidden_size=16)))
+engine = RayEngine(task, EngineSettings(workers=2), print)
+engine.rollouts.wait(engine.rollouts.request(engine.learner.put_weights(Weights(0, {}, {})), 0, task.schedule.plan(0)))
 """
 
 

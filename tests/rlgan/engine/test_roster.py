@@ -4,7 +4,7 @@ import pytest
 
 from rlgan.engine.processes import Location
 from rlgan.engine.roster import NODE_TRIES, START_LIMIT, Death, Roster, Worker
-from rlgan.engine.settings import RunConfig
+from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 
 CANNOT_START, KILLED = Death("no space left", cannot_start=True), Death("killed", cannot_start=False)
@@ -16,7 +16,7 @@ class Case:
     def __init__(self, shards=8, started=True, **cpus):
         self.said = []
         settings = {"workers": cpus.pop("workers", "auto:1-8"), "mixed_fleet": cpus.pop("mixed_fleet", False)}
-        self.roster = Roster(RunConfig(**settings), shards, self.said.append)
+        self.roster = Roster(EngineSettings(**settings), shards, self.said.append)
         self.roster.learner_nodes = [next(iter(cpus))]
         self.nodes(**cpus)
         self.roster.has_started = started

@@ -8,7 +8,7 @@ import pytest
 
 from rlgan.engine.dispatch import Job
 from rlgan.engine.processes import Location, Usage
-from rlgan.engine.settings import RunConfig
+from rlgan.engine.settings import EngineSettings
 from rlgan.engine.worker_pool import WorkerPool
 from rlgan.errors import LearnerLostError, RunError
 
@@ -99,7 +99,7 @@ def simulated():
     def make(*seconds, cpus=None, deaths_at_start=None, **settings):
         cluster, said = SimulatedCluster(seconds, cpus), []
         cluster.deaths_at_start = deaths_at_start or {}
-        pool = WorkerPool(cluster, RunConfig(**({"workers": len(seconds)} | settings)), 4, said.append)
+        pool = WorkerPool(cluster, EngineSettings(**({"workers": len(seconds)} | settings)), 4, said.append)
         pool.roster.learner_nodes = [NODE]
         pool.start()
         return pool, cluster, said

@@ -7,11 +7,12 @@ import pytest
 from rich.console import Console
 
 from rlgan.engine.local import LocalEngine
-from rlgan.engine.settings import RunConfig
 from rlgan.errors import LearnerLostError, RunError
 from rlgan.runs.directory import RunDirectory
+from rlgan.runs.settings import RunSettings
 from rlgan.runs.terminal import Terminal
 from rlgan.runs.training import train
+from rlgan.settings import updated
 
 
 class FailingEngine:
@@ -70,12 +71,14 @@ class FailingStatistics:
 
 
 def _trained(task, path, failures, steps=9, **options):
-    run, config = RunDirectory(path), RunConfig(workers=0, steps=steps, checkpoint_every=3, evaluate_every=4)
+    run = RunDirectory(path)
+    values = {"workers": 0, "steps": steps, "checkpoint_every": 3, "evaluate_every": 4}
+    settings = updated(RunSettings(), values | options)
     run.claim()
     said = io.StringIO()
     console = Console(file=said, width=200)
-    engine = FailingEngine(task, config, failures)
-    train(task, config, run, None, "recipe", engine, Terminal(console), **options)
+    engine = FailingEngine(task, settings.engine, failures)
+    train(task, {}, settings, run, None, "recipe", engine, Terminal(console))
     return said.getvalue()
 
 
@@ -111,7 +114,7 @@ def test_a_learner_that_dies_in_the_last_save_or_the_last_evaluation_leaves_no_g
 
 
 def test_only_the_sinks_that_are_asked_for_are_written(task, tmp_path):
-    _trained(task(), tmp_path / "run", (), steps=1, sinks=["json_lines"])
+    _trained(task(), tmp_path / "run", (), steps=1, sinks=("json_lines",))
     assert _evaluated_steps(tmp_path / "run") == [0, 1]
     assert {entry.name for entry in (tmp_path / "run").iterdir()} == {".lock", "checkpoints", "metrics.jsonl"}
 
@@ -132,7 +135,7 @@ class Steps:
 def test_a_sink_from_outside_the_package_is_given_every_evaluation(task, tmp_path, monkeypatch):
     (tmp_path / "my_sink.py").write_text(SINK)
     monkeypatch.syspath_prepend(str(tmp_path))
-    _trained(task(), tmp_path / "run", (), steps=5, sinks=["my_sink:Steps"])
+    _trained(task(), tmp_path / "run", (), steps=5, sinks=("my_sink:Steps",))
     lines = (tmp_path / "run" / "steps.txt").read_text().splitlines()
     assert [line.split("/")[0] for line in lines] == ["0 evaluation", "4 evaluation", "5 evaluation"]
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
@@ -154,6 +157,6 @@ def test_a_learner_that_always_dies_ends_the_run_with_one_line(task, tmp_path):
 
 def test_training_reads_four_times_the_rows_of_an_evaluation_before_the_next_and_mle_twelve_times(task):
     # An evaluation reads 1,000 to validate, 1,000 to test, and D 512 real and 512 generated ones.
-    assert task(batch_size=64).evaluate_every == 189
-    assert task(batch_size=64, discriminator_steps=2).evaluate_every == 95
-    assert task(batch_size=64, method="mle").evaluate_every == 567
+    assert task(batch_size=64).schedule.evaluate_every == 189
+    assert task(batch_size=64, discriminator_steps=2).schedule.evaluate_every == 95
+    assert task(batch_size=64, method="mle").schedule.evaluate_every == 567
