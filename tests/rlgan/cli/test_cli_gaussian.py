@@ -40,7 +40,7 @@ def run(tmp_path, capsys):
         (["reproduce", "figure2", "--out", ""], ["--out '' names no file"]),
         (
             ["train", "gaussian", "--batch", "2000", "--group", "1000"],
-            ["--minibatch-group-size is 1000", "500 or less"],
+            ["-group-size is 1000", "500 or less"],
         ),
         (["reproduce", "figure2", "--learning-rate", "-1"], ["is -1.0"]),
     ],
