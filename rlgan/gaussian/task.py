@@ -14,16 +14,11 @@ import numpy as np
 import torch
 
 from rlgan.gaussian import measures
-from rlgan.gaussian.mixtures import MIXTURES, NOISES
-from rlgan.gaussian.networks import (
-    BatchFeature,
-    MinibatchDeviation,
-    MinibatchDiscrimination,
-    PerceptronDiscriminator,
-    PerceptronGenerator,
-)
+from rlgan.gaussian.batch_features import GroupOptions, MinibatchGroup
+from rlgan.gaussian.networks import PerceptronDiscriminator, PerceptronGenerator
 from rlgan.gaussian.settings import GaussianConfig
-from rlgan.gaussian.targets import TARGETS, Target
+from rlgan.gaussian.tables import ACTIVATIONS, BATCH_FEATURES, NOISES, OUTPUTS, TARGETS
+from rlgan.gaussian.targets import Target
 from rlgan.learning.direct_gradient import DirectGradient
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
@@ -35,7 +30,6 @@ from rlgan.task import resolve
 from rlgan.types import Evaluation, Float, Map, Metrics, Plan, RealBatch, Weights
 
 HIDDEN = (6, 5)
-LIMIT = 5.0  # of samples, in every dimension
 # Samples that an evaluation generates, and real ones that it holds them against.
 EVALUATION_SAMPLES = 10_000
 FLOOR_SAMPLES = 21
@@ -67,7 +61,7 @@ class GaussianTask:
     @property
     def target(self) -> Target:
         """What is to be learned."""
-        return TARGETS[self.config.target]
+        return _target(self.config)
 
     @property
     def data(self) -> str:
@@ -77,7 +71,7 @@ class GaussianTask:
     @property
     def score(self) -> str:
         """The target's."""
-        return self.target.score
+        return self.target.selection_metric
 
     @property
     def about(self) -> list[str]:
@@ -173,28 +167,26 @@ def networks(config: GaussianConfig) -> tuple[PerceptronGenerator, PerceptronDis
     Noise and samples have as many dimensions as the target.
     """
     hidden = [size * config.width for size in HIDDEN for _ in range(config.depth)]
-    mixture, activation = MIXTURES[config.target], config.activation
+    mixture, activation = _target(config).mixture, resolve(ACTIVATIONS[config.activation])
+    options = GroupOptions(hidden[-1], config.group, config.kernels, config.kernel_dimension)
+    group: MinibatchGroup = resolve(BATCH_FEATURES[config.batch_features])(options)
     dimensions, scale = mixture.dimensions, mixture.scale
-    feature: BatchFeature | None = None
-    if config.batch_features == "discrimination":
-        feature = MinibatchDiscrimination(hidden[-1], config.kernels, config.kernel_dimension)
-    elif config.batch_features == "deviation":
-        feature = MinibatchDeviation()
-    group = 1 if config.batch_features == "none" else config.group
-    packed = config.batch_features == "packing"
-    bounded = config.output == "tanh"
-    generator = PerceptronGenerator(
-        [dimensions, *hidden, dimensions], LIMIT if bounded else scale, bounded=bounded, activation=activation
+    output = resolve(OUTPUTS[config.output])
+    return (
+        PerceptronGenerator([dimensions, *hidden, dimensions], scale=scale, output=output, activation=activation),
+        PerceptronDiscriminator([dimensions, *hidden, 1], group, scale=scale, activation=activation),
     )
-    discriminator = PerceptronDiscriminator(
-        [dimensions, *hidden, 1], group, feature, packed=packed, scale=scale, activation=activation
-    )
-    return generator, discriminator
+
+
+def _target(config: GaussianConfig) -> Target:
+    target: Target = resolve(TARGETS[config.target])
+    return target
 
 
 def noise(config: GaussianConfig, numbers: np.random.Generator, count: int) -> Float:
     """What the generator is given: float32 [count, Z]; Z is the target's X."""
-    return NOISES[config.noise](numbers, count, MIXTURES[config.target].dimensions)
+    made: Float = resolve(NOISES[config.noise])(numbers, count, _target(config).mixture.dimensions)
+    return made
 
 
 @torch.inference_mode()
@@ -218,7 +210,7 @@ class GaussianEvaluator:
 
     def __init__(self, config: GaussianConfig, device: torch.device) -> None:
         self.config = config
-        self.target = TARGETS[config.target]
+        self.target = _target(config)
         generator, discriminator = networks(config)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
         streams = [stream(config.seed, Purpose.EVALUATION, 1, i) for i in range(FLOOR_SAMPLES)]
