@@ -77,12 +77,14 @@ def _paint_eye(canvas: Canvas, head: Head, eyes: _Eyes, side: int) -> None:
     out = eye.u * (side / narrow)  # from the nose outwards
     rise = eye.v + eyes.tilt * out
     along = out / eyes.wide
+    # The lids: something between a parabola, which is pointed at the corners, and its root, an ellipse.
     arc = np.clip(1 - along * along, 0, 1)
     arc = eyes.round * np.sqrt(arc) + (1 - eyes.round) * arc
     top, bottom = -eyes.open * arc, 0.62 * eyes.open * arc
     limits = np.abs(out) - eyes.wide
     if eyes.shadow:
         eye.paint(0.4 * eye.bump(0.02 * side, -eyes.open - 0.02, eyes.wide * 1.3, 0.10), eyes.shadow)
+    # The crease above the lid, and the bag below the eye.
     crease = np.abs(rise - top + 0.035) - 0.008
     eye.shade(eye.inside(np.maximum(crease, limits), 1.5), -0.30, (0.8, 1, 1))
     eye.shade(eye.bump(0, eyes.open + 0.05, eyes.wide, 0.06), -0.10 - 0.15 * head.age, (0.8, 1, 1))
@@ -101,7 +103,9 @@ def _paint_eye(canvas: Canvas, head: Head, eyes: _Eyes, side: int) -> None:
 def _paint_ball(eye: Window, head: Head, eyes: _Eyes, ball: Field, below_lid: Field, narrow: float) -> None:
     """The white, the iris, the pupil, and the light that is mirrored in it."""
     eye.paint(ball, (0.93, 0.92, 0.90))
+    # The shadow of the lid and its lashes.
     eye.shade(eye.inside(below_lid - 0.03, 2) * ball, -0.28)
+    # Who turns the head looks further to that side.
     u, v = eyes.look[0] + 0.10 * math.sin(head.yaw), eyes.look[1] - 0.012
     disc = eye.ellipse(u, v, eyes.size * max(narrow, 0.5), eyes.size)
     eye.paint(ball * eye.inside(disc), eyes.iris)
@@ -115,6 +119,7 @@ def _paint_brow(canvas: Canvas, head: Head, eyes: _Eyes, brows: _Brows, side: in
     out = brow.u * (side / head.narrowing(side * eyes.apart))
     reach = out / (eyes.wide * 1.45)
     curve = brow.v + brows.arch * (1 - (reach - 0.25) ** 2) - 0.03 + brows.slope * out
+    # Thick by the nose, thin at the temple.
     thin = brows.thick * np.clip(1.15 - 0.55 * reach, 0.3, 1.2)
     hairs = brow.inside(np.maximum(np.abs(curve) - thin, np.abs(out) - eyes.wide * 1.45), 1.4)
     brow.paint((0.55 + 0.4 * head.masculine) * hairs, _brow_colour(head))
@@ -157,6 +162,7 @@ def _paint_glass(canvas: Canvas, head: Head, glasses: _Glasses, side: int) -> No
     high, corner, thick = glasses.high, glasses.corner, glasses.thick
     glass = canvas.window(head.across(side * 0.315), glasses.down, 0.36, 0.3)
     width = glasses.wide * head.narrowing(side * 0.315)
+    # A superellipse, from round to nearly a rectangle.
     far = (np.abs(glass.u / width) ** corner + np.abs(glass.v / high) ** corner) ** (1 / corner) * high - high
     inside = glass.inside(far)
     if glasses.dark:
@@ -165,6 +171,7 @@ def _paint_glass(canvas: Canvas, head: Head, glasses: _Glasses, side: int) -> No
     gleam = glass.bump(-0.08, -0.06, 0.12, 0.06) * inside
     glass.paint(0.25 * gleam, (1.0, 1.0, 1.0))
     glass.paint(glass.inside(np.abs(far) - thick), glasses.frame)
+    # The arm on the side that the head turns away from the viewer is hidden.
     temple = canvas.window(side * head.width * 0.9, glasses.down - 0.05, 0.2, 0.1)
     arm = np.maximum(np.abs(temple.v) - thick, np.abs(temple.u) - 0.16)
     temple.paint(temple.inside(arm) * (1 if side * head.yaw < 0.15 else 0), scaled(glasses.frame, 0.9))

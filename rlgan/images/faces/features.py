@@ -16,12 +16,15 @@ def paint_nose(canvas: Canvas, head: Head, rng: Sampler) -> None:
     tip, width = rng.triangular(0.36, 0.06), rng.triangular(0.135 + 0.02 * head.masculine, 0.045)
     tip_u = middle + turn * 0.5
     nose = canvas.window(tip_u, tip, 0.45, 0.6)
+    # Which side lies in the shadow.
     dark = -1.0 if head.light > 0 else 1.0
+    # The shadow beside the bridge, the bridge itself, the shadow below the tip, the tip.
     nose.shade(nose.bump(0.10 * dark, -0.16, 0.10, 0.34), -0.16, (0.85, 1, 1))
     nose.shade(nose.bump(-0.02 * dark, -0.18, 0.06, 0.30), rng.uniform(0.05, 0.16))
     nose.shade(nose.bump(0, 0.07, width * 1.5, 0.10), -0.30, (0.8, 1, 1))
     nose.shade(nose.bump(0, -0.02, width * 0.9, 0.11), 0.12)
     for side in (-1, 1):
+        # A wing, and its nostril.
         nose.shade(nose.bump(side * width, 0.0, 0.07, 0.09), -0.12, (0.8, 1, 1))
         nose.shade(nose.bump(side * 0.55 * width, 0.055, 0.055, 0.04), -0.65, (0.85, 1, 1))
 
@@ -50,6 +53,7 @@ def paint_mouth(canvas: Canvas, head: Head, rng: Sampler) -> None:
     _paint_lips(window, mouth)
     _paint_opening(window, mouth, head, rng)
     for side in (-1, 1):
+        # The corner of the mouth, which a smile lifts.
         window.shade(window.bump(side * half, -0.65 * smile, 0.06, 0.05), -0.30, (0.8, 1, 1))
 
 
@@ -58,9 +62,11 @@ def _paint_lips(window: Window, mouth: _Mouth) -> None:
     along = window.u / half
     across = window.v + mouth.smile * (along * along - 0.35)
     ends = np.clip(1 - along * along, 0, 1)
+    # The dent in the middle of the upper lip: Cupid's bow.
     bow = 1 - 0.35 * np.exp(-((along / 0.16) ** 2))
     above, below = -(mouth.upper * bow + 0.5 * opening) * np.sqrt(ends), (lower + 0.5 * opening) * np.sqrt(ends)
     limits = np.abs(window.u) - half
+    # The shadow below the lips comes first, the gloss of the lower one last.
     window.shade(window.bump(0, lower + opening + 0.10, half * 0.7, 0.08), -0.16, (0.8, 1, 1))
     window.paint(window.inside(np.maximum.reduce([above - across, across - below, limits])), mouth.lips)
     window.shade(window.bump(0, lower * 0.6 + opening * 0.5, half * 0.5, 0.05), 0.16)
@@ -86,10 +92,12 @@ def paint_beard(canvas: Canvas, head: Head, rng: Sampler) -> None:
     colour = scaled(head.hair, rng.uniform(0.75, 1.0))
     whole = canvas.whole()
     u, v = whole.u - head.across(0), whole.v
+    # Where nothing grows, the lips; and where the moustache does.
     mouth = np.clip(2.2 - (u / 0.30) ** 2 * 1.6 - ((v - 0.64) / 0.085) ** 2, 0, 1)
     lip = np.clip(1.6 * whole.bump(head.across(0), 0.515, 0.34, 0.10), 0, 1)
     cover: Field
     if kind in ("stubble", "full"):
+        # Below a line over the cheeks, along the jaw and, if it is full, beyond it.
         line = rng.triangular(0.30, 0.1) + 0.10 * (0.45 - np.abs(u)) / 0.45
         far = outline(whole, head)
         chin = np.clip((v - line) / 0.14 - 1.4 * np.clip(0.42 - np.abs(u), 0, 1) * (v < 0.5), 0, 1)
@@ -101,5 +109,6 @@ def paint_beard(canvas: Canvas, head: Head, rng: Sampler) -> None:
     else:
         chin = np.clip(1.7 * whole.bump(head.across(0), 0.84, 0.30, 0.26), 0, 1)
         cover = np.maximum(chin, lip if rng.happens(0.7) else 0 * lip) * (1 - mouth)
+    # Hairs, from waves that interfere: cheaper than noise, and the same at any size.
     grain = 1 + 0.08 * np.sin(31 * whole.u + 7 * np.sin(9 * whole.v))
     whole.paint(thickness * cover, lit(grain, colour))

@@ -87,10 +87,12 @@ def _length(rng: Sampler, head: Head, name: str) -> float:
 def hair_texture(canvas: Canvas, head: Head, style: HairStyle) -> Field:
     """Colour of hair wherever it may lie: strands, and a gloss; float32 [3, size, size]."""
     u, v = canvas.u, canvas.v
+    # Strands run down and apart; those of curls are spots, from waves in both directions.
     bent = u * (1.0 + 0.25 * v) + 0.05 * np.sin(5 * v + 3 * style.part)
     straight = np.sin(24 * bent + 2 * np.sin(11 * u)) * 0.09
     if style.curl > 0.5:
         straight = 0.11 * np.sin(15 * u + 3 * np.sin(9 * v)) * np.sin(15 * v + 3 * np.sin(8 * u + 1))
+    # A band of light around the crown, as smooth hair has.
     gloss = 0.30 * np.exp(-(((v + 0.74 - 0.35 * u * u) / 0.13) ** 2)) * (1 + 0.5 * head.light * u)
     light = 0.95 + straight + gloss + 0.12 * head.light * u - 0.08 * np.maximum(v, 0)
     return np.maximum(lit(light, head.hair) + 0.04 * gloss, 0)
@@ -136,8 +138,10 @@ def _region(canvas: Canvas, head: Head, style: HairStyle) -> Field:
     u, v = canvas.u, canvas.v
     turned = u - head.across(0)
     wave = style.curl * 0.06 * (np.sin(13 * u + 3) + np.sin(12 * v + 5 * u))
+    # The outside of the hair: an ellipse around the skull.
     width, height = head.width + 0.03 + style.volume * 0.8, 1.02 + style.volume
     outer = ellipse_distance(u, v, width, height) - wave
+    # The hair line above the face falls from the part to both sides.
     off = turned - style.part
     fall = np.where(off < 0, style.left, style.right) * (off / head.width) ** 2
     line = style.line + fall + 0.025 * np.sin(17 * u + 5) + 0.5 * wave

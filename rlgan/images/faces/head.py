@@ -25,6 +25,7 @@ class Head:
 
     def across(self, u: float) -> float:
         """Where a point that lies at u on the face seen from the front is seen when the head turns."""
+        # The face lies on a sphere that is wider than the face, so that its edge turns away too.
         reach = 1.25 * self.width
         return reach * math.sin(math.asin(u / reach) + self.yaw)
 
@@ -65,6 +66,7 @@ def paint_face(canvas: Canvas, head: Head, rng: Sampler) -> None:
     for side in (-1, 1):
         _shade_cheek(canvas, head, inside, side, blush)
     middle = head.across(0)
+    # Light on the forehead, shadow between lip and chin, light on the chin.
     brow = canvas.window(middle + 0.12 * head.light, -0.48, 0.42, 0.24)
     brow.shade(brow.bump(0, 0, 0.42, 0.24) * inside[brow.place], 0.10)
     chin = canvas.window(middle, 0.86, 0.22, 0.2)

@@ -15,6 +15,7 @@ def paint_hat(canvas: Canvas, head: Head, rng: Sampler) -> None:
     kind = rng.choose(["wool", "cap", "brim"], [1, 1, 0.7])
     edge = rng.uniform(-0.52, -0.38)
     width, height = head.width + 0.12, rng.uniform(1.10, 1.28)
+    # A brim is seen from a little below: it bends.
     bent = v + 0.10 * u * u
     body = np.maximum(ellipse_distance(u, v, width, height), bent - edge)
     shadow = np.maximum(np.abs(u) - head.width, np.maximum(bent - edge - 0.14, edge - bent))
@@ -42,6 +43,7 @@ def paint_scarf(canvas: Canvas, head: Head, rng: Sampler) -> None:
     width = head.width + rng.uniform(0.10, 0.20)
     outer = np.where(v < 0.2, ellipse_distance(u, v - 0.2, width, 1.38), np.abs(u) - width - 0.3 * (v - 0.2))
     hole = np.hypot((u - head.across(0)) / (0.88 * head.width), (v - 0.18) / rng.uniform(0.74, 0.82)) - 1
+    # The opening leaves the face free, and never reaches beyond it.
     open_ = np.maximum(0.6 * head.width * hole, outline(whole, head) + 0.03)
     cover = whole.inside(np.maximum(outer, -open_))
     folds = 0.92 + 0.10 * np.sin(9 * u + 6 * np.abs(v - 0.3)) + 0.15 * head.light * u

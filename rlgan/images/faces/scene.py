@@ -56,12 +56,13 @@ def paint_body(canvas: Canvas, head: Head, rng: Sampler) -> None:
     slope = rng.triangular(0.28, 0.10)
     top = shoulders + slope * np.maximum(np.abs(x) - neck, 0)
     whole.paint(whole.inside(np.maximum(np.abs(x) - neck - 0.10 * (y - 0.9), 0.4 - y)), scaled(head.skin, 0.84))
-    # The shadow of the chin.
+    # The shadow of the chin on the neck.
     whole.shade(whole.bump(0.15 * head.light, 0.82, neck * 1.6, 0.42), -0.32, (0.8, 1, 1))
     collar = rng.choose(list(COLLARS), [3, 2, 2, 1, 1.5])
     depth, steep = COLLARS[collar]
     middle = shoulders + depth
     neckline = np.minimum(middle - steep * np.abs(x), middle)
+    # Where the cloth begins: at the collar, and beside the neck at the shoulders.
     edge = np.where(np.abs(x) < neck, np.maximum(neckline, shoulders - 0.2), top)
     if collar == "suit":
         whole.paint(whole.inside(np.maximum(shoulders + 0.04 - y, np.abs(x) - neck)), (0.92, 0.92, 0.94))
@@ -87,6 +88,7 @@ def develop(canvas: Canvas, head: Head, rng: Sampler) -> NDArray[np.uint8]:
     side, above = 0.10 * head.light, rng.uniform(0.0, 0.10)
     field = 1 + side * canvas.across[None, :] - above * canvas.across[:, None]
     warmth, exposure, contrast = rng.triangular(0, 0.06), rng.triangular(1.0, 0.14), rng.triangular(1.05, 0.15)
+    # White balance and exposure of the camera, which differ by picture in real sets too.
     cast = (exposure * (1 + warmth), exposure, exposure * (1 - warmth))
     seen = np.stack([plane * (part * field) for plane, part in zip(canvas.pixels, cast, strict=True)], axis=-1)
     return (255 * np.clip((seen - 0.5) * contrast + 0.5, 0, 1) + 0.5).astype(np.uint8)

@@ -5,17 +5,17 @@ import pytest
 import torch
 from scipy import stats
 
-from rlgan.gaussian.mixtures import MIXTURES, uniform
-from rlgan.gaussian.networks import MinibatchDeviation, MinibatchDiscrimination
+from rlgan.gaussian.batch_features import MinibatchDeviation, MinibatchDiscrimination
+from rlgan.gaussian.mixtures import GRID, RING, STANDARD_NORMAL, uniform
 from rlgan.gaussian.players import make_networks
 from rlgan.gaussian.settings import BEST, PAPER, GaussianSettings, preset_of
+from rlgan.gaussian.tables import BATCH_FEATURES
 from rlgan.gaussian.task import GaussianTask
 from rlgan.rng import Purpose, stream
 from rlgan.settings import flatten, updated
 from rlgan.types import Plan
 
 CPU = torch.device("cpu")
-BATCH_FEATURES = ("none", "discrimination", "deviation", "packing")
 
 
 def _preset(name, target):
@@ -67,11 +67,13 @@ def test_batch_features_are_what_the_recipe_names():
     assert isinstance(kinds["deviation"].feature, MinibatchDeviation)
     assert kinds["none"].feature is kinds["packing"].feature is None
     assert {name: d.packed for name, d in kinds.items() if d.packed} == {"packing": True}
-    assert {name: d.group for name, d in kinds.items()} == dict.fromkeys(BATCH_FEATURES, 25) | {"none": 1}
+    assert {name: d.minibatch_group_size for name, d in kinds.items()} == dict.fromkeys(BATCH_FEATURES, 25) | {
+        "none": 1
+    }
 
 
 def test_the_data_and_the_noise_have_their_laws():
-    x, z = (draw(stream(0, Purpose.REAL, 0), 100_000) for draw in (MIXTURES["normal"].sample, uniform))
+    x, z = (draw(stream(0, Purpose.REAL, 0), 100_000) for draw in (STANDARD_NORMAL.sample, uniform))
     assert x.shape == z.shape == (100_000, 1)
     assert x.dtype == z.dtype == np.float32
     assert stats.kstest(x[:, 0], "norm").pvalue > 0.01
@@ -203,7 +205,7 @@ def test_the_best_recipe_comes_near():
 @pytest.mark.parametrize("target", ["ring", "grid"])
 def test_a_mixture_has_its_modes_deviation_and_as_many_dimensions_everywhere(target):
     """PacGAN, section 4.1."""
-    mixture = MIXTURES[target]
+    mixture = {"ring": RING, "grid": GRID}[target]
     due = {
         "ring": [(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)],
         "grid": [(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)],
