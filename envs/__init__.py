@@ -8,19 +8,26 @@ Importing this package registers `rlgan/TextGeneration-v0`, so both of these wor
 
 import gymnasium
 
-from envs.reward import REWARD_RULES, DiscriminatorReward, DiscriminatorRewardVector, Float, Scorer, State
-from envs.text import TextGenerationEnv, TextGenerationVectorEnv, Tokens
+from envs.arrays import Array, Float, Mask, Tokens
+from envs.reward import DiscriminatorReward, DiscriminatorRewardVector, Scorer, State
+from envs.rewards import REWARD_RULES, RewardRule, limited, reward_rule
+from envs.text import TextGenerationEnv, TextGenerationVectorEnv
 
 __all__ = [
     "REWARD_RULES",
+    "Array",
     "DiscriminatorReward",
     "DiscriminatorRewardVector",
     "Float",
+    "Mask",
+    "RewardRule",
     "Scorer",
     "State",
     "TextGenerationEnv",
     "TextGenerationVectorEnv",
     "Tokens",
+    "limited",
+    "reward_rule",
 ]
 
 # A reload of the package comes here again, and Gymnasium warns of an id that is registered twice.

@@ -1,6 +1,5 @@
 """Reward for a text while it is written: what a scorer, such as a discriminator, makes of each next token."""
 
-from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 import gymnasium
@@ -9,15 +8,22 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
-from envs.text import Mask, Observation, Tokens
+from envs.arrays import Float, Mask, Tokens
+from envs.rewards import LOG_DENSITY_RATIO_LIMIT, LOG_TOKEN_RATIO_LIMIT, REWARD_RULES, RewardRule, reward_rule
+from envs.text import Observation
 
-Float: TypeAlias = NDArray[np.float32]
+__all__ = [
+    "LOG_DENSITY_RATIO_LIMIT",
+    "LOG_TOKEN_RATIO_LIMIT",
+    "REWARD_RULES",
+    "DiscriminatorReward",
+    "DiscriminatorRewardVector",
+    "Float",
+    "Scorer",
+    "State",
+]
+
 State: TypeAlias = tuple[NDArray[Any], ...]  # arrays with leading axis N, of the same shapes at every step
-
-# exp(log-odds) estimates how much likelier real text is; where the scorer is sure, it has no upper bound of its own.
-LOG_DENSITY_RATIO_LIMIT = 5.0
-# The same for one token: lower, since a single word that looks right is no more than a hint.
-LOG_TOKEN_RATIO_LIMIT = 2.0
 
 
 class Scorer(Protocol):
@@ -32,59 +38,12 @@ class Scorer(Protocol):
         ...
 
 
-def _probability(log_odds: Float, _: Float) -> Float:
-    """sigmoid(l), by way of its logarithm: precise where it is tiny, and without overflow."""
-    return np.exp(_log_probability(log_odds, _))
-
-
-def _log_probability(log_odds: Float, _: Float) -> Float:
-    """Log sigmoid(l)."""
-    return -np.logaddexp(0, -log_odds)
-
-
-def _centred(log_odds: Float, _: Float) -> Float:
-    """2 sigmoid(l) - 1 = tanh(l / 2), in [-1, 1]."""
-    return np.tanh(log_odds / 2)
-
-
-def _log_odds(log_odds: Float, _: Float) -> Float:
-    """The log-odds themselves."""
-    return log_odds
-
-
-def _density_ratio(log_odds: Float, _: Float) -> Float:
-    """exp(l), at most exp(LOG_DENSITY_RATIO_LIMIT)."""
-    return np.exp(np.minimum(log_odds, LOG_DENSITY_RATIO_LIMIT))
-
-
-def _token_ratio(log_odds: Float, before: Float) -> Float:
-    """exp(l - before), at most exp(LOG_TOKEN_RATIO_LIMIT): how much likelier real text goes on so.
-
-    exp(l) estimates p_real(Y_0:t) / p_G(Y_0:t), so this estimates p_real(y_t | Y_0:t-1) / p_G(y_t | Y_0:t-1).
-    """
-    gain: Float = log_odds - before
-    return np.exp(np.minimum(gain, LOG_TOKEN_RATIO_LIMIT))
-
-
-# Each of the log-odds l after the token and those before it (0 before the first: nothing read, nothing known).
-REWARD_RULES: dict[str, Callable[[Float, Float], Float]] = {
-    "probability": _probability,
-    "log_probability": _log_probability,
-    "centred": _centred,
-    "log_odds": _log_odds,
-    "density_ratio": _density_ratio,
-    "token_ratio": _token_ratio,
-}
-
-
 class _Readings:
     """A scorer's readings of N sequences, which start and go on row by row."""
 
-    def __init__(self, scorer: Scorer, rule: str, count: int) -> None:
-        if rule not in REWARD_RULES:
-            raise ValueError(f"rule {rule!r} is none: give one of {list(REWARD_RULES)}")
+    def __init__(self, scorer: Scorer, rule: str | RewardRule, count: int) -> None:
         self._scorer = scorer
-        self._rule = REWARD_RULES[rule]
+        self._rule = reward_rule(rule)
         self._state = scorer.start(count)
         self._scores = np.zeros(count, np.float32)
         for array in self._state:
@@ -153,13 +112,15 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
     Args:
         env: a text environment.
         scorer: what reads the text.
-        rule: a name in `REWARD_RULES`.
+        rule: a name in `REWARD_RULES`, or a function like those.
 
     Raises:
         ValueError: if there is no such rule, or the scorer's state is not one row a sequence.
     """
 
-    def __init__(self, env: gymnasium.Env[Observation, np.int64], scorer: Scorer, rule: str = "probability") -> None:
+    def __init__(
+        self, env: gymnasium.Env[Observation, np.int64], scorer: Scorer, rule: str | RewardRule = "probability"
+    ) -> None:
         # No copy: the scorer may be large, and may change while its owner learns.
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, scorer=scorer, rule=rule)
         gymnasium.Wrapper.__init__(self, env)
@@ -196,7 +157,7 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
     Args:
         env: a text vector environment, in any autoreset mode.
         scorer: what reads the text.
-        rule: a name in `REWARD_RULES`.
+        rule: a name in `REWARD_RULES`, or a function like those.
 
     Raises:
         ValueError: if there is no such rule, the environment tells no autoreset mode, or the scorer's state is not
@@ -207,7 +168,7 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
         self,
         env: gymnasium.vector.VectorEnv[Observation, Tokens, NDArray[Any]],
         scorer: Scorer,
-        rule: str = "probability",
+        rule: str | RewardRule = "probability",
     ) -> None:
         super().__init__(env)
         mode = env.metadata.get("autoreset_mode")

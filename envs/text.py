@@ -9,8 +9,8 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-Tokens: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
+from envs.arrays import Mask, Tokens
+
 Observation: TypeAlias = NDArray[Any]  # of obs_dtype
 
 
