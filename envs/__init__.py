@@ -9,7 +9,9 @@ Importing this package registers `rlgan/TextGeneration-v0`, so both of these wor
 import gymnasium
 
 from envs.arrays import Array, Float, Mask, Tokens
-from envs.reward import DiscriminatorReward, DiscriminatorRewardVector, Scorer, State
+from envs.pages import Pages
+from envs.readings import Readings, Scorer, State
+from envs.reward import DiscriminatorReward, DiscriminatorRewardVector
 from envs.rewards import REWARD_RULES, RewardRule, limited, reward_rule
 from envs.text import TextGenerationEnv, TextGenerationVectorEnv
 
@@ -20,6 +22,8 @@ __all__ = [
     "DiscriminatorRewardVector",
     "Float",
     "Mask",
+    "Pages",
+    "Readings",
     "RewardRule",
     "Scorer",
     "State",

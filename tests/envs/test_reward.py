@@ -264,7 +264,7 @@ def test_the_tokens_of_one_text_change_no_reward_of_another(mode):
 def test_a_scorer_that_returns_another_shape_is_told_so(scores):
     env = DiscriminatorRewardVector(TextGenerationVectorEnv(3, 5, 4), Returns(scores))
     env.reset()
-    with pytest.raises(ValueError, match=r"scorer returned .*, not \(3,\): give one score per sequence"):
+    with pytest.raises(ValueError, match=r"scorer returned .*, not \(3,\): give one score for each sequence"):
         env.step([1, 1, 1])
 
 
