@@ -9,6 +9,7 @@ Importing this package registers `rlgan/TextGeneration-v0`, so both of these wor
 import gymnasium
 
 from envs.arrays import Array, Float, Mask, Tokens
+from envs.checks import CheckError, check_scorer, check_text_env
 from envs.pages import Pages
 from envs.readings import Readings, Scorer, State
 from envs.reward import DiscriminatorReward, DiscriminatorRewardVector
@@ -18,6 +19,7 @@ from envs.text import TextGenerationEnv, TextGenerationVectorEnv
 __all__ = [
     "REWARD_RULES",
     "Array",
+    "CheckError",
     "DiscriminatorReward",
     "DiscriminatorRewardVector",
     "Float",
@@ -30,6 +32,8 @@ __all__ = [
     "TextGenerationEnv",
     "TextGenerationVectorEnv",
     "Tokens",
+    "check_scorer",
+    "check_text_env",
     "limited",
     "reward_rule",
 ]
