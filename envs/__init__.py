@@ -14,7 +14,8 @@ from envs.pages import Pages
 from envs.readings import Readings, Scorer, State
 from envs.reward import DiscriminatorReward, DiscriminatorRewardVector
 from envs.rewards import REWARD_RULES, RewardRule, limited, reward_rule
-from envs.text import TextGenerationEnv, TextGenerationVectorEnv
+from envs.text import TextGenerationEnv
+from envs.text_vector import TextGenerationVectorEnv
 
 __all__ = [
     "REWARD_RULES",
@@ -43,5 +44,5 @@ if "rlgan/TextGeneration-v0" not in gymnasium.registry:
     gymnasium.register(
         id="rlgan/TextGeneration-v0",
         entry_point="envs.text:TextGenerationEnv",
-        vector_entry_point="envs.text:TextGenerationVectorEnv",
+        vector_entry_point="envs.text_vector:TextGenerationVectorEnv",
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from envs.arrays import Float, Mask, Tokens
 from envs.readings import Readings, Scorer, State
 from envs.rewards import LOG_DENSITY_RATIO_LIMIT, LOG_TOKEN_RATIO_LIMIT, REWARD_RULES, RewardRule
-from envs.text import Observation
+from envs.spaces import Observation
 
 __all__ = [
     "LOG_DENSITY_RATIO_LIMIT",
@@ -60,7 +60,7 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
         """Take the step, and have the scorer read its token.
 
         Raises:
-            ValueError: if the action is no token, or the scorer returns another shape.
+            ValueError: if the action is not a token, or the scorer returns another shape.
         """
         observation, reward, terminated, truncated, info = self.env.step(action)
         added = self._readings.step(np.asarray([action], np.int64), np.array([terminated or truncated]))
@@ -112,7 +112,7 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
         """Take the step, and have the scorer read the tokens.
 
         Raises:
-            ValueError: if an action is no token, or the scorer returns another shape.
+            ValueError: if an action is not a token, or the scorer returns another shape.
         """
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         added = self._readings.step(np.asarray(actions, np.int64), terminations | truncations)
