@@ -10,6 +10,7 @@ import gymnasium
 
 from envs.arrays import Array, Float, Mask, Tokens
 from envs.checks import CheckError, check_scorer, check_text_env
+from envs.masks import ActionMask, ActionMaskVector
 from envs.pages import Pages
 from envs.readings import Readings, Scorer, State
 from envs.reward import DiscriminatorReward, DiscriminatorRewardVector
@@ -19,6 +20,8 @@ from envs.text_vector import TextGenerationVectorEnv
 
 __all__ = [
     "REWARD_RULES",
+    "ActionMask",
+    "ActionMaskVector",
     "Array",
     "CheckError",
     "DiscriminatorReward",

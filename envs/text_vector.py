@@ -1,5 +1,6 @@
 """Text generation for Gymnasium, N pages at once: a face of `Pages` on numpy arrays."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -10,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.arrays import Mask, Tokens
+from envs.masks import forbidding, mask_infos
 from envs.pages import Pages
 from envs.spaces import Observation, number_type, page_space
 
@@ -28,6 +30,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
         stop_token: the token that ends a page early; it is written. None: no token does.
         obs_dtype: a numpy type of integers or floats, by name.
         autoreset_mode: an `AutoresetMode`, or its value: what is done with ended pages.
+        forbidden: tokens that the agents are told not to choose, by `infos["action_mask"]`. Empty: there is no mask.
 
     Raises:
         ValueError: if an argument is out of its range.
@@ -41,12 +44,14 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
         stop_token: int | None = None,
         obs_dtype: str = "int64",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        forbidden: Sequence[int] = (),
     ) -> None:
         self._pages = Pages(num_envs, vocab_size, max_length, stop_token, autoreset_mode)
         self._dtype = number_type(obs_dtype, largest=vocab_size)
+        self._action_mask = forbidding(forbidden, vocab_size)
         self.num_envs = num_envs
         self.single_observation_space = page_space(vocab_size, max_length, self._dtype)
-        self.single_action_space = Discrete(vocab_size)
+        self.single_action_space: Discrete = Discrete(vocab_size)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.autoreset_mode = self._pages.autoreset_mode
@@ -74,7 +79,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
                 "mark the pages to start, or leave it out to start all."
             )
         self._pages.clear(rows, chosen.get("prefix", ()))
-        return self._pages.tokens.astype(self._dtype), {}
+        return self._pages.tokens.astype(self._dtype), self._infos(rows)
 
     def step(self, actions: Tokens) -> tuple[Observation, NDArray[np.float64], Mask, Mask, dict[str, Any]]:
         """Write the next token of every page that has not ended, then reset what the autoreset mode says.
@@ -89,9 +94,9 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
             ValueError: if an action is not a token.
         """
         written, ended = self._pages.step(actions)
-        infos: dict[str, Any] = {}
+        infos = self._infos(np.ones(self.num_envs, np.bool_))
         if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
-            infos = _final(written.astype(self._dtype), ended)
+            infos |= _final(written.astype(self._dtype), ended, self._infos(ended))
         return (
             self._pages.tokens.astype(self._dtype),
             np.zeros(self.num_envs),
@@ -100,10 +105,18 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
             infos,
         )
 
+    def action_masks(self) -> Mask:
+        """Return which tokens may come next, bool [N, vocab_size]."""
+        allowed = np.ones(int(self.single_action_space.n)) if self._action_mask is None else self._action_mask
+        return np.tile(allowed.astype(np.bool_), (self.num_envs, 1))
 
-def _final(pages: Observation, ended: Mask) -> dict[str, Any]:
+    def _infos(self, rows: Mask) -> dict[str, Any]:
+        return {} if self._action_mask is None else mask_infos(self._action_mask[np.newaxis], rows)
+
+
+def _final(pages: Observation, ended: Mask, infos: dict[str, Any]) -> dict[str, Any]:
     """The infos of pages that were reset in the step that ended them, as `SyncVectorEnv` gives them."""
     observations = np.full(len(pages), None, object)
     for row in np.flatnonzero(ended):
         observations[row] = pages[row].copy()
-    return {"final_obs": observations, "_final_obs": ended.copy(), "final_info": {}, "_final_info": ended.copy()}
+    return {"final_obs": observations, "_final_obs": ended.copy(), "final_info": infos, "_final_info": ended.copy()}
