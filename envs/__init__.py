@@ -11,10 +11,17 @@ import gymnasium
 from envs.arrays import Array, Float, Mask, Tokens
 from envs.checks import CheckError, check_scorer, check_text_env
 from envs.masks import ActionMask, ActionMaskVector
+from envs.observations import (
+    DictObservation,
+    DictObservationVector,
+    OneHotObservation,
+    OneHotObservationVector,
+)
 from envs.pages import Pages
 from envs.readings import Readings, Scorer, State
 from envs.reward import DiscriminatorReward, DiscriminatorRewardVector
-from envs.rewards import REWARD_RULES, RewardRule, limited, reward_rule
+from envs.rewards import REWARD_RULES, RewardRule, limited, potential, reward_rule
+from envs.shaping import TerminalReward, TerminalRewardVector
 from envs.text import TextGenerationEnv
 from envs.text_vector import TextGenerationVectorEnv
 
@@ -24,21 +31,28 @@ __all__ = [
     "ActionMaskVector",
     "Array",
     "CheckError",
+    "DictObservation",
+    "DictObservationVector",
     "DiscriminatorReward",
     "DiscriminatorRewardVector",
     "Float",
     "Mask",
+    "OneHotObservation",
+    "OneHotObservationVector",
     "Pages",
     "Readings",
     "RewardRule",
     "Scorer",
     "State",
+    "TerminalReward",
+    "TerminalRewardVector",
     "TextGenerationEnv",
     "TextGenerationVectorEnv",
     "Tokens",
     "check_scorer",
     "check_text_env",
     "limited",
+    "potential",
     "reward_rule",
 ]
 

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
 from envs.arrays import Mask, Tokens
-from envs.spaces import Observation
+from envs.spaces import Observation, vocab_size_of
 
 ActionMasks: TypeAlias = NDArray[np.int8]
 MaskFunction: TypeAlias = Callable[[Tokens], ArrayLike]  # the text so far, int64 [t] -> [V], true where allowed
@@ -74,7 +74,7 @@ class ActionMask(gymnasium.Wrapper[Observation, np.int64, Observation, np.int64]
         RecordConstructorArgs.__init__(self, mask_function=mask_function)
         gymnasium.Wrapper.__init__(self, env)
         self._function = mask_function
-        self._vocab_size = _vocab_size(env.action_space)
+        self._vocab_size = vocab_size_of(env.action_space)
         self._mask: ActionMasks = np.ones(self._vocab_size, np.int8)
 
     def reset(
@@ -117,7 +117,7 @@ class ActionMaskVector(gymnasium.vector.VectorWrapper):
     ) -> None:
         super().__init__(env)
         self._function = mask_function
-        self._vocab_size = _vocab_size(env.single_action_space)
+        self._vocab_size = vocab_size_of(env.single_action_space)
         self._masks: ActionMasks = np.ones((env.num_envs, self._vocab_size), np.int8)
 
     def reset(
@@ -151,12 +151,6 @@ class ActionMaskVector(gymnasium.vector.VectorWrapper):
         for row in np.flatnonzero(rows):
             masks[row] = _next_mask(self._function, observations[row], masks[row])
         return masks
-
-
-def _vocab_size(space: gymnasium.Space[Any]) -> int:
-    if not isinstance(space, gymnasium.spaces.Discrete):
-        raise ValueError(f"The action space is {space}, not Discrete(V): an action mask is for tokens.")
-    return int(space.n)
 
 
 def _next_mask(function: MaskFunction, page: Observation, given: ActionMasks) -> ActionMasks:
