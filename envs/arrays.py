@@ -83,6 +83,11 @@ def integers(values: Array, like: Array, name: str) -> Array:
     return values
 
 
+def is_integer(value: object) -> bool:
+    """Return whether the value is one integer, of Python's or numpy's; a bool is none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def _as_int64(array: NDArray[Any]) -> Tokens:
     # What int64 cannot hold must not come out as a token, but stay what no vocabulary has.
     if array.dtype == np.uint64:

@@ -14,7 +14,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
-from envs.arrays import Mask, Tokens
+from envs.arrays import Mask, Tokens, is_integer
 from envs.spaces import Observation, vocab_size_of
 
 ActionMasks: TypeAlias = NDArray[np.int8]
@@ -35,7 +35,7 @@ def forbidding(forbidden: Sequence[int], vocab_size: int) -> ActionMasks | None:
         return None
     mask = np.ones(vocab_size, np.int8)
     for token in forbidden:
-        if isinstance(token, bool) or not isinstance(token, int | np.integer) or not 0 <= token < vocab_size:
+        if not is_integer(token) or not 0 <= token < vocab_size:
             raise ValueError(f"forbidden holds {token!r}, which is not a token: give 0 to {vocab_size - 1}.")
         mask[token] = 0
     if not mask.any():

@@ -3,7 +3,7 @@
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from envs.arrays import Array, Tokens, check_place, integers, namespace
+from envs.arrays import Array, Tokens, check_place, integers, is_integer, namespace
 
 
 class Pages:
@@ -157,9 +157,9 @@ class Pages:
 
 def _check_sizes(count: int, vocab_size: int, max_length: int, stop_token: int | None) -> None:
     for name, size in (("num_envs", count), ("vocab_size", vocab_size), ("max_length", max_length)):
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        if not is_integer(size) or size < 1:
             raise ValueError(f"{name} {size!r} is not a positive integer: give at least 1.")
-    if stop_token is not None and not 0 <= stop_token < vocab_size:
+    if stop_token is not None and not (is_integer(stop_token) and 0 <= stop_token < vocab_size):
         raise ValueError(
             f"stop_token {stop_token} is not a token: give 0 to {vocab_size - 1}, or None for no stop token."
         )

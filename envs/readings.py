@@ -83,6 +83,10 @@ class Readings:
         self._scorer = scorer
         self._rule = reward_rule(rule)
         self._mode = autoreset_mode_of(autoreset_mode)
+        if not (hasattr(scorer, "start") and hasattr(scorer, "score")):
+            raise ValueError(
+                f"The scorer is a {type(scorer).__name__}: give an object with start(count) and score(state, tokens)."
+            )
         self._state = scorer.start(count)
         self._log_odds: Array = xp.zeros(count, dtype=xp.float32, device=like.device)
         self._ended: Array = xp.zeros(count, dtype=xp.bool, device=like.device)

@@ -44,7 +44,5 @@ def vocab_size_of(actions: gymnasium.Space[Any] | None) -> int:
         ValueError: if its actions are not tokens.
     """
     if not isinstance(actions, Discrete):
-        raise ValueError(
-            f"The action space is {actions}, not Discrete(V): give an environment whose actions are tokens."
-        )
+        raise ValueError(f"The action space is {actions}, not Discrete(V): the actions must be tokens.")
     return int(actions.n)

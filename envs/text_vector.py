@@ -5,6 +5,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from envs.arrays import Mask, Tokens
 from envs.masks import forbidding, mask_infos
 from envs.pages import Pages
+from envs.render import METADATA, check_render, line
 from envs.spaces import Observation, number_type, page_space
 
 
@@ -31,6 +33,8 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
         obs_dtype: a numpy type of integers or floats, by name.
         autoreset_mode: an `AutoresetMode`, or its value: what is done with ended pages.
         forbidden: tokens that the agents are told not to choose, by `infos["action_mask"]`. Empty: there is no mask.
+        vocabulary: the word of each token, for `render`. None: tokens are shown by their numbers.
+        render_mode: "ansi": `render` returns the texts so far. "human": each text is printed when it has ended.
 
     Raises:
         ValueError: if an argument is out of its range.
@@ -45,9 +49,12 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
         obs_dtype: str = "int64",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         forbidden: Sequence[int] = (),
+        vocabulary: Sequence[str] | None = None,
+        render_mode: str | None = None,
     ) -> None:
         self._pages = Pages(num_envs, vocab_size, max_length, stop_token, autoreset_mode)
         self._dtype = number_type(obs_dtype, largest=vocab_size)
+        check_render(render_mode, vocabulary, vocab_size)
         self._action_mask = forbidding(forbidden, vocab_size)
         self.num_envs = num_envs
         self.single_observation_space = page_space(vocab_size, max_length, self._dtype)
@@ -55,7 +62,10 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.autoreset_mode = self._pages.autoreset_mode
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
+        self.render_mode = render_mode
+        self.vocabulary = vocabulary
+        self._started: Mask = np.zeros(num_envs, np.bool_)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -79,6 +89,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
                 "mark the pages to start, or leave it out to start all."
             )
         self._pages.clear(rows, chosen.get("prefix", ()))
+        self._started = self._started | rows
         return self._pages.tokens.astype(self._dtype), self._infos(rows)
 
     def step(self, actions: Tokens) -> tuple[Observation, NDArray[np.float64], Mask, Mask, dict[str, Any]]:
@@ -92,8 +103,15 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
 
         Raises:
             ValueError: if an action is not a token.
+            gymnasium.error.ResetNeeded: while there is a page that has never been reset.
         """
+        if not self._started.all():
+            raise ResetNeeded("The environment has pages that were never started: call reset() before step().")
+        ended_before = self._pages.ended
         written, ended = self._pages.step(actions)
+        if self.render_mode == "human":
+            for text in self._texts(written[ended & ~ended_before]):
+                print(text, flush=True)
         infos = self._infos(np.ones(self.num_envs, np.bool_))
         if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
             infos |= _final(written.astype(self._dtype), ended, self._infos(ended))
@@ -105,10 +123,17 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
             infos,
         )
 
+    def render(self) -> tuple[str, ...] | None:
+        """Return the texts so far in render mode "ansi", else None."""
+        return tuple(self._texts(self._pages.tokens)) if self.render_mode == "ansi" else None
+
     def action_masks(self) -> Mask:
         """Return which tokens may come next, bool [N, vocab_size]."""
         allowed = np.ones(int(self.single_action_space.n)) if self._action_mask is None else self._action_mask
         return np.tile(allowed.astype(np.bool_), (self.num_envs, 1))
+
+    def _texts(self, pages: Tokens) -> list[str]:
+        return [line(page[page != self.single_action_space.n], self.vocabulary) for page in pages]
 
     def _infos(self, rows: Mask) -> dict[str, Any]:
         return {} if self._action_mask is None else mask_infos(self._action_mask[np.newaxis], rows)
