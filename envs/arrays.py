@@ -75,6 +75,8 @@ def integers(values: Array, like: Array, name: str) -> Array:
             raise ValueError(f"The {name} holds {array.dtype}, not integers: give tokens.")
         return _as_int64(array)
     xp = namespace(like)
+    if isinstance(values, tuple | list) and not values:
+        return xp.zeros(0, dtype=xp.int64, device=like.device)
     if isinstance(values, tuple | list):
         return xp.asarray(values, dtype=xp.int64, device=like.device)
     check_place(values, like, name)

@@ -77,7 +77,8 @@ class Pages:
         xp = namespace(begun)
         blank = xp.full((count, max_length - length), self._vocab_size, dtype=xp.int64, device=begun.device)
         self.tokens = xp.where(rows.reshape(-1, 1), xp.concat((begun, blank), 1), self.tokens)
-        self._lengths = xp.where(rows, length, self._lengths)
+        # A tensor, since torch copies a number from the host to the device, and waits for that.
+        self._lengths = xp.where(rows, xp.full_like(self._lengths, length), self._lengths)
         self.ended = self.ended & xp.logical_not(rows)
 
     def write(self, actions: Array) -> None:

@@ -60,7 +60,7 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
         observation, info = self.env.reset(seed=seed, options=options)
         prefix = (options or {}).get("prefix", ())
         self._readings.restart(np.ones(1, np.bool_), prefix)
-        self._ended, self._shown, self._rewards = False, list(prefix), []
+        self._ended, self._shown, self._rewards = False, np.ravel(prefix).tolist(), []
         return observation, info
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
