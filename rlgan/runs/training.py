@@ -63,7 +63,9 @@ class Training(Generic[W, P]):
             self._evaluate()
         self._save()
         if self._alarm.stop_reason and not self._stop.signal:
-            raise RunError(f"{self._alarm.stop_reason}: stopped as --on-collapse asks; step {self.step} is saved")
+            raise RunError(
+                f"{self._alarm.stop_reason}. The run stopped, as --on-collapse asks; step {self.step} is saved"
+            )
 
     def _do_steps(self) -> None:
         """Do step after step until the run is over: rollouts, update, and now and then a look at what was learned."""
@@ -160,7 +162,7 @@ def train(
     step = start.step if start else 0
     # Here, not in the loop: there, a learner lost in the last evaluation would leave the run without that evaluation.
     if budget.is_spent(step):
-        terminal.say(f"the run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
+        terminal.say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
     checkpoints = Checkpoints(run.checkpoints.folder, settings.keep_checkpoints)
     recorder = Recorder(run, sinks, engine.statistics.export_metrics)

@@ -243,7 +243,7 @@ def test_a_killed_learner_is_replaced_by_one_that_goes_on(start, tmp_path):
     said = []
     for line in process.stdout:
         said.append(line)
-        if line.startswith("the learner goes on from step"):
+        if line.startswith("The learner goes on from step"):
             break
     process.terminate()
     said.append(process.stdout.read())
