@@ -423,7 +423,7 @@ def _steps(checkpoints):
 @pytest.mark.parametrize(
     ("hidden", "due"),
     [
-        ("cache", r"the learner \(process \d+ on [\d.]+\) does not see {} as this process does. Give --cache"),
+        ("cache", r"The learner \(process \d+ on [\d.]+\) does not see {} as this process does. Give --cache"),
         ("pictures", r"{} has no \d+\.png on .*: --data must be the same on all nodes"),
     ],
 )
