@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -79,7 +78,9 @@ def test_a_task_of_ones_own_has_help_samples_and_an_evaluation(here, rlgan):
 MARK = "from pathlib import Path\nPath('imported').touch()\ndef rule(log_odds, before):\n    return log_odds\n"
 
 
-@pytest.mark.parametrize("command", [["sample"], ["evaluate", "--quick"], ["train", "--resume", "--steps", "3", "--run-dir"]])
+@pytest.mark.parametrize(
+    "command", [["sample"], ["evaluate", "--quick"], ["train", "--resume", "--steps", "3", "--run-dir"]]
+)
 def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_words, capsys, command):
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
