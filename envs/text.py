@@ -1,103 +1,13 @@
-"""A page is written token by token; the single and the vector environment are two views of the same dynamics."""
+"""Text generation for Gymnasium, one page at a time: a face of `Pages` on numpy arrays."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Discrete
-from gymnasium.vector import AutoresetMode
-from gymnasium.vector.utils import batch_space
-from numpy.typing import ArrayLike, NDArray
+from gymnasium.spaces import Discrete
 
-Tokens: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
-Observation: TypeAlias = NDArray[Any]  # of obs_dtype
-
-
-class Pages:
-    """N pages, each filled with tokens from the left: the dynamics, written once.
-
-    A page ends when it is full, or with the stop token. An ended page takes no token until it is cleared.
-
-    Attributes:
-        tokens: obs_dtype [N, max_length], `vocab_size` where nothing is written.
-        ended: bool [N].
-    """
-
-    def __init__(self, count: int, vocab_size: int, max_length: int, stop_token: int | None, obs_dtype: str) -> None:
-        if min(count, vocab_size, max_length) < 1:
-            raise ValueError(
-                f"num_envs {count}, vocab_size {vocab_size}, max_length {max_length}: give at least 1 for each"
-            )
-        if stop_token is not None and not 0 <= stop_token < vocab_size:
-            raise ValueError(
-                f"stop_token {stop_token} is no token: give 0 to {vocab_size - 1}, or None for no stop token"
-            )
-        dtype = _number_type(obs_dtype, largest=vocab_size)
-        self.tokens: Observation = np.full((count, max_length), vocab_size, dtype)
-        self.ended: Mask = np.zeros(count, np.bool_)
-        self._lengths: Tokens = np.zeros(count, np.int64)
-        self._vocab_size = vocab_size
-        self._stop_token = stop_token
-
-    def clear(self, rows: Mask, prefix: ArrayLike = ()) -> None:
-        """Start the pages of `rows` anew, with `prefix` written on them.
-
-        Args:
-            rows: bool [N].
-            prefix: integers [P] or [N, P], P < max_length; what it holds for other rows is not read.
-
-        Raises:
-            ValueError: if `prefix` has another shape or type, or is not the beginning of an unfinished page.
-        """
-        given = np.asarray(prefix)
-        count, max_length = self.tokens.shape
-        # numpy makes float64 of an empty list.
-        if given.size and given.dtype.kind not in "iu":
-            raise ValueError(f"prefix holds {given.dtype}, not integers: give tokens")
-        if given.ndim == 0 or given.shape[:-1] not in ((), (count,)):
-            raise ValueError(
-                f"prefix has shape {given.shape}, not (P,) or ({count}, P): give one, or one for each page"
-            )
-        length = given.shape[-1]
-        if length >= max_length:
-            raise ValueError(f"prefix has {length} tokens and max_length is {max_length}: leave room for a token")
-        chosen = np.broadcast_to(given, (count, length))[rows]
-        self._check(chosen, "prefix")
-        if (chosen == self._stop_token).any():
-            raise ValueError(
-                f"prefix holds the stop token {self._stop_token}: give the beginning of an unfinished text"
-            )
-        self.tokens[rows] = self._vocab_size
-        self.tokens[rows, :length] = chosen
-        self._lengths[rows] = length
-        self.ended[rows] = False
-
-    def write(self, actions: ArrayLike) -> None:
-        """Write the next token of every page that has not ended.
-
-        Args:
-            actions: integers [N]; what they hold for ended pages is not read.
-
-        Raises:
-            ValueError: if `actions` has another shape or type, or holds what is no token.
-        """
-        given = np.asarray(actions)
-        if given.shape != self.ended.shape or given.dtype.kind not in "iu":
-            raise ValueError(
-                f"action has shape {given.shape} and type {given.dtype}: give {self.ended.shape} integers, one a page"
-            )
-        rows = np.flatnonzero(~self.ended)
-        chosen = given[rows]
-        self._check(chosen, "action")
-        self.tokens[rows, self._lengths[rows]] = chosen
-        self._lengths[rows] += 1
-        self.ended[rows] = (chosen == self._stop_token) | (self._lengths[rows] == self.tokens.shape[1])
-
-    def _check(self, tokens: NDArray[Any], name: str) -> None:
-        wrong = tokens[(tokens < 0) | (tokens >= self._vocab_size)]
-        if wrong.size:
-            raise ValueError(f"{name} holds {wrong[0]}, which is no token: give 0 to {self._vocab_size - 1}")
+from envs.pages import Pages
+from envs.spaces import Observation, number_type, page_space
 
 
 class TextGenerationEnv(gymnasium.Env[Observation, np.int64]):
@@ -120,10 +30,11 @@ class TextGenerationEnv(gymnasium.Env[Observation, np.int64]):
     def __init__(
         self, vocab_size: int, max_length: int, stop_token: int | None = None, obs_dtype: str = "int64"
     ) -> None:
-        self._pages = Pages(1, vocab_size, max_length, stop_token, obs_dtype)
+        self._pages = Pages(1, vocab_size, max_length, stop_token)
+        self._dtype = number_type(obs_dtype, largest=vocab_size)
         # One's own: SyncVectorEnv of Gymnasium 1.2 writes into it, and the class's is shared by all environments.
         self.metadata = {"render_modes": []}
-        self.observation_space = _page_space(self._pages.tokens, vocab_size)
+        self.observation_space = page_space(vocab_size, max_length, self._dtype)
         self.action_space = Discrete(vocab_size)
 
     def reset(
@@ -140,137 +51,13 @@ class TextGenerationEnv(gymnasium.Env[Observation, np.int64]):
         """
         super().reset(seed=seed)
         self._pages.clear(np.ones(1, np.bool_), (options or {}).get("prefix", ()))
-        return self._pages.tokens[0].copy(), {}
+        return self._pages.tokens[0].astype(self._dtype), {}
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Write the next token.
 
         Raises:
-            ValueError: if the action is no token.
+            ValueError: if the action is not a token.
         """
         self._pages.write(np.asarray(action)[np.newaxis])
-        return self._pages.tokens[0].copy(), 0.0, bool(self._pages.ended[0]), False, {}
-
-
-class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, NDArray[Any]]):
-    """Write N pages at once: equal to a `SyncVectorEnv` of `TextGenerationEnv`, step by step.
-
-    One thing is more lenient: with autoreset off, where `SyncVectorEnv` demands a reset, an ended page takes no token,
-    earns 0 and stays terminated, so that a batch can be played until its last page has ended. The action of a page
-    that takes no token is not read.
-
-    Args:
-        num_envs: N, the number of pages.
-        vocab_size: how many tokens there are: 0 to vocab_size - 1.
-        max_length: places on a page.
-        stop_token: the token that ends a page early; it is written. None: no token does.
-        obs_dtype: a numpy type of integers or floats, by name.
-        autoreset_mode: an `AutoresetMode`, or its value.
-
-    Raises:
-        ValueError: if an argument is out of its range.
-    """
-
-    def __init__(
-        self,
-        num_envs: int,
-        vocab_size: int,
-        max_length: int,
-        stop_token: int | None = None,
-        obs_dtype: str = "int64",
-        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    ) -> None:
-        self._pages = Pages(num_envs, vocab_size, max_length, stop_token, obs_dtype)
-        self.num_envs = num_envs
-        self.single_observation_space = _page_space(self._pages.tokens, vocab_size)
-        self.single_action_space = Discrete(vocab_size)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.autoreset_mode = _autoreset_mode(autoreset_mode)
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Start all pages, or some.
-
-        Args:
-            seed: of `np_random`, of which the environment itself makes no use.
-            options: `prefix`, integers [P] or [N, P] with P < max_length: what the pages start with; `reset_mask`,
-                bool [N] and not all false: the pages to start, the others stay as they are.
-
-        Raises:
-            ValueError: if the prefix is not the beginning of unfinished pages, or the mask no such mask.
-        """
-        super().reset(seed=seed)
-        chosen = options or {}
-        rows = np.asarray(chosen.get("reset_mask", np.ones(self.num_envs, np.bool_)))
-        if rows.shape != (self.num_envs,) or rows.dtype != np.bool_ or not rows.any():
-            raise ValueError(
-                f"reset_mask is {rows.dtype} of shape {rows.shape}, not bool of ({self.num_envs},) with a true in it: "
-                "mark the pages to start, or leave it out to start all"
-            )
-        self._pages.clear(rows, chosen.get("prefix", ()))
-        return self._pages.tokens.copy(), {}
-
-    def step(self, actions: Tokens) -> tuple[Observation, NDArray[np.float64], Mask, Mask, dict[str, Any]]:
-        """Write the next token of every page that has not ended, then reset what the autoreset mode says.
-
-        Args:
-            actions: integers [N].
-
-        Returns:
-            Observations [N, max_length], rewards float64 [N], terminations bool [N], truncations bool [N], infos.
-
-        Raises:
-            ValueError: if an action is no token.
-        """
-        ended_before = self._pages.ended.copy()
-        self._pages.write(actions)
-        infos: dict[str, Any] = {}
-        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            self._pages.clear(ended_before)
-        terminations = self._pages.ended.copy()
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and terminations.any():
-            infos = _final(self._pages.tokens, terminations)
-            self._pages.clear(terminations)
-        return (
-            self._pages.tokens.copy(),
-            np.zeros(self.num_envs),
-            terminations,
-            np.zeros(self.num_envs, np.bool_),
-            infos,
-        )
-
-
-def _number_type(name: str, largest: int) -> np.dtype[Any]:
-    """The numpy type of that name, which must hold every whole number up to `largest`."""
-    try:
-        dtype = np.dtype(name)
-    except TypeError as error:
-        raise ValueError(f"obs_dtype {name!r} is no type of numpy: give int64 or float32, for example") from error
-    if dtype.kind not in "iuf":
-        raise ValueError(f"obs_dtype {name!r} is no type of numbers: give int64 or float32, for example")
-    exact = 2 ** (np.finfo(dtype).nmant + 1) if dtype.kind == "f" else np.iinfo(dtype).max
-    if exact < largest:
-        raise ValueError(f"obs_dtype {name!r} is exact up to {exact}, vocab_size is {largest}: give a wider type")
-    return dtype
-
-
-def _page_space(tokens: Observation, vocab_size: int) -> Box:
-    return Box(0, vocab_size, tokens.shape[1:], tokens.dtype.type)
-
-
-def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
-    try:
-        return AutoresetMode(mode)
-    except ValueError as error:
-        raise ValueError(f"autoreset_mode {mode!r} is none: give one of {[m.value for m in AutoresetMode]}") from error
-
-
-def _final(pages: Observation, ended: Mask) -> dict[str, Any]:
-    """The infos of pages that were reset in the step that ended them, as `SyncVectorEnv` gives them."""
-    observations = np.full(len(pages), None, object)
-    for row in np.flatnonzero(ended):
-        observations[row] = pages[row].copy()
-    return {"final_obs": observations, "_final_obs": ended.copy(), "final_info": {}, "_final_info": ended.copy()}
+        return self._pages.tokens[0].astype(self._dtype), 0.0, bool(self._pages.ended[0]), False, {}

@@ -1,0 +1,112 @@
+"""Reward rules: functions from a scorer's log-odds to the reward of a token, on numpy arrays and torch tensors alike.
+
+A rule takes the log-odds after the token and those before it, arrays of any shape that broadcast together, and
+returns the rewards in the same namespace, data type and device. Before the first token the log-odds are 0: nothing
+is read, nothing is known. To add a rule, pass a function where the name of a rule is asked for, or add it to
+`REWARD_RULES`.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from envs.arrays import Array, namespace
+
+RewardRule: TypeAlias = Callable[[Array, Array], Array]
+
+# exp(log-odds) estimates how much likelier real text is; where the scorer is sure, it has no upper bound of its own.
+LOG_DENSITY_RATIO_LIMIT = 5.0
+# The same for one token: lower, since a single word that looks right is no more than a hint.
+LOG_TOKEN_RATIO_LIMIT = 2.0
+
+
+def probability(log_odds: Array, log_odds_before: Array) -> Array:
+    """Return sigmoid(l), computed from its logarithm: precise where it is tiny, and without overflow."""
+    return namespace(log_odds).exp(log_probability(log_odds, log_odds_before))
+
+
+def log_probability(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001 (every rule takes both)
+    """Return log sigmoid(l) = -log(1 + exp(-l))."""
+    xp = namespace(log_odds)
+    zero = xp.zeros((), dtype=log_odds.dtype, device=log_odds.device)
+    return -xp.logaddexp(zero, -log_odds)
+
+
+def centred(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
+    """Return 2 sigmoid(l) - 1 = tanh(l / 2), in [-1, 1] (ScratchGAN, de Masson d'Autume et al. 2019)."""
+    return namespace(log_odds).tanh(log_odds / 2)
+
+
+def log_odds(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
+    """Return the log-odds l themselves."""
+    return log_odds
+
+
+def density_ratio(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
+    """Return exp(l), at most exp(LOG_DENSITY_RATIO_LIMIT): it estimates p_real(Y_0:t) / p_G(Y_0:t)."""
+    xp = namespace(log_odds)
+    return xp.exp(xp.clip(log_odds, None, LOG_DENSITY_RATIO_LIMIT))
+
+
+def token_ratio(log_odds: Array, log_odds_before: Array) -> Array:
+    """Return exp(l - l_before), at most exp(LOG_TOKEN_RATIO_LIMIT): how much likelier real text goes on so.
+
+    exp(l) estimates p_real(Y_0:t) / p_G(Y_0:t), so this estimates p_real(y_t | Y_0:t-1) / p_G(y_t | Y_0:t-1).
+    """
+    xp = namespace(log_odds)
+    return xp.exp(xp.clip(log_odds - log_odds_before, None, LOG_TOKEN_RATIO_LIMIT))
+
+
+REWARD_RULES: dict[str, RewardRule] = {
+    "probability": probability,
+    "log_probability": log_probability,
+    "centred": centred,
+    "log_odds": log_odds,
+    "density_ratio": density_ratio,
+    "token_ratio": token_ratio,
+}
+
+
+def reward_rule(rule: str | RewardRule) -> RewardRule:
+    """Return the rule of that name, or the function itself where one is given.
+
+    Raises:
+        ValueError: if no rule has that name.
+
+    Example:
+        >>> import numpy as np
+        >>> reward_rule("centred")(np.array([0.0]), np.array([0.0]))
+        array([0.])
+    """
+    if not isinstance(rule, str):
+        return rule
+    if rule not in REWARD_RULES:
+        names = ", ".join(REWARD_RULES)
+        raise ValueError(f"Reward rule {rule!r} does not exist. Choose one of: {names}; or pass a function.")
+    return REWARD_RULES[rule]
+
+
+def limited(rule: str | RewardRule, limit: float) -> RewardRule:
+    """Return a rule that clips the reward of each token to [-limit, limit].
+
+    Args:
+        rule: the name of a rule, or a rule.
+        limit: the largest reward by its absolute value, positive and finite.
+
+    Raises:
+        ValueError: if no rule has that name, or the limit is not a positive number.
+
+    Example:
+        >>> import numpy as np
+        >>> limited("log_odds", 5.0)(np.array([-9.0, 1.0, 7.0]), np.zeros(3))
+        array([-5.,  1.,  5.])
+    """
+    if not 0 < limit < math.inf:
+        raise ValueError(f"The limit {limit} of a reward is not a positive, finite number.")
+    return partial(_clip, reward_rule(rule), limit)
+
+
+def _clip(rule: RewardRule, limit: float, log_odds: Array, log_odds_before: Array) -> Array:
+    rewards = rule(log_odds, log_odds_before)
+    return namespace(rewards).clip(rewards, -limit, limit)

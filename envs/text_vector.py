@@ -1,0 +1,109 @@
+"""Text generation for Gymnasium, N pages at once: a face of `Pages` on numpy arrays."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Discrete
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from envs.arrays import Mask, Tokens
+from envs.pages import Pages
+from envs.spaces import Observation, number_type, page_space
+
+
+class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, NDArray[Any]]):
+    """Write N pages at once: equal to a `SyncVectorEnv` of `TextGenerationEnv`, step by step.
+
+    One thing is more lenient: with autoreset off, where `SyncVectorEnv` demands a reset, an ended page takes no token,
+    earns 0 and stays terminated, so that a batch can be played until its last page has ended. The action of a page
+    that takes no token is not read.
+
+    Args:
+        num_envs: N, the number of pages.
+        vocab_size: how many tokens there are: 0 to vocab_size - 1.
+        max_length: places on a page.
+        stop_token: the token that ends a page early; it is written. None: no token does.
+        obs_dtype: a numpy type of integers or floats, by name.
+        autoreset_mode: an `AutoresetMode`, or its value: what is done with ended pages.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_envs: int,
+        vocab_size: int,
+        max_length: int,
+        stop_token: int | None = None,
+        obs_dtype: str = "int64",
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    ) -> None:
+        self._pages = Pages(num_envs, vocab_size, max_length, stop_token, autoreset_mode)
+        self._dtype = number_type(obs_dtype, largest=vocab_size)
+        self.num_envs = num_envs
+        self.single_observation_space = page_space(vocab_size, max_length, self._dtype)
+        self.single_action_space = Discrete(vocab_size)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.autoreset_mode = self._pages.autoreset_mode
+        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start all pages, or some.
+
+        Args:
+            seed: of `np_random`, of which the environment itself makes no use.
+            options: `prefix`, integers [P] or [N, P] with P < max_length: what the pages start with; `reset_mask`,
+                bool [N] and not all false: the pages to start, the others stay as they are.
+
+        Raises:
+            ValueError: if the prefix is not the beginning of unfinished pages, or the mask no such mask.
+        """
+        super().reset(seed=seed)
+        chosen = options or {}
+        rows = np.asarray(chosen.get("reset_mask", np.ones(self.num_envs, np.bool_)))
+        if rows.shape != (self.num_envs,) or rows.dtype != np.bool_ or not rows.any():
+            raise ValueError(
+                f"reset_mask is {rows.dtype} of shape {rows.shape}, not bool of ({self.num_envs},) with a true in it: "
+                "mark the pages to start, or leave it out to start all."
+            )
+        self._pages.clear(rows, chosen.get("prefix", ()))
+        return self._pages.tokens.astype(self._dtype), {}
+
+    def step(self, actions: Tokens) -> tuple[Observation, NDArray[np.float64], Mask, Mask, dict[str, Any]]:
+        """Write the next token of every page that has not ended, then reset what the autoreset mode says.
+
+        Args:
+            actions: integers [N].
+
+        Returns:
+            Observations [N, max_length], rewards float64 [N], terminations bool [N], truncations bool [N], infos.
+
+        Raises:
+            ValueError: if an action is not a token.
+        """
+        written, ended = self._pages.step(actions)
+        infos: dict[str, Any] = {}
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
+            infos = _final(written.astype(self._dtype), ended)
+        return (
+            self._pages.tokens.astype(self._dtype),
+            np.zeros(self.num_envs),
+            ended.copy(),
+            np.zeros(self.num_envs, np.bool_),
+            infos,
+        )
+
+
+def _final(pages: Observation, ended: Mask) -> dict[str, Any]:
+    """The infos of pages that were reset in the step that ended them, as `SyncVectorEnv` gives them."""
+    observations = np.full(len(pages), None, object)
+    for row in np.flatnonzero(ended):
+        observations[row] = pages[row].copy()
+    return {"final_obs": observations, "_final_obs": ended.copy(), "final_info": {}, "_final_info": ended.copy()}
