@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, Choice, check_address, printable
 from rlgan.runs.sinks import DEFAULT_SINKS, SINKS
+from rlgan.settings import AtLeast, Choice, check_address, printable
 from rlgan.task import Bounds
 
 

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from rlgan.text.networks import TextDiscriminator, TextGenerator, TextNetworks
 from torch import nn
 
 from rlgan.gaussian.networks import (
@@ -11,7 +12,6 @@ from rlgan.gaussian.networks import (
     PerceptronDiscriminator,
     PerceptronGenerator,
 )
-from rlgan.text.networks import TextDiscriminator, TextGenerator, TextNetworks
 
 V, H = 11, 7
 NETWORKS = TextNetworks(V, 5, H, "gru", "gru", every_token=False)
