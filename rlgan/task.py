@@ -69,7 +69,8 @@ class Task:
 
     name: str  # as it is typed: rlgan train NAME
     summary: str  # a line for --help
-    settings: type[Any]  # the recipe: a dataclass, with all defaults, as `rlgan.settings` reads it
+    item: str  # what its samples are called: "sentences"
+    defaults: Any  # the recipe where nothing is typed: a frozen dataclass, as `rlgan.settings` reads it
     load: str  # "module:function": settings -> LoadedTask; reads the data
     sample: Operation  # (LoadedRun, count, seed, options) -> iterator of lines to print
     evaluate: Operation  # (LoadedRun, options, EvaluationTools) -> Result

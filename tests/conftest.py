@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rlgan.device import prepare
-from rlgan.text.settings import TextConfig
+from rlgan.settings import updated
+from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 
 SMALL = {"preset": "paper", "length": 12, "batch_size": 16, "embedding_size": 16, "hidden_size": 16}
@@ -26,7 +27,7 @@ def small():
     """Give a small recipe of the paper's kind, with changes."""
 
     def make(**changes):
-        return TextConfig(**(SMALL | changes))
+        return updated(TextSettings(), SMALL | changes)
 
     return make
 

@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line: a file for each command. It knows no task by name, and imports late what is slow to import."""
 
 from rlgan.cli.main import main
 

@@ -1,92 +1,137 @@
-"""The engine of `--workers 0`: learner and rollouts in this process, one after the other, without Ray."""
+"""The engine of `--workers 0`: the learner and the rollouts in this process, one after the other, without Ray."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import torch
+
 from rlgan.device import kind, prepare
 from rlgan.engine.processes import in_processes, memory
-from rlgan.engine.settings import RunConfig
-from rlgan.task import Task
+from rlgan.engine.settings import EngineSettings
+from rlgan.learning.group import ALONE
+from rlgan.task import LoadedTask, RolloutMaker
 from rlgan.types import Evaluation, Item, Metrics, Plan, Result, Rollout, State, Weights
 
 
-class LocalEngine:
-    """Does in one process, and with the same result bit for bit, what `rlgan.engine.ray_engine` does with many."""
+class LocalLearner:
+    """Implements `rlgan.engine.engine.LearnerClient` in this process.
 
-    def __init__(self, task: Task, run: RunConfig) -> None:
+    Args:
+        task: builds the learner and the evaluator.
+        device: where they compute.
+    """
+
+    def __init__(self, task: LoadedTask, device: torch.device) -> None:
         self._task = task
-        self._device = device = prepare(run.learner_gpus)
-        self.where = f"one process on {device}, without Ray"
-        self.kinds = dict.fromkeys(("learner", "rollouts"), kind(device))
-        self._shards = task.shards
-        self._learner = task.learner(device)
+        self._device = device
+        self._learner = task.learner(device, ALONE)
         self._evaluator = task.evaluator(device)
-        self._maker = task.shard_maker(device)
-        self._made = 0
 
     def restart(self) -> None:
-        """Put a new learner, with fresh networks, in the place of the old one."""
-        self._learner = self._task.learner(self._device)
+        """Replace the learner by a new one with fresh networks."""
+        self._learner = self._task.learner(self._device, ALONE)
 
-    def restore(self, state: State, step: int) -> None:
-        """Set the learner back to a checkpoint's state before training step `step`."""
+    def load_state(self, state: State, step: int) -> None:
+        """Set the learner to a checkpoint's state before training step `step`."""
         self._learner.load_state_dict(state, step)
 
     def state(self) -> State:
-        """The learner's whole state."""
+        """Return the learner's whole state."""
         return self._learner.state_dict()
 
     def weights(self) -> Weights:
-        """The weights as they are now."""
+        """Return the current weights."""
         return self._learner.weights()
 
-    def adopt(self, weights: Weights) -> Weights:
-        """Take up weights out of a checkpoint."""
+    def put_weights(self, weights: Weights) -> Weights:
+        """Return the weights, which are already where they are needed."""
         return weights
 
-    def fetch(self, weights: Weights) -> Weights:
-        """The weights that `weights` or `adopt` gave."""
+    def get_weights(self, weights: Weights) -> Weights:
+        """Return the weights, which are already where they are needed."""
         return weights
+
+    def update(self, step: int, plan: Plan, rollouts: Sequence[Rollout]) -> Metrics:
+        """Do a training step on its rollouts, one for each draw."""
+        return self._learner.update(step, plan, rollouts)
+
+    def evaluate(self) -> Evaluation:
+        """Measure the current weights."""
+        return self._evaluator.evaluate(self._learner.evaluated_weights())
+
+
+class LocalRollouts:
+    """Implements `rlgan.engine.engine.RolloutClient` in this process.
+
+    Args:
+        maker: makes shards.
+        shards: how many a draw has.
+    """
+
+    def __init__(self, maker: RolloutMaker, shards: int) -> None:
+        self.shards_made = 0
+        self._maker = maker
+        self._shards = shards
 
     def request(self, weights: Weights | None, step: int, plan: Plan) -> list[Rollout]:
-        """Make the draws of a step."""
+        """Make the rollouts of a step, one for each draw."""
         if weights is None:
             return []
-        self._made += plan.draws * self._shards
+        self.shards_made += plan.draws * self._shards
         return [
             Rollout.join([self._maker.shard(weights, step, draw, shard) for shard in range(self._shards)])
             for draw in range(plan.draws)
         ]
 
-    def settle(self, draws: list[Rollout]) -> None:
-        """They are made already."""
+    def wait(self, rollouts: Sequence[Rollout]) -> None:
+        """Do nothing: the rollouts were made when they were requested."""
 
-    def update(self, step: int, plan: Plan, draws: list[Rollout]) -> Metrics:
-        """Do a training step on its draws."""
-        return self._learner.update(step, plan, draws)
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Apply a function to items; the results in their order."""
-        return in_processes(function, items)
+class LocalStatistics:
+    """Implements `rlgan.engine.engine.EngineStatistics` for one process.
 
-    def evaluate(self) -> Evaluation:
-        """Measure the weights as they are now."""
-        return self._evaluator.evaluate(self._learner.evaluated_weights())
+    Args:
+        rollouts: counts the shards.
+    """
+
+    def __init__(self, rollouts: LocalRollouts) -> None:
+        self._rollouts = rollouts
 
     def shards_made(self) -> dict[str, int]:
-        """Shards by worker, so far."""
-        return {"local": self._made}
+        """Return the number of shards made so far, by this process."""
+        return {"local": self._rollouts.shards_made}
 
     def cpu_seconds(self) -> float:
-        """CPU time of all processes that compute, so far."""
+        """Return the CPU time of this process so far."""
         return time.process_time()
 
     def report(self) -> Metrics:
-        """Memory in bytes now."""
+        """Return the memory of this process in bytes."""
         return {"memory_driver": float(memory())}
 
-    def show(self, run: str, metrics: Metrics) -> None:
-        """Nobody watches."""
+    def export_metrics(self, run_name: str, metrics: Metrics) -> None:
+        """Do nothing: without Ray there is no monitoring."""
+
+
+class LocalEngine:
+    """Implements `rlgan.engine.engine.Engine` in one process, with the same result as on Ray, bit for bit.
+
+    Args:
+        task: what is trained.
+        run: which device to compute on.
+    """
+
+    def __init__(self, task: LoadedTask, run: EngineSettings) -> None:
+        device = prepare(run.learner_gpus)
+        self.where = f"one process on {device}, without Ray"
+        self.kinds = dict.fromkeys(("learner", "rollouts"), kind(device))
+        self.learner = LocalLearner(task, device)
+        self.rollouts = LocalRollouts(task.rollout_maker(device), task.facts.shards)
+        self.statistics = LocalStatistics(self.rollouts)
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Apply a function to items, in several processes; yield the results in the order of the items."""
+        return in_processes(function, items)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is nothing to give back."""

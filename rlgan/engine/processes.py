@@ -1,13 +1,15 @@
-"""Processes of this machine: those that this one started, and those that it computes with."""
+"""Processes: what they say of themselves, those that this one started, and a pool of them on this machine."""
 
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 import psutil
@@ -16,46 +18,77 @@ from rlgan.errors import RunError
 from rlgan.types import Item, Result
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a process has used."""
+
+    cpu_seconds: float  # since it started
+    memory: int  # bytes, resident
+
+    @staticmethod
+    def now() -> "Usage":
+        """Return the usage of the calling process."""
+        return Usage(time.process_time(), memory())
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a process runs.
+
+    Example:
+        >>> print(Location("4f2a", "127.0.0.1", 17, "CPU"))
+        process 17 on 127.0.0.1
+    """
+
+    node: str  # Ray's identifier
+    address: str
+    pid: int
+    kind: str  # of machine, by `rlgan.device.kind`: two of one kind compute the same bits
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.address}"
+
+
 def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """Apply a function to items, in as many processes as there are cores; the results in the order of the items.
+    """Apply a function to items, in as many processes as there are cores; yield the results in the items' order.
 
     Raises:
-        RunError: one of them was killed.
+        RunError: one of the processes was killed.
     """
-    # Not by forking: this process has threads.
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=_serve) as pool:
+    # Spawned, not forked: this process has threads, and a fork would copy the locks that they hold.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_child) as pool:
         try:
             yield from pool.map(function, items)
         except BrokenProcessPool as error:
-            raise RunError("a process that prepared the data was killed: is there enough memory?") from error
+            raise RunError("A process that prepared the data was killed: is there enough memory?") from error
 
 
-def _serve() -> None:
-    """What a process of the pool begins with."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts this one's parent interrupts it too, and is told once
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+def _prepare_child() -> None:
+    # Ctrl-C reaches every process of the terminal. The parent ends the pool; the children would each print a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _outlive_nobody() -> None:
-    # Where its parent is killed, a process of the pool would wait for ever for what to do next.
+def _exit_with_parent() -> None:
+    # Where its parent is killed, a process of the pool would wait for its next item for ever.
     if parent := multiprocessing.parent_process():
         wait([parent.sentinel])
         os._exit(1)
 
 
 def memory() -> int:
-    """Resident memory of this process, in bytes."""
+    """Return the resident memory of this process, in bytes."""
     resident: int = psutil.Process().memory_info().rss
     return resident
 
 
 def family() -> list[psutil.Process]:
-    """The processes that this one started, and those that they did."""
+    """Return the processes that this one started, and those that they started in turn."""
     return list(psutil.Process().children(recursive=True))
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """End processes at once, those that have not ended by themselves."""
+    """Kill those of the processes that have not ended by themselves."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()

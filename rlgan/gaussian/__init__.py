@@ -3,13 +3,14 @@
 Yala & Song, section 2. `TASK` is all that the rest of the package knows of it.
 """
 
-from rlgan.gaussian.settings import GaussianSettings, labels_of, preset_of
+from rlgan.gaussian.settings import BEST, labels_of, preset_of
 from rlgan.task import Figure, Operation, Task
 
 TASK = Task(
     name="gaussian",
     summary="train a perceptron pair on N(0, 1), or on 8 or 25 Gaussians in the plane",
-    settings=GaussianSettings,
+    defaults=BEST,
+    item="samples",
     load="rlgan.gaussian.task:GaussianTask",
     sample=Operation("rlgan.gaussian.sampling:sample_lines"),
     evaluate=Operation("rlgan.gaussian.evaluation:evaluate_run"),

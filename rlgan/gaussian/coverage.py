@@ -12,7 +12,7 @@ COLLAPSED = float(np.log(2))
 
 
 def coverage(made: Float, mixture: Mixture) -> Metrics:
-    """Where samples [N, X] lie. A sample belongs to the mode with the nearest centre, and is good if it is near it.
+    """Where samples lie. A sample belongs to the mode with the nearest centre, and is good if it is near it.
 
     - `modes`: how many have a good sample; `fewest`: good samples of the mode that has the fewest.
     - `high_quality`: the share of good samples. Of data in the plane, 1 - exp(-9 / 2) = .989.
@@ -22,6 +22,10 @@ def coverage(made: Float, mixture: Mixture) -> Metrics:
     - `mode_std`: the root mean square distance, per dimension, of good samples from their centres, in standard
       deviations of the data: 0 where modes have shrunk to their centres, .974 for data in the plane, cut at 3.
     - `collapsed`: 1 where the reverse KL is above ln 2.
+
+    Args:
+        made: generated samples float32 [N, X].
+        mixture: of M Gaussians in X dimensions.
     """
     distances = np.linalg.norm(made[:, None].astype(np.float64) - mixture.centres, axis=-1) / mixture.deviation
     nearest, nearness = distances.argmin(axis=1), distances.min(axis=1)
@@ -29,7 +33,7 @@ def coverage(made: Float, mixture: Mixture) -> Metrics:
     count = len(mixture.centres)
     shares = np.bincount(nearest, minlength=count) / len(made)
     goods = np.bincount(nearest[good], minlength=count)
-    there = shares[shares > 0]
+    there = shares[shares > 0]  # 0 ln 0 = 0
     reverse_kl = float((there * np.log(there * count)).sum())
     per_dimension = np.square(nearness[good]) / made.shape[1]
     return {

@@ -7,7 +7,8 @@ import torch
 from rlgan.gaussian import measures
 from rlgan.gaussian.players import make_networks
 from rlgan.gaussian.sampling import generate
-from rlgan.gaussian.settings import TARGETS, GaussianSettings
+from rlgan.gaussian.settings import GaussianSettings
+from rlgan.gaussian.tables import TARGETS
 from rlgan.gaussian.targets import Target
 from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream

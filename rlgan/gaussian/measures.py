@@ -14,17 +14,22 @@ from rlgan.types import Float, Metrics
 
 # Below this standard deviation a generator counts as collapsed; that of the data is 1.
 COLLAPSED = 0.3
-# Of several seeds, that of the worst is told beside the median.
+# Metrics of which the worst of several seeds is reported beside the median, and which value is the worst.
 WORST: dict[str, Callable[[list[float]], float]] = {"w1": max, "modes": min, "high_quality": min}
-# Where D is looked at: .3 % of the data lie outside of [-3, 3].
+# The x at which D is computed, and those of them that count: .3 % of the data lie outside of [-3, 3].
 GRID = np.linspace(-5, 5, 201, dtype=np.float32)
 INNER = np.abs(GRID) <= 3
-# Companies in which D meets each x.
-COMPANIES = 8
+# Minibatch groups in which D judges each x.
+MINIBATCH_GROUPS = 8
 
 
 def distances(made: Float, real: Float) -> Metrics:
-    """Wasserstein-1 and Kolmogorov-Smirnov distance between two samples [N]."""
+    """Wasserstein-1 and Kolmogorov-Smirnov distance between two samples float32 [N].
+
+    Example:
+        >>> distances(np.array([0.0, 1.0]), np.array([2.0, 3.0]))  # all of them two further; no overlap
+        {'w1': 2.0, 'ks': 1.0}
+    """
     return {
         "w1": float(stats.wasserstein_distance(made, real)),
         "ks": float(stats.ks_2samp(made, real, method="asymp").statistic),
@@ -41,27 +46,34 @@ def floors(samples: list[Float]) -> Metrics:
 def curve(discriminator: PerceptronDiscriminator, real: Float) -> Float:
     """D over GRID, probabilities float32 [201].
 
-    Where D judges a sample in company, each x meets groups of real samples, and the mean of its log-odds counts.
+    Where D judges samples in groups, each x is put into groups of real samples, and the mean of its log-odds counts.
 
     Args:
-        discriminator: whose.
-        real: float32 [N, 1], for company; at least COMPANIES * (group - 1).
+        discriminator: of samples in one dimension.
+        real: samples float32 [N, 1] to fill groups with, N at least MINIBATCH_GROUPS * (group size - 1).
     """
     device = discriminator.output.weight.device
-    others = discriminator.group - 1
+    others = discriminator.minibatch_group_size - 1
     if not others:
         return _probability(discriminator(torch.from_numpy(GRID[:, None]).to(device)))
-    odds = torch.zeros(len(GRID), device=device)
-    for company in real[: COMPANIES * others].reshape(COMPANIES, 1, others):  # one at a time: pairs take memory
-        groups = np.concatenate([GRID[:, None], np.broadcast_to(company, (len(GRID), others))], axis=1)
+    log_odds = torch.zeros(len(GRID), device=device)
+    # One group after the other: samples are compared in pairs, which takes memory.
+    for companions in real[: MINIBATCH_GROUPS * others].reshape(MINIBATCH_GROUPS, 1, others):
+        groups = np.concatenate([GRID[:, None], np.broadcast_to(companions, (len(GRID), others))], axis=1)
         # One answer for each member of a group, that of x first, or one for all.
         answers = discriminator(torch.tensor(groups.reshape(-1, 1), device=device))
-        odds += answers.reshape(len(GRID), -1)[:, 0] / COMPANIES
-    return _probability(odds)
+        log_odds += answers.reshape(len(GRID), -1)[:, 0] / MINIBATCH_GROUPS
+    return _probability(log_odds)
 
 
 def summarise(evaluations: Sequence[Mapping[str, Any]]) -> Metrics:
-    """Several seeds in one: medians of their metrics, the worst of those in WORST, and the share that collapsed."""
+    """Summarise several seeds: medians of their metrics, the worst of those in WORST, and the share that collapsed.
+
+    Medians, because training is chaotic under rounding, and one run that collapses says little of the others.
+
+    Args:
+        evaluations: of each seed, `collapsed` and other metrics; what is no float is left out.
+    """
     names = [name for name, value in evaluations[0].items() if isinstance(value, float)]
     found = {name: [metrics[name] for metrics in evaluations] for name in names}
     worst = {f"{name}_worst": float(WORST[name](found[name])) for name in names if name in WORST}

@@ -1,17 +1,12 @@
 """Both players of a recipe of the Gaussian task."""
 
-from rlgan.gaussian.networks import (
-    BatchFeature,
-    MinibatchDeviation,
-    MinibatchDiscrimination,
-    PerceptronDiscriminator,
-    PerceptronGenerator,
-)
-from rlgan.gaussian.settings import TARGETS, GaussianSettings
+from rlgan.gaussian.batch_features import GroupOptions, MinibatchGroup
+from rlgan.gaussian.networks import PerceptronDiscriminator, PerceptronGenerator
+from rlgan.gaussian.settings import GaussianSettings
+from rlgan.gaussian.tables import ACTIVATIONS, BATCH_FEATURES, OUTPUTS, TARGETS
 from rlgan.settings import resolve
 
 HIDDEN = (6, 5)  # units of the hidden layers (Yala & Song, section 2.1)
-LIMIT = 5.0  # of samples, in every dimension
 
 
 def make_networks(settings: GaussianSettings) -> tuple[PerceptronGenerator, PerceptronDiscriminator]:
@@ -21,24 +16,12 @@ def make_networks(settings: GaussianSettings) -> tuple[PerceptronGenerator, Perc
     """
     networks, minibatch = settings.networks, settings.minibatch
     hidden = [size * networks.width for size in HIDDEN for _ in range(networks.depth)]
-    mixture = resolve(settings.target, TARGETS).mixture
+    mixture, activation = resolve(settings.target, TARGETS).mixture, resolve(networks.activation, ACTIVATIONS)
+    options = GroupOptions(hidden[-1], minibatch.minibatch_group_size, minibatch.kernels, minibatch.kernel_dimension)
+    group: MinibatchGroup = resolve(minibatch.batch_features, BATCH_FEATURES)(options)
     dimensions, scale = mixture.dimensions, mixture.scale
-    feature: BatchFeature | None = None
-    if minibatch.batch_features == "discrimination":
-        feature = MinibatchDiscrimination(hidden[-1], minibatch.kernels, minibatch.kernel_dimension)
-    elif minibatch.batch_features == "deviation":
-        feature = MinibatchDeviation()
-    group = 1 if minibatch.batch_features == "none" else minibatch.minibatch_group_size
-    bounded = networks.output == "tanh"
-    generator = PerceptronGenerator(
-        [dimensions, *hidden, dimensions], LIMIT if bounded else scale, bounded=bounded, activation=networks.activation
+    output = resolve(networks.output, OUTPUTS)
+    return (
+        PerceptronGenerator([dimensions, *hidden, dimensions], scale=scale, output=output, activation=activation),
+        PerceptronDiscriminator([dimensions, *hidden, 1], group, scale=scale, activation=activation),
     )
-    discriminator = PerceptronDiscriminator(
-        [dimensions, *hidden, 1],
-        group,
-        feature,
-        packed=minibatch.batch_features == "packing",
-        scale=scale,
-        activation=networks.activation,
-    )
-    return generator, discriminator

@@ -9,7 +9,8 @@ import torch
 from rlgan.device import prepare
 from rlgan.gaussian.networks import PerceptronGenerator
 from rlgan.gaussian.players import make_networks
-from rlgan.gaussian.settings import NOISES, TARGETS, GaussianSettings
+from rlgan.gaussian.settings import GaussianSettings
+from rlgan.gaussian.tables import NOISES, TARGETS
 from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream
 from rlgan.settings import resolve

@@ -6,17 +6,11 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from rlgan.errors import UsageError
+from rlgan.gaussian.tables import ACTIVATIONS, BATCH_FEATURES, NOISES, OUTPUTS, TARGETS
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
 from rlgan.settings import AtLeast, Choice, Was, updated
 
-TARGETS = {
-    "normal": "rlgan.gaussian.targets:NORMAL",
-    "ring": "rlgan.gaussian.targets:RING",
-    "grid": "rlgan.gaussian.targets:GRID",
-}
-ACTIVATIONS = {"tanh": "torch.nn:Tanh", "relu": "torch.nn:ReLU"}
-NOISES = {"uniform": "rlgan.gaussian.mixtures:uniform", "normal": "rlgan.gaussian.mixtures:normal"}
 # So many samples of a minibatch group are compared in pairs, and D is drawn beside as many real samples.
 LARGEST_GROUP = 500
 
@@ -31,7 +25,7 @@ class GaussianNetworkSettings:
     """How many times as many hidden layers both networks have."""
     activation: Annotated[str, Choice(ACTIVATIONS, "activation")] = "tanh"
     """The activation after every hidden layer of both networks."""
-    output: Literal["tanh", "linear"] = "tanh"
+    output: Annotated[str, Choice(OUTPUTS, "output")] = "tanh"
     """The generator's output. tanh: five times the tanh of its last layer; linear: the last layer, in units of the
     data's scale."""
     noise: Annotated[str, Choice(NOISES, "noise")] = "uniform"
@@ -42,7 +36,7 @@ class GaussianNetworkSettings:
 class MinibatchSettings:
     """What the discriminator is told of the other samples of a minibatch group: a cure of mode collapse."""
 
-    batch_features: Literal["none", "discrimination", "deviation", "packing"] = "none"
+    batch_features: Annotated[str, Choice(BATCH_FEATURES, "batch feature")] = "none"
     """Which feature of the group the discriminator gets. discrimination: Salimans et al. 2016; deviation: Karras et al.
     2018; packing: all samples together (PacGAN)."""
     minibatch_group_size: Annotated[int, AtLeast(1), Was("group")] = 25

@@ -1,17 +1,20 @@
-"""What is particular to each distribution that the Gaussian task can learn: its data, its measures, its picture."""
+"""What is particular to each distribution that the Gaussian task can learn: its data, its measures, its picture.
+
+A distribution of your own is a `Target`; the names that settings offer are in `rlgan.gaussian.tables`.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from rlgan.gaussian import figures, measures
+from rlgan.gaussian import figures, measures, mixtures
 from rlgan.gaussian.coverage import coverage
-from rlgan.gaussian.mixtures import MIXTURES, Mixture
+from rlgan.gaussian.mixtures import Mixture
 from rlgan.gaussian.networks import PerceptronDiscriminator
 from rlgan.types import Evaluation, Float, Metrics
 
-# Samples that are held against a mixture of several: as many as PacGAN's.
+# Samples that are compared with a mixture: as many as PacGAN's (Lin et al. 2018, section 4.1).
 COVERAGE_SAMPLES = 2_500
 
 
@@ -24,28 +27,28 @@ class Target(Protocol):
         ...
 
     @property
-    def score(self) -> str:
+    def selection_metric(self) -> str:
         """The metric that says which checkpoint is the best: the one where it is least."""
         ...
 
     def floors(self, samples: list[Float]) -> Metrics:
-        """What is found of independent real samples [N, X], under names that end in `_floor`."""
+        """Measures of independent real samples [N, X], under names that end in `_floor`: what no generator beats."""
         ...
 
     def evaluate(self, made: Float, real: Float, discriminator: PerceptronDiscriminator) -> Evaluation:
-        """What is found of samples [N, X] beside real ones [N, X], and of a discriminator."""
+        """Measure generated samples [N, X] beside real ones [N, X], and the discriminator."""
         ...
 
     def brief(self, metrics: Metrics) -> str:
-        """What an evaluation found, in some words for people."""
+        """The metrics of an evaluation in a few words, for a line of progress."""
         ...
 
     def summary(self, metrics: Metrics) -> str:
-        """What an evaluation found, in a line for people."""
+        """The metrics of an evaluation in a whole line."""
         ...
 
     def collapse(self, metrics: Metrics) -> str:
-        """Of metrics that say so: how the samples have collapsed."""
+        """How the samples have collapsed, given metrics with `collapsed` = 1."""
         ...
 
 
@@ -54,7 +57,7 @@ class Normal:
     """N(0, 1)."""
 
     mixture: Mixture
-    score: ClassVar[str] = "w1"
+    selection_metric: ClassVar[str] = "w1"
 
     def floors(self, samples: list[Float]) -> Metrics:
         """Mean distances between two real samples, and the standard deviation of the first."""
@@ -86,7 +89,7 @@ class Normal:
         return f"{self.brief(m)}, {spread}, D at most {m['discriminator_distance']:.2f} from .5"
 
     def collapse(self, metrics: Metrics) -> str:
-        """The Helvetica problem: a spike where a Gaussian should be."""
+        """Mode collapse (the paper's Helvetica problem): a spike where a Gaussian should be."""
         return f"the samples' standard deviation is {metrics['std']:.2f}"
 
 
@@ -95,7 +98,7 @@ class Modes:
     """A mixture of several Gaussians in the plane, far from each other."""
 
     mixture: Mixture
-    score: ClassVar[str] = "total_variation"
+    selection_metric: ClassVar[str] = "total_variation"
 
     def floors(self, samples: list[Float]) -> Metrics:
         """The means over the real samples."""
@@ -103,7 +106,7 @@ class Modes:
         return {f"{name}_floor": float(np.mean([m[name] for m in found])) for name in found[0] if name != "collapsed"}
 
     def evaluate(self, made: Float, real: Float, discriminator: PerceptronDiscriminator) -> Evaluation:  # noqa: ARG002
-        """Modes and quality; D is not looked at."""
+        """Modes and quality; D, a function of the plane, is not measured."""
         made, real = made[:COVERAGE_SAMPLES], real[:COVERAGE_SAMPLES]
         picture = figures.pixels(figures.scatters({"": made}, real))
         metrics = coverage(made, self.mixture)
@@ -124,10 +127,10 @@ class Modes:
         return f"{self.brief(m)}, {even}, {width}"
 
     def collapse(self, metrics: Metrics) -> str:
-        """Few modes."""
+        """Mode collapse: all samples near a few of the modes."""
         return f"the samples are near few modes: reverse KL {metrics['reverse_kl']:.2f}"
 
 
-NORMAL = Normal(MIXTURES["normal"])
-RING = Modes(MIXTURES["ring"])
-GRID = Modes(MIXTURES["grid"])
+NORMAL = Normal(mixtures.STANDARD_NORMAL)
+RING = Modes(mixtures.RING)
+GRID = Modes(mixtures.GRID)

@@ -11,7 +11,8 @@ import torch
 from rlgan.gaussian.evaluation import GaussianEvaluator
 from rlgan.gaussian.players import make_networks
 from rlgan.gaussian.sampling import draw_noise
-from rlgan.gaussian.settings import TARGETS, GaussianSettings
+from rlgan.gaussian.settings import GaussianSettings
+from rlgan.gaussian.tables import TARGETS
 from rlgan.gaussian.targets import Target
 from rlgan.learning.direct_gradient import NoRollouts, direct_gradient_learner
 from rlgan.learning.group import ALONE, Group
@@ -47,7 +48,7 @@ class GaussianTask:
                 f"data: {data}, {s.batch_size} a batch; {s.iterations:,} iterations, "
                 f"{s.pretraining:,} of D alone before",
             ),
-            selection_metric=self.target.score,
+            selection_metric=self.target.selection_metric,
             throughput_metric="samples",
             # Groups that are judged together can't be cut.
             max_learners=s.batch_size

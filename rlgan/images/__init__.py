@@ -3,13 +3,14 @@
 `TASK` is all that the rest of the package knows of it.
 """
 
-from rlgan.images.settings import EvaluateOptions, ImageSettings, SampleOptions, bounds_of, labels_of, preset_of
+from rlgan.images.settings import BEST, EvaluateOptions, SampleOptions, bounds_of, labels_of, preset_of
 from rlgan.task import Figure, Operation, Task
 
 TASK = Task(
     name="image",
     summary="train on pictures; without arguments on faces that are drawn here",
-    settings=ImageSettings,
+    defaults=BEST,
+    item="samples",
     load="rlgan.images.task:ImageTask.load",
     sample=Operation("rlgan.images.sampling:draw_samples", SampleOptions),
     evaluate=Operation("rlgan.images.evaluation:evaluate_run", EvaluateOptions),

@@ -9,7 +9,9 @@ import torch
 
 from rlgan.device import prepare
 from rlgan.images import grids, measures
-from rlgan.images.folder import Pictures
+from rlgan.images.features import Features
+from rlgan.images.inception import inception_fid
+from rlgan.images.pictures import Pictures
 from rlgan.images.players import make_networks
 from rlgan.images.sampling import Pixels, generate, sample
 from rlgan.images.settings import EvaluateOptions, ImageSettings
@@ -49,7 +51,7 @@ class ImageEvaluator:
         self.settings = settings
         self.pictures = pictures
         self.generator = make_networks(settings)[0].to(device).eval()
-        self.features = measures.Features(device)
+        self.features = Features(device)
 
     @cached_property
     def test(self) -> Pixels:
@@ -112,5 +114,5 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     if options.inception is not None:
         test = task.pictures.test()  # type: ignore[attr-defined]
         made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(0))
-        result["fid"] = measures.inception_fid(made, test, Path(options.inception))
+        result["fid"] = inception_fid(made, test, Path(options.inception))
     return result

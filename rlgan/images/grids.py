@@ -1,4 +1,4 @@
-"""Grids of pictures, as pictures: uint8 [height, width, 3]."""
+"""Grids of pictures, themselves pictures: uint8 [height, width, 3]."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,13 +13,18 @@ from rlgan.learning.distances import Double
 Pictures = NDArray[np.uint8]
 
 GAP = 2  # white pixels between pictures
-ASIDE = 16  # between what has titles
+MARGIN = 16  # between panels with titles
 TITLE = 20  # pixels of a title's height
 CHUNK = 512  # training pictures read at a time: 50 MB as float64, which holds their squares exactly
 
 
 def grid(pictures: Pictures, columns: int) -> Pictures:
-    """Lay pictures [N, S, S, 3] out in rows of `columns`, N >= 1; what the last row lacks stays white."""
+    """Lay pictures [N, S, S, 3] out in rows of `columns`, N >= 1; what the last row lacks stays white.
+
+    Example:
+        >>> grid(np.zeros((5, 4, 4, 3), np.uint8), columns=3).shape  # 2 rows of 3, with gaps of 2
+        (10, 16, 3)
+    """
     count, height, width, _ = pictures.shape
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -35,25 +40,25 @@ def labelled(panels: Mapping[str, Pictures]) -> Pictures:
     font = ImageFont.load_default(TITLE * 3 // 4)
     widths = [max(panel.shape[1], math.ceil(font.getbbox(title)[2]) + 1) for title, panel in panels.items()]
     height = TITLE + max(panel.shape[0] for panel in panels.values())
-    page = Image.new("RGB", (sum(widths) + ASIDE * (len(widths) - 1), height), "white")
+    page = Image.new("RGB", (sum(widths) + MARGIN * (len(widths) - 1), height), "white")
     left = 0
     for (title, panel), width in zip(panels.items(), widths, strict=True):
         ImageDraw.Draw(page).text((left, 0), title, "black", font)
         page.paste(Image.fromarray(panel), (left, TITLE))
-        left += width + ASIDE
+        left += width + MARGIN
     return np.asarray(page)
 
 
 def nearest(
     made: Pictures, train: Pictures, count: int, features: Callable[[Pictures], Double] | None = None
 ) -> NDArray[np.int64]:
-    """Give the indices [N, count] of the training pictures [M, S, S, 3] nearest to each of [N, S, S, 3], nearest first.
+    """Find the indices [N, count] of the training pictures nearest to each generated one, nearest first.
 
     Args:
-        made: whose neighbours.
-        train: may be a memory map: it is read once, a chunk at a time.
+        made: generated pictures, uint8 [N, S, S, 3].
+        train: uint8 [M, S, S, 3]; may be a memory map: it is read once, a chunk at a time.
         count: how many, at most M.
-        features: distances are between these; between pixels without.
+        features: distances are between these; without, between pixels.
     """
 
     def vectors(pictures: Pictures) -> Double:
@@ -63,7 +68,7 @@ def nearest(
     distances, indices = np.zeros((len(made), 0)), np.zeros((len(made), 0), dtype=np.int64)
     for i in range(0, len(train), CHUNK):
         theirs = vectors(train[i : i + CHUNK])
-        # Less the squared length of our own, which changes no order.
+        # Squared distances less the squared length of our own, which changes no order.
         distances = np.concatenate([distances, (theirs**2).sum(axis=1) - 2 * ours @ theirs.T], axis=1)
         added = np.broadcast_to(np.arange(i, i + len(theirs)), (len(made), len(theirs)))
         indices = np.concatenate([indices, added], axis=1)

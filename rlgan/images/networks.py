@@ -14,11 +14,15 @@ from torch.nn import functional
 
 CHANNELS = 3
 FIRST = 4  # side of the smallest map of the convolutional pair
-SLOPE = 0.2  # of rectifiers below 0
+SLOPE = 0.2  # of rectifiers below 0, as in DCGAN
 
 
 class MaxoutGenerator(nn.Module):
     """Noise [B, Z] through two layers of rectifiers to a sigmoid (Goodfellow et al. 2014; Yala & Song, section 3).
+
+    Example:
+        >>> MaxoutGenerator(noise_size=2, units=8, size=16)(torch.zeros(5, 2)).shape
+        torch.Size([5, 3, 16, 16])
 
     Args:
         noise_size: Z.
@@ -39,7 +43,13 @@ class MaxoutGenerator(nn.Module):
 
 
 class Maxout(nn.Module):
-    """The largest of `pieces` linear functions, for each of `outputs` units (Goodfellow et al. 2013)."""
+    """The largest of `pieces` linear functions, for each of `outputs` units (Goodfellow et al. 2013).
+
+    Args:
+        inputs: how many numbers it reads.
+        outputs: how many units.
+        pieces: linear functions of each unit.
+    """
 
     def __init__(self, inputs: int, outputs: int, pieces: int) -> None:
         super().__init__()
@@ -47,7 +57,7 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs] -> [B, outputs]."""
+        """Inputs float32 [B, inputs] -> float32 [B, outputs]."""
         return cast(Tensor, self.linear(x)).reshape(len(x), -1, self.pieces).amax(dim=-1)
 
 
@@ -84,6 +94,10 @@ class ConvolutionalGenerator(nn.Module):
     The layout of DCGAN (Radford et al. 2016). The output is linear, as in R3GAN (Huang et al. 2024): what lies outside
     of [0, 1] is cut when it becomes a picture.
 
+    Example:
+        >>> ConvolutionalGenerator(2, channels=[4, 8], mixed=False)(torch.zeros(5, 2)).shape
+        torch.Size([5, 3, 16, 16])
+
     Args:
         noise_size: Z.
         channels: of the maps, the largest map's first; n of them give S = 4 * 2^n.
@@ -99,7 +113,8 @@ class ConvolutionalGenerator(nn.Module):
         layers = [nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths)]
         norms = [nn.BatchNorm2d(width) for width in widths[:-1]]
         for norm in norms:
-            norm.num_batches_tracked = None  # an integer that nothing depends on: a state has float32 alone
+            # An integer that nothing depends on: tensors of a state are float32.
+            norm.num_batches_tracked = None
         for layer in layers:
             # A pixel reads 2 x 2 of the 4 x 4. The output starts in the middle of its range.
             _initialise(layer, 4 * layer.in_channels, gain=0.5 if layer is layers[-1] else math.sqrt(2))
@@ -115,7 +130,9 @@ class ConvolutionalGenerator(nn.Module):
 
 
 class ConvolutionalDiscriminator(nn.Module):
-    """Pictures -> log-odds: convolutions of 4 x 4 that halve the side, down to 4 x 4, without normalisation.
+    """Pictures -> log-odds: convolutions of 4 x 4 that halve the side, down to 4 x 4.
+
+    Without normalisation, as in R3GAN: batch statistics would mix the samples whose gradients the penalties bound.
 
     Args:
         channels: of the maps, the largest map's first, as in the generator.
@@ -142,6 +159,7 @@ class ConvolutionalDiscriminator(nn.Module):
 
 
 def _initialise(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, inputs: int, gain: float) -> None:
+    """Weights from N(0, gain^2 / inputs), which keeps the variance from layer to layer (He et al. 2015); biases 0."""
     nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)

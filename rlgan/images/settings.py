@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from rlgan.errors import UsageError
+from rlgan.images.tables import FILTERS, SOURCES
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
 from rlgan.settings import AtLeast, Below, Choice, MoreThan, OneOf, updated
@@ -23,7 +24,7 @@ IMAGE_NETWORKS = {
 class PictureSettings:
     """The pictures to learn from."""
 
-    data: str = "faces"
+    data: Annotated[str, Choice(SOURCES, "data set", paths=True)] = "faces"
     """`faces`, which are drawn here, a directory in the layout of CelebA (img_align_celeba/, list_eval_partition.txt),
     or any directory of pictures."""
     faces: Annotated[int, AtLeast(12, ", of which two are held out")] = 12_000
@@ -33,7 +34,7 @@ class PictureSettings:
     crop: Annotated[int, AtLeast(1)] | None = None
     """Side of the square that is cut out of the middle of a picture before it is resized. By default 108 for CelebA,
     for others the largest there is."""
-    filter: Literal["lanczos", "bicubic", "bilinear", "box"] = "lanczos"
+    filter: Annotated[str, Choice(FILTERS, "filter")] = "lanczos"
     """The filter that pictures are resized with."""
     skip_bad: bool = False
     """Leave out pictures that can't be read or are too small, and count them; otherwise the first one ends the run."""

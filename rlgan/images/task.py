@@ -10,16 +10,18 @@ import torch
 
 from rlgan.errors import DataError
 from rlgan.images.evaluation import ImageEvaluator
-from rlgan.images.folder import Pictures, open_pictures
+from rlgan.images.pictures import Pictures, open_pictures
 from rlgan.images.players import make_networks
 from rlgan.images.settings import ImageSettings
+from rlgan.images.sources import Request
+from rlgan.images.tables import SOURCES
 from rlgan.learning.direct_gradient import NoRollouts, direct_gradient_learner
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
 from rlgan.learning.tables import DECAYS
 from rlgan.learning.weights import sample_noise
 from rlgan.rng import Purpose, stream, torch_seed
-from rlgan.settings import absolute, identity, resolve, updated
+from rlgan.settings import absolute, identity, is_import, resolve, updated
 from rlgan.task import Facts, Say
 from rlgan.types import Evaluation, Map, Metrics, Plan, RealBatch
 
@@ -44,15 +46,11 @@ class ImageTask:
             DataError: there are none.
         """
         p = settings.pictures
-        data = p.data if p.data == "faces" else str(absolute("--data", p.data))
+        data = p.data if p.data in SOURCES or is_import(p.data) else str(absolute("--data", p.data))
         pictures = open_pictures(
-            data,
-            size=p.size,
-            crop=p.crop,
-            filter=p.filter,
+            Request(data, p.size, p.crop, p.filter, p.faces),
             cache=None if p.cache is None else absolute("--cache", p.cache),
             skip_bad=p.skip_bad,
-            faces=p.faces,
         )
         return ImageTask(updated(settings, {"data": data, "crop": pictures.crop}), pictures)
 

@@ -72,6 +72,7 @@ class Recorder:
         Raises:
             RunError: the disk is full, say, or another process has claimed the run.
         """
+        # Of a run in a store another process may have the claim by now, and must not find our line in its metrics.
         self._run.check_claim()
         self._write(step, Record({}, metrics, evaluation, labels, shards_by_worker))
         self.last_step = step

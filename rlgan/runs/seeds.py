@@ -1,33 +1,34 @@
-"""Several seeds: a run for each, in processes of their own, as many at a time as there are cores."""
+"""A run for each of several seeds, in processes of their own, as many at a time as there are cores."""
 
 import contextlib
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from rlgan.errors import RunError
-from rlgan.runs.training import stopping
+from rlgan.runs.signals import stopping
 
 POLL_SECONDS = 0.2
 
 
 def train_seeds(
-    main: Callable[[list[str]], int], words: list[str], folder: Path, seeds: Sequence[int], *, resume: bool
+    main: Callable[[list[str]], int], command: list[str], folder: Path, seeds: Sequence[int], *, resume: bool
 ) -> bool:
     """Train one run for each seed in FOLDER/seed-<n>/.
 
     Args:
-        main: the command line; gives an exit code.
-        words: of `rlgan train gaussian`, as typed.
-        folder: where the runs lie.
-        seeds: whose.
-        resume: the folder may hold runs to go on with.
+        main: the command line; takes words and returns an exit code. Picklable.
+        command: the words that train one run, as `["train", "gaussian", "--steps", "100"]`. `--seeds`, `--seed` and
+            `--run-dir` are added to them: of a flag that comes twice, the last one counts.
+        folder: for the runs.
+        seeds: one for each run.
+        resume: whether the folder may hold runs to go on with.
 
     Returns:
-        Whether all ran to their end: false where somebody asked to stop, which each run then did and saved.
+        Whether all runs came to their end. False: somebody asked to stop, and each run has saved and stopped.
 
     Raises:
         RunError: the directory holds something and this is no resume, or runs failed.
@@ -36,43 +37,55 @@ def train_seeds(
         raise RunError(f"{folder} is not empty: give --run-dir another path, or --resume to go on with it")
     folder.mkdir(parents=True, exist_ok=True)
     waiting, running, failed = list(seeds), dict[int, BaseProcess](), list[int]()
+    # Not by forking: a copy of a process with threads may find a lock taken that nobody will give back.
     context = multiprocessing.get_context("spawn")
     print(f"{len(seeds)} runs in {folder}", flush=True)
     with stopping() as stop:
         while running or (waiting and not stop.signal):
             while waiting and not stop.signal and len(running) < (os.cpu_count() or 1):
                 seed = waiting.pop(0)
-                running[seed] = context.Process(target=_train_one, args=(main, words, folder / f"seed-{seed}", seed))
+                run_dir = folder / f"seed-{seed}"
+                running[seed] = context.Process(target=_train_one, args=(main, command, run_dir, seed))
                 running[seed].start()
             time.sleep(POLL_SECONDS)
-            for seed, process in list(running.items()):
-                if process.is_alive():
-                    continue
-                if not stop.signal:
-                    print(f"seed {seed}: {'failed' if process.exitcode else 'done'}", flush=True)
-                if process.exitcode and not stop.signal:
-                    failed.append(seed)
+            ended = {seed: process.exitcode for seed, process in running.items() if not process.is_alive()}
+            for seed in ended:
                 del running[seed]
             if stop.signal:
-                for process in running.values():
-                    process.terminate()
-                for process in running.values():
-                    process.join()
+                _stop(running.values())
+            else:
+                _report(ended)
+                failed += [seed for seed, code in ended.items() if code]
     if failed:
         names = ", ".join(map(str, failed))
         raise RunError(
-            f"seeds {names} of {len(seeds)} failed, for the reason above; what is whole goes on with --resume"
+            f"seeds {names} of {len(seeds)} failed, for the reason above; --resume goes on with what they have saved"
         )
     if stop.signal:
-        print(f"stopped by {stop.signal} and saved; to go on: the same with --resume")
+        print(f"stopped by {stop.signal} and saved; to go on, type the same with --resume")
     return not stop.signal
 
 
-def _train_one(main: Callable[[list[str]], int], words: list[str], directory: Path, seed: int) -> None:
-    # Signals come from who started this, once each, not from the terminal too.
+def _stop(processes: Collection[BaseProcess]) -> None:
+    """Ask each run to save and stop, and wait until all have."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+
+
+def _report(ended: dict[int, int | None]) -> None:
+    """Print how runs have ended, by seed."""
+    for seed, code in ended.items():
+        print(f"seed {seed}: {'failed' if code else 'done'}", flush=True)
+
+
+def _train_one(main: Callable[[list[str]], int], command: list[str], run_dir: Path, seed: int) -> None:
+    # In a session of its own: Ctrl-C in a terminal reaches all processes of a session, and this one would be asked to
+    # stop twice, by the terminal and by its parent; the second request kills.
     os.setsid()
-    # What is typed last counts. The run's own log has what is said.
-    typed = [*words, "--seeds", "1", "--seed", str(seed), "--run-dir", str(directory)]
+    typed = [*command, "--seeds", "1", "--seed", str(seed), "--run-dir", str(run_dir)]
+    # What is said is in the run's own log; several runs at once would mix their lines here.
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        code = main(["train", "gaussian", *typed])
+        code = main(typed)
     raise SystemExit(code)

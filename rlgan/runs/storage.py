@@ -1,7 +1,7 @@
-"""Where a run may lie: a directory, or an address of an object store (`s3://...`, whatever fsspec opens).
+"""Where a run may lie: a directory, or an address in an object store (`s3://...`, or whatever else fsspec opens).
 
-`place` gives a `pathlib.Path`, or what has the few methods of one that a run needs. What differs: an object appears
-whole or not at all, but nothing can be appended to it, and nothing renames or locks a directory of them.
+`place` gives a `pathlib.Path`, or an object with those of its methods that a run needs. A store differs from a disk: an
+object appears whole or not at all, but it can't be appended to, and there are no locks and no renaming of folders.
 """
 
 import shutil
@@ -20,24 +20,24 @@ from rlgan.errors import RunError
 
 @contextmanager
 def _as_os_error() -> Iterator[None]:
-    """Let what a store's library raises, which may be anything, be what a disk would raise."""
+    """Turn what a store's library raises into the OSError that a disk would raise."""
     try:
         yield
     except OSError:
         raise
-    except Exception as error:
+    except Exception as error:  # each store has a library of its own, with errors of its own
         raise OSError(f"the store can't be used: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True)
 class RemotePath:
-    """An object, or what has objects below it; the methods and what they raise are those of `pathlib.Path`."""
+    """An object in a store, or a folder of objects; its methods, and what they raise, are those of `pathlib.Path`."""
 
-    files: Any  # fsspec.AbstractFileSystem
-    path: str
+    files: Any  # fsspec.AbstractFileSystem, whose types are not known to mypy
+    path: str  # as the store names it, without the protocol
 
     def __str__(self) -> str:
-        """The address, as it can be typed."""
+        """The address, as a person types it."""
         address: str = self.files.unstrip_protocol(self.path)
         return address
 
@@ -68,7 +68,7 @@ class RemotePath:
         return bool(self.files.isfile(self.path))
 
     def iterdir(self) -> Iterator["RemotePath"]:
-        # What was listed before may be remembered, and others write here too.
+        # fsspec remembers what it has listed before, and another process may have written here since.
         with _as_os_error():
             self.files.invalidate_cache()
             found = self.files.ls(self.path, detail=False)
@@ -77,7 +77,7 @@ class RemotePath:
 
     @_as_os_error()
     def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> None:
-        # Most stores have no directories: they come with what is in them.
+        # Most stores have no folders: the name of an object makes those that it lies in.
         self.files.makedirs(self.path, exist_ok=parents or exist_ok)
 
     @_as_os_error()
@@ -87,12 +87,13 @@ class RemotePath:
 
     @_as_os_error()
     def write_bytes(self, content: bytes) -> int:
+        # In one request: whoever reads meanwhile gets the old object or the new one.
         self.files.pipe_file(self.path, content)
         return len(content)
 
     @_as_os_error()
     def rename(self, address: str) -> None:
-        """By copying: this can stop half-way."""
+        """Rename by copying: a process that is killed meanwhile leaves a part under each name."""
         self.files.mv(self.path, self.files._strip_protocol(address), recursive=True)
 
 
@@ -100,16 +101,23 @@ Place = Path | RemotePath
 
 
 def place(address: str | Path) -> Place:
-    """Where an address points to.
+    """Give the path or the object that an address stands for.
 
     Args:
         address: a path, or a URL.
 
     Raises:
-        RunError: nothing that is installed opens it.
+        RunError: no installed library opens it.
+
+    Example:
+        >>> place("file:///tmp/run")
+        PosixPath('/tmp/run')
+        >>> str(place("memory://bucket/run") / "log.txt")
+        'memory:///bucket/run/log.txt'
     """
     if isinstance(address, Path) or "://" not in address:
         return Path(address)
+    # A local URL becomes a Path: then it has locks, and renames that are whole or absent.
     try:
         files, path = fsspec.core.url_to_fs(address)
     except Exception as error:  # a store's library may raise anything
@@ -118,7 +126,7 @@ def place(address: str | Path) -> Place:
 
 
 def remove(where: Place) -> None:
-    """Remove a directory and what is in it, if it is there."""
+    """Remove a folder and everything in it, if it is there."""
     if isinstance(where, Path):
         shutil.rmtree(where, ignore_errors=True)
     elif where.exists():

@@ -1,4 +1,4 @@
-"""What a person sees of a run: lines, and a progress bar where there is a terminal."""
+"""What a person sees of a run: lines of text, and a progress bar where the output is a terminal."""
 
 import datetime
 from pathlib import Path
@@ -11,10 +11,10 @@ from rlgan.settings import printable
 
 
 class Terminal:
-    """Says lines, to the terminal and to a log, and shows how far a run is.
+    """Prints lines to the console and to a log file, and shows the progress of a run.
 
     Args:
-        console: where to; on no terminal there are plain lines and no bar.
+        console: where to print; where it is not a terminal, as in a job's log, there is no progress bar.
     """
 
     def __init__(self, console: Console) -> None:
@@ -33,28 +33,30 @@ class Terminal:
         self._bar = self._progress.add_task("", total=1.0)
 
     def log_to(self, file: Path) -> None:
-        """Append what is said from now on to a file too, with the time."""
+        """Append every line from now on to a file too, each with the time."""
         self._log = file
 
     def say(self, line: str) -> None:
-        """Say one line."""
+        """Print one line."""
         line = printable(line)
+        # Lines hold paths and names: `[red]` in one must stay as it is, and a long one must stay one line.
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if self._log:
+            # Opened for each line: a run that is killed loses none.
             with self._log.open("a", encoding="utf-8") as log:
                 log.write(f"{datetime.datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
 
     def show(self, done: float, text: str) -> None:
-        """Show how much of the run is done, in [0, 1], and what there is to tell of it."""
+        """Show which fraction of the run is done, in [0, 1], and a text beside it."""
         self._progress.update(self._bar, completed=done, description=text)
 
     def __enter__(self) -> "Terminal":
-        """Show the bar."""
+        """Show the progress bar."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         self._progress.stop()

@@ -1,448 +1,193 @@
 """The training loop: the same for every task, with and without Ray."""
 
 import math
-import os
-import signal
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Generic
 
-from rlgan.engine.processes import family, kill
-from rlgan.engine.settings import RunConfig
-from rlgan.errors import DivergenceError, LearnerLostError, RunError
+from rlgan.engine.engine import Engine, P, W
+from rlgan.errors import DivergenceError, RunError
+from rlgan.runs.alarm import CollapseAlarm
+from rlgan.runs.budget import Budget
 from rlgan.runs.checkpoints import Checkpoint, Checkpoints
+from rlgan.runs.context import TrainingContext
 from rlgan.runs.directory import RunDirectory
+from rlgan.runs.lookahead import Lookahead
+from rlgan.runs.meter import WallTime
+from rlgan.runs.monitor import Monitor
 from rlgan.runs.recorder import Recorder
-from rlgan.runs.sinks import DEFAULT_SINKS
+from rlgan.runs.recovery import Recovery
+from rlgan.runs.settings import RunSettings
+from rlgan.runs.signals import Stop, stopping
 from rlgan.runs.terminal import Terminal
-from rlgan.task import Task
-from rlgan.types import Evaluation, Metrics, Plan, State, Weights
-
-# Steps in a row that look collapsed before it is said: one may be chance.
-ALARM_STEPS = 10
-# Seconds between the numbers that who watches the cluster is given.
-SHOW_EVERY = 5
-# Learners that may die in a row, none of which comes further than those before: more is no accident.
-LOSSES = 5
-
-W = TypeVar("W")  # weights, or a reference to them
-P = TypeVar("P")  # the draws of a step, or what they are waited for by
-
-
-class Engine(Protocol[W, P]):
-    """Who computes: `rlgan.engine.local.LocalEngine` or `rlgan.engine.ray_engine.RayEngine`, with the same result."""
-
-    where: str  # what runs where, for people
-    kinds: dict[str, str]  # of the learner's machine and of that or those that make rollouts, by `rlgan.device.kind`
-
-    def restart(self) -> None:
-        """Put a new learner, with fresh networks, in the place of one that was lost."""
-        ...
-
-    def restore(self, state: State, step: int) -> None:
-        """Set the learner back to a checkpoint's state before training step `step`."""
-        ...
-
-    def state(self) -> State:
-        """The learner's whole state."""
-        ...
-
-    def weights(self) -> W:
-        """The weights as they are now."""
-        ...
-
-    def adopt(self, weights: Weights) -> W:
-        """Take up weights out of a checkpoint."""
-        ...
-
-    def fetch(self, weights: W) -> Weights:
-        """The weights that `weights` or `adopt` gave."""
-        ...
-
-    def request(self, weights: W | None, step: int, plan: Plan) -> P:
-        """Ask for the draws of a step, made with these weights; None where the plan has no draws."""
-        ...
-
-    def settle(self, draws: P) -> None:
-        """Wait until the draws of a step are made."""
-        ...
-
-    def update(self, step: int, plan: Plan, draws: P) -> Metrics:
-        """Do a training step on its draws."""
-        ...
-
-    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Apply a function to items; the results in their order."""
-        ...
-
-    def evaluate(self) -> Evaluation:
-        """Measure the weights as they are now."""
-        ...
-
-    def shards_made(self) -> dict[str, int]:
-        """Shards by worker, so far."""
-        ...
-
-    def cpu_seconds(self) -> float:
-        """CPU time of all processes that compute, so far."""
-        ...
-
-    def report(self) -> Metrics:
-        """What became of the processes so far, and their memory in bytes."""
-        ...
-
-    def show(self, run: str, metrics: Metrics) -> None:
-        """Give a run's numbers to what watches the cluster, where there is one."""
-        ...
-
-    def close(self) -> None:
-        """Give back what the engine holds."""
-        ...
-
-
-@dataclass
-class Stop:
-    """Whether somebody asked the run to stop, and with which signal."""
-
-    signal: str | None = None
-
-
-@contextmanager
-def stopping() -> Iterator[Stop]:
-    """Turn the first SIGINT or SIGTERM into a wish to stop; a second one ends this process and its family at once.
-
-    The second one may also come later, while what is left is closed.
-    """
-    stop = Stop()
-
-    def ask(number: int, _: object) -> None:
-        stop.signal = signal.Signals(number).name
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, _end)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        if not stop.signal:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _end(number: int, _: object) -> None:
-    kill(family())
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+from rlgan.task import Bounds, LoadedTask, Schedule
 
 
 class Training(Generic[W, P]):
-    """A run between its steps.
+    """Training from a checkpoint on, with one learner, which is fresh.
 
     Args:
-        task: what is trained.
-        config: how long, and how often to evaluate and to save.
-        run: where to write.
+        context: of the run.
         start: the checkpoint to go on from, or None.
-        recipe: SHA-256 of the recipe and the data, for the checkpoints.
-        engine: who computes.
-        terminal: who is told.
+        stop: whether somebody asked to stop.
+
+    Attributes:
+        step: the step that it has come to: updates so far.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        config: RunConfig,
-        run: RunDirectory,
-        start: Checkpoint | None,
-        recipe: str,
-        engine: Engine[W, P],
-        terminal: Terminal,
-    ) -> None:
-        self.task = task
-        self.config = config
-        self.checkpoints = Checkpoints(run.checkpoints.folder, config.keep_checkpoints)
-        self.recipe = recipe
-        self.engine = engine
-        self.terminal = terminal
-        self.lag = task.lag
-        self.directory = run
-        self.evaluate_every = config.evaluate_every or task.evaluate_every
-        self.last = math.inf if config.steps is None else config.steps
-        if config.epochs is not None:
-            self.last = min(self.last, task.steps(config.epochs))
-        self.seconds_before = start.seconds if start else 0.0
-        self.started = time.monotonic()
-        self.spent: Metrics = defaultdict(float)  # seconds since `started`, by what for
-        self.furthest = 0  # step
-        self.losses = 0  # of learners, since that step
-        self.shown = self.started  # when who watches the cluster was last given the numbers
-        self.lost = ""  # how the learner was lost that is to be replaced
-        self.recorder = Recorder(run, DEFAULT_SINKS, engine.show)
-        try:
-            self.go_on_from(start)
-        except LearnerLostError as error:  # while the data was prepared, nobody asked for it
-            self.lost = str(error)
-
-    def go_on_from(self, start: Checkpoint | None) -> None:
-        """Set all that changes with the steps to a checkpoint, or to the beginning; take back what was recorded after.
-
-        The learner is fresh.
-        """
+    def __init__(self, context: TrainingContext[W, P], start: Checkpoint | None, stop: Stop) -> None:
         self.step = start.step if start else 0
-        self.saved_step = start.step if start else -1
-        self.recorder.rewind(after=self.saved_step)
-        self.versions: dict[int, W] = {}
-        self.best = self.checkpoints.best_score()
-        self.evaluated: tuple[int, float] | None = None  # step and score of the last evaluation
-        self.brief = ""  # the same for people
-        self.collapsed_steps = 0  # that looked collapsed, in a row
-        self.collapse: str | None = None  # what the run is to end for
-        if start:
-            self.engine.restore(start.state, start.step)
-            self.versions = {weights.version: self.engine.adopt(weights) for weights in start.lagged}
-        self.meter = Meter(self.engine, self.task.unit)
+        self._context = context
+        self._start = start
+        self._stop = stop
+        self._evaluate_every = context.record.evaluate_every or context.schedule.evaluate_every
+        self._alarm = CollapseAlarm(context.reporter.collapse, context.record.on_collapse, context.terminal.say)
+        self._saved_step = start.step if start else -1
+        self._best_score = context.checkpoints.best_score()
+        self._scores: dict[int, float] = {}  # of the last evaluation, by its step
 
-    def run(self, stop: Stop) -> None:
-        """Train until a bound is reached or somebody asks to stop, and leave a checkpoint.
+    def run(self) -> None:
+        """Train until a bound is reached, or somebody asks to stop, and leave a checkpoint.
 
-        A learner that dies is replaced by a new one, which goes on from the newest whole checkpoint.
+        Raises:
+            LearnerLostError: the learner was lost.
+            DivergenceError: a loss, a gradient or a measure is not finite.
+            RunError: what was trained or measured can't be written, or the run was to stop at a collapse.
         """
-        if self.step >= self.last or self.fraction() >= 1:
-            self.terminal.say(f"already at step {self.step}: give a larger --steps, --epochs or --minutes to go on")
-            return
-        while True:
-            try:
-                if self.lost:
-                    self.go_back()
-                self.train(stop)
-            except LearnerLostError as error:
-                self.lost = str(error)  # without the frames, which hold on to what was lost
-            else:
-                return
-
-    def go_back(self) -> None:
-        """Put a new learner in the place of one that was lost."""
-        self.losses = 1 if self.step > self.furthest else self.losses + 1
-        self.furthest = max(self.furthest, self.step)
-        if self.losses > LOSSES:
-            raise RunError(
-                f"{self.lost}; {LOSSES} times none came beyond step {self.furthest}: {self.checkpoints.survivor()}"
-            )
-        self.terminal.say(f"{self.lost}; a new one is started")
-        self.recorder.close()
-        self.engine.restart()
-        start = self.checkpoints.set_aside_broken(self.terminal.say, self.recipe)
-        self.go_on_from(start)
-        self.lost = ""
-        self.terminal.say(f"the learner goes on from step {self.step}, and comes to the same")
-
-    def train(self, stop: Stop) -> None:
-        """Do step after step, and leave a checkpoint."""
-        if self.recorder.last_step < 0:
-            self.evaluate()
-        asked: dict[int, P] = {}
-        while self.fraction() < 1 and not stop.signal and not self.collapse:
-            with self.spending("rollout"):
-                self.publish()
-                for step in range(self.step, int(min(self.step + self.lag, self.last - 1)) + 1):
-                    if step not in asked:
-                        asked[step] = self.request(step)
-                draws = asked.pop(self.step)
-                self.engine.settle(draws)
-            with self.spending("update"):
-                metrics = self.engine.update(self.step, self.task.plan(self.step), draws)
-            del draws  # the next ones need the room
-            self.spent["learning"] += metrics["seconds_update"]
+        learner, schedule = self._context.engine.learner, self._context.schedule
+        wall_time = self._context.wall_time
+        self._restore()
+        if self._context.recorder.last_step < 0:
+            self._evaluate()
+        while not self._is_over():
+            with wall_time.spend("rollout"):
+                rollouts = self._lookahead.rollouts(self.step)
+            with wall_time.spend("update"):
+                metrics = learner.update(self.step, schedule.plan(self.step), rollouts)
+            del rollouts  # the next ones need the memory
             self.step += 1
-            self.record(metrics)
-            if self.step % self.evaluate_every == 0 and not stop.signal:
-                self.evaluate()
-            if self.step % self.config.checkpoint_every == 0:
-                self.save()
-        # Who asks to stop may not wait for long: save first of all.
-        if stop.signal:
-            self.save()
+            self._monitor.update(self.step, metrics)
+            if self.step % self._evaluate_every == 0 and not self._stop.signal:
+                self._evaluate()
+            if self.step % self._context.record.checkpoint_every == 0:
+                self._save()
+        # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
+        if not self._stop.signal:
+            self._evaluate()
+        self._save()
+        if self._alarm.stop_reason and not self._stop.signal:
+            raise RunError(f"{self._alarm.stop_reason}: stopped as --on-collapse asks; step {self.step} is saved")
+
+    def _restore(self) -> None:
+        """Set the engine and what was recorded to the checkpoint, or to the beginning."""
+        context = self._context
+        context.recorder.rewind(self._saved_step)
+        engine = context.engine
+        self._lookahead = Lookahead(
+            engine.learner, engine.rollouts, context.schedule.plan, context.facts.lag, context.budget.steps
+        )
+        if self._start:
+            engine.learner.load_state(self._start.state, self._start.step)
+            self._lookahead.restore(self._start.lagged)
+        self._monitor = Monitor(context, self._alarm)
+
+    def _is_over(self) -> bool:
+        return bool(self._stop.signal or self._alarm.stop_reason) or self._context.budget.is_spent(self.step)
+
+    def _evaluate(self) -> None:
+        """Measure the current weights, once per step, and save them if they are the best so far."""
+        if self._context.recorder.last_step == self.step:
             return
-        self.evaluate()
-        self.save()
-        if self.collapse:
-            raise RunError(f"{self.collapse}: stopped as --on-collapse asks; step {self.step} is saved")
+        score = self._monitor.evaluate(self.step)
+        self._scores = {self.step: score}
+        if self.step > 0 and score < self._best_score:
+            self._best_score = score
+            self._save()
+        # After the save, whose time is not training's.
+        self._monitor.restart_meter()
 
-    @contextmanager
-    def spending(self, what: str) -> Iterator[None]:
-        """Count the wall time of what is done within."""
-        started = time.monotonic()
-        yield
-        self.spent[what] += time.monotonic() - started
-
-    def publish(self) -> None:
-        """Copy the weights out for the rollouts of this version, if any will be made; forget those that none needs."""
-        ahead = range(self.step, self.step + self.lag + 1)
-        if any(self.task.plan(step).draws for step in ahead):
-            self.versions.setdefault(self.step, self.engine.weights())
-        for version in [version for version in self.versions if version < self.step - self.lag]:
-            del self.versions[version]
-
-    def request(self, step: int) -> P:
-        """Ask for the draws of a step: by the weights after update max(step - lag, 0)."""
-        plan = self.task.plan(step)
-        weights = self.versions[max(step - self.lag, 0)] if plan.draws else None
-        return self.engine.request(weights, step, plan)
-
-    def numbers(self, rates: Metrics) -> Metrics:
-        """What is recorded of the run beside its evaluations, with rates of the meter; who watches is given it too."""
-        progress = {"epoch": self.task.epoch(self.step), "lag": float(self.lag), "seconds": self.seconds()}
-        metrics = rates | self.engine.report() | self.shares() | progress
-        self.shown = time.monotonic()
-        return metrics
-
-    def record(self, metrics: Metrics) -> None:
-        """Count an update, show it, and give the alarm when it is one more that looks collapsed."""
-        sign = self.task.collapse(metrics)
-        self.collapsed_steps = self.collapsed_steps + 1 if sign else 0
-        metrics = metrics | {"collapse_alarm": float(self.collapsed_steps >= ALARM_STEPS)}
-        if sign and self.collapsed_steps == ALARM_STEPS:
-            line = f"collapsed at step {self.step}: {sign}, {ALARM_STEPS} steps in a row"
-            self.terminal.say(f"ALARM: {line}")
-            self.collapse = line if self.config.on_collapse == "stop" else None
-        self.meter.add(metrics)
-        if self.step % self.config.log_every == 0:
-            self.recorder.training(self.step, metrics)
-        if time.monotonic() - self.shown >= SHOW_EVERY:
-            self.recorder.progress(self.step, self.numbers(self.meter.read()))
-        rate = f"{self.meter.per_second():,.0f} {self.task.unit}/s"
-        self.terminal.show(self.fraction(), f"step {self.step}  {rate}  {self.brief}")
-
-    def evaluate(self) -> None:
-        """Measure the weights as they are now, once per step, and keep the best."""
-        if self.recorder.last_step == self.step:
-            return
-        rates = self.meter.read()
-        with self.spending("evaluation"):
-            evaluation = self.engine.evaluate()
-        for name, value in evaluation.metrics.items():
-            if not math.isfinite(value):
-                raise DivergenceError(f"{name} is {value} at step {self.step}")
-        metrics = self.numbers(rates)
-        with self.spending("evaluation"):
-            self.recorder.evaluation(self.step, evaluation, metrics, self.task.config.labels, self.engine.shards_made())
-        score = evaluation.metrics[self.task.score]
-        self.evaluated = (self.step, score)
-        self.brief = self.task.brief(evaluation)
-        first, *others = self.task.summary(evaluation)
-        for line in (f"step {self.step}: {first}", *others):
-            self.terminal.say(line)
-        sign = self.task.collapse(evaluation.metrics) if self.step else None  # untrained, all are much the same
-        if sign and not self.collapse:
-            line = f"collapsed at step {self.step}: {sign}"
-            self.terminal.say(f"ALARM: {line}")
-            self.collapse = line if self.config.on_collapse == "stop" else None
-        if self.step > 0 and score < self.best:
-            self.best = score
-            self.save()
-        self.meter.restart()
-
-    def save(self) -> None:
+    def _save(self) -> None:
         """Save a checkpoint, once per step."""
-        if self.saved_step == self.step:
+        if self._saved_step == self.step:
             return
-        evaluated = self.evaluated is not None and self.evaluated[0] == self.step
-        lagged = [version for version in self.versions if self.step - self.lag <= version < self.step]
-        with self.spending("checkpoint"):
-            self.checkpoints.save(
+        context = self._context
+        with context.wall_time.spend("checkpoint"):
+            context.checkpoints.save(
                 Checkpoint(
                     step=self.step,
-                    state=self.engine.state(),
-                    recipe_id=self.recipe,
-                    seconds=self.seconds(),
-                    score=self.evaluated[1] if self.evaluated and evaluated else None,
-                    lagged=[self.engine.fetch(self.versions[version]) for version in lagged],
+                    state=context.engine.learner.state(),
+                    recipe_id=context.recipe_id,
+                    seconds=context.budget.seconds(),
+                    score=self._scores.get(self.step),
+                    lagged=self._lookahead.lagged(self.step),
                 )
             )
-        self.saved_step = self.step
-
-    def shares(self) -> Metrics:
-        """What the wall time went into so far; transfer: what the learner did not compute of its updates."""
-        learning = self.spent["learning"]
-        shares = {name: self.spent[name] for name in ("rollout", "evaluation", "checkpoint")}
-        shares |= {"update": learning, "transfer": self.spent["update"] - learning}
-        return {f"seconds_in_{name}": seconds for name, seconds in shares.items()}
-
-    def seconds(self) -> float:
-        """Wall time in training, with that before a resume."""
-        return self.seconds_before + time.monotonic() - self.started
-
-    def fraction(self) -> float:
-        """How much of the run is done, by the bound that is nearest; 1 when one is reached."""
-        by_steps = self.step / self.last
-        by_time = self.seconds() / (60 * self.config.minutes) if self.config.minutes else 0.0
-        return min(max(by_steps, by_time), 1.0)
-
-
-class Meter(Generic[W, P]):
-    """Means and speeds of the updates since the last evaluation; time spent in evaluating is not counted.
-
-    Args:
-        engine: whose CPU time is read.
-        unit: the metric of an update that speeds count.
-    """
-
-    def __init__(self, engine: Engine[W, P], unit: str) -> None:
-        self._engine = engine
-        self._unit = unit
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget all, and start the clocks."""
-        self._sums: Metrics = defaultdict(float)
-        self._updates = 0
-        self._wall = time.monotonic()
-        self._cpu = self._engine.cpu_seconds()
-
-    def add(self, metrics: Metrics) -> None:
-        """Count the metrics of an update."""
-        self._updates += 1
-        for name, value in metrics.items():
-            self._sums[name] += value
-
-    def per_second(self) -> float:
-        """What the generator learned from (tokens, samples), per second of wall time."""
-        return self._sums[self._unit] / max(time.monotonic() - self._wall, 1e-9)
-
-    def read(self) -> Metrics:
-        """Means of all metrics, and speeds; nothing before the first update."""
-        if not self._updates:
-            return {}
-        speeds = {
-            f"{self._unit}_per_second": self.per_second(),
-            f"{self._unit}_per_cpu_second": self._sums[self._unit] / max(self._engine.cpu_seconds() - self._cpu, 1e-9),
-        }
-        return {name: total / self._updates for name, total in self._sums.items()} | speeds
+        self._saved_step = self.step
 
 
 def train(
-    task: Task,
-    config: RunConfig,
+    task: LoadedTask,
+    labels: Mapping[str, str],
+    settings: RunSettings,
     run: RunDirectory,
     start: Checkpoint | None,
-    recipe: str,
+    recipe_id: str,
     engine: Engine[W, P],
     terminal: Terminal,
 ) -> str | None:
-    """Train, and give the signal that stopped it, or None. The arguments are those of `Training`.
+    """Train a task until a bound is reached, or somebody asks to stop.
+
+    Args:
+        task: with its data.
+        labels: what every result of the run says of it.
+        settings: how long, how often to evaluate and to save, what to do at a collapse.
+        run: the directory, which this process has claimed.
+        start: the checkpoint to go on from, or None.
+        recipe_id: SHA-256 of the recipe and the data, for the checkpoints.
+        engine: who computes.
+        terminal: who is told.
+
+    Returns:
+        The signal that stopped the run, or None.
 
     Raises:
-        RunError: a loss or a gradient is not finite, a checkpoint can't be saved, or an actor died.
+        RunError: a loss or a gradient is not finite, a checkpoint can't be saved, or a process died.
     """
-    training = Training(task, config, run, start, recipe, engine, terminal)
+    schedule, record = task.schedule, settings.record
+    budget = _budget(settings.bounds, schedule, start.seconds if start else 0.0)
+    step = start.step if start else 0
+    # Here, not in the loop: there, a learner lost in the last evaluation would leave the run without that evaluation.
+    if budget.is_spent(step):
+        terminal.say(f"the run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
+        return None
+    checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints)
+    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics)
+    context = TrainingContext(
+        schedule=schedule,
+        reporter=task.reporter,
+        facts=task.facts,
+        labels=labels,
+        recipe_id=recipe_id,
+        record=record,
+        engine=engine,
+        checkpoints=checkpoints,
+        recorder=recorder,
+        terminal=terminal,
+        budget=budget,
+        wall_time=WallTime(),
+    )
+    recovery = Recovery(engine.learner.restart, checkpoints, recipe_id, terminal.say)
     try:
         with stopping() as stop, terminal:
-            training.run(stop)
+            recovery.run(lambda begin: Training(context, begin, stop), start)
     except DivergenceError as error:
-        raise RunError(f"{error}; {training.checkpoints.survivor()}") from error
+        raise RunError(f"{error}; {checkpoints.survivor()}") from error
     finally:
-        training.recorder.close()
+        recorder.close()
     return stop.signal
+
+
+def _budget(bounds: Bounds, schedule: Schedule, seconds_before: float) -> Budget:
+    steps = math.inf if bounds.steps is None else bounds.steps
+    if bounds.epochs is not None:
+        steps = min(steps, schedule.steps(bounds.epochs))
+    return Budget(steps, bounds.minutes, seconds_before)

@@ -5,9 +5,9 @@
 
 from rlgan.task import Operation, Task
 from rlgan.text.settings import (
+    BEST,
     EvaluateOptions,
     SampleOptions,
-    TextSettings,
     bounds_of,
     labels_of,
     preset_of,
@@ -16,7 +16,8 @@ from rlgan.text.settings import (
 TASK = Task(
     name="text",
     summary="train on text; without arguments PolicyGan on the built-in stories",
-    settings=TextSettings,
+    defaults=BEST,
+    item="sentences",
     load="rlgan.text.task:TextTask.load",
     sample=Operation("rlgan.text.sampling:sample_lines", SampleOptions),
     evaluate=Operation("rlgan.text.evaluation:evaluate_run", EvaluateOptions),

@@ -16,13 +16,11 @@ types are in `rlgan.runs.sinks.sink`. To add one, write it anywhere Python finds
             self.file.close()
 """
 
-import importlib
-import operator
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rlgan.errors import UsageError
+from rlgan.settings import resolve
 
 if TYPE_CHECKING:  # the names of the sinks are listed by --help, which must not import numpy
     from rlgan.runs.sinks.sink import Sink, SinkContext
@@ -52,7 +50,7 @@ def make_sinks(names: Sequence[str], context: "SinkContext") -> list["Sink"]:
         RunError: what was recorded before can't be taken back.
     """
     ordered = sorted(dict.fromkeys(names), key=lambda name: name != "json_lines")
-    factories: list[Callable[[SinkContext], Sink]] = [_resolve(name) for name in ordered]
+    factories: list[Callable[[SinkContext], Sink]] = [resolve(name, SINKS) for name in ordered]
     sinks = []
     with ExitStack() as opened:  # where one can't be made, those before it are closed
         for factory in factories:
@@ -60,13 +58,3 @@ def make_sinks(names: Sequence[str], context: "SinkContext") -> list["Sink"]:
             opened.callback(sinks[-1].close)
         opened.pop_all()
     return sinks
-
-
-def _resolve(name: str) -> Any:
-    # To be replaced by rlgan.settings.resolve(name, SINKS).
-    module, colon, path = SINKS.get(name, name).partition(":")
-    if not colon:
-        raise UsageError(
-            f"--sinks {name!r} is not a metric sink. Choose one of: {', '.join(SINKS)}, or give package.module:Class"
-        )
-    return operator.attrgetter(path)(importlib.import_module(module))

@@ -29,8 +29,8 @@ def run(tmp_path, capsys):
         (["train", "gaussian", "--preset", "worst"], ["--preset", "'worst'"]),
         (["train", "gaussian", "--loss", "wasserstein"], ["--loss", "saturating"]),
         (["train", "gaussian", "--target", "circle"], ["--target", "'circle'", "ring"]),
-        (["train", "gaussian", "--group", "7"], ["--group 7 does not divide --batch-size 200"]),
-        (["train", "gaussian", "--group", "1"], ["--group is 1"]),
+        (["train", "gaussian", "--group", "7"], ["--minibatch-group-size 7 does not divide --batch-size 200"]),
+        (["train", "gaussian", "--group", "1"], ["--minibatch-group-size is 1"]),
         (["train", "gaussian", "--width", "0"], ["--width is 0"]),
         (["train", "gaussian", "--momentum", "nan"], ["--momentum is nan"]),
         (["train", "gaussian", "--seeds", "0"], ["--seeds is 0"]),
@@ -38,7 +38,10 @@ def run(tmp_path, capsys):
         (["reproduce", "figure9"], ["figure9", "figure2"]),
         (["reproduce", "figure2", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
         (["reproduce", "figure2", "--out", ""], ["--out '' names no file"]),
-        (["train", "gaussian", "--batch", "2000", "--group", "1000"], ["--group is 1000", "500 or less"]),
+        (
+            ["train", "gaussian", "--batch", "2000", "--group", "1000"],
+            ["-group-size is 1000", "500 or less"],
+        ),
         (["reproduce", "figure2", "--learning-rate", "-1"], ["is -1.0"]),
     ],
 )
@@ -104,7 +107,7 @@ def test_resume_goes_on_to_the_same_bits(run, tmp_path, digest, capsys):
 
 def test_resume_refuses_another_recipe_and_another_task(run, capsys):
     assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--group", "50"]) == 2
-    assert "--resume can't change --group 25 -> 50" in capsys.readouterr().err
+    assert "--resume can't change --minibatch-group-size 25 -> 50" in capsys.readouterr().err
     assert main(["train", "--run-dir", str(run), "--resume"]) == 1
     assert "one of gaussian, not of text" in capsys.readouterr().err
     assert main(["evaluate", str(run), "--data", "x.txt"]) == 2
@@ -163,18 +166,21 @@ def test_sigterm_stops_and_saves_all_seeds(tmp_path):
 @pytest.mark.parametrize("figure", ["figure2", "figure3", "figure4"])
 def test_a_figure_is_a_png(tmp_path, monkeypatch, capsys, figure):
     from rlgan.gaussian import reproduce
+    from rlgan.gaussian.settings import GaussianSettings
+    from rlgan.task import FigureRequest
 
     monkeypatch.setattr(reproduce, "PRETRAINING", (0, 5))
-    recipes = [reproduce.GaussianConfig(iterations=20), reproduce.GaussianConfig(iterations=20, seed=1)]
+    recipes = [GaussianSettings(iterations=20), GaussianSettings(iterations=20, seed=1)]
     out = tmp_path / "out.png"
-    reproduce.FIGURES[figure](recipes, out, print)
+    getattr(reproduce, figure)(FigureRequest(*recipes, out, map, print))
     assert out.read_bytes().startswith(b"\x89PNG")
     assert capsys.readouterr().out.count("W1") == 2
 
 
-def test_seeds_of_another_task_are_refused(tmp_path, small_words, capsys):
-    words = ["train", *small_words, "--workers", "0", "--steps", "1", "--run-dir", str(tmp_path / "seed-0")]
+def test_seeds_of_several_tasks_are_not_measured_as_one(tmp_path, small_words, capsys):
+    words = ["train", *small_words, "--workers", "0", "--steps", "1", "--run-dir", str(tmp_path / "seed-1")]
     assert main(words) == 0
+    assert main(["train", "gaussian", "--steps", "1", "--run-dir", str(tmp_path / "seed-0")]) == 0
     assert main(["evaluate", str(tmp_path)]) == 1
     assert "holds runs of other tasks than gaussian" in capsys.readouterr().err
 

@@ -230,13 +230,15 @@ def test_workers_decode_the_pictures_and_come_to_the_same_bits(rlgan, folder, tm
 
 
 def test_figure5_has_the_average_picture_and_four_epochs(folder, tmp_path, monkeypatch, capsys):
-    from rlgan.gaussian import reproduce
-    from rlgan.images.settings import ImageConfig
+    from rlgan.images import reproduce
+    from rlgan.images.settings import ImageSettings
+    from rlgan.settings import updated
+    from rlgan.task import FigureRequest
 
     monkeypatch.setattr(reproduce, "EPOCHS", (1, 2))
-    recipe = ImageConfig(data=str(folder), size=16, batch_size=16, width=4, threads=1)
+    recipe = updated(ImageSettings(), {"data": str(folder), "size": 16, "batch_size": 16, "width": 4, "threads": 1})
     out = tmp_path / "out.png"
-    reproduce.figure5(recipe, out, print)
+    reproduce.figure5(FigureRequest(recipe, recipe, out, map, print))
     assert out.read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert "epoch 1: rFID" in said

@@ -166,9 +166,9 @@ def test_what_comes_out_has_the_bits_of_a_run_in_peace(shot, rlgan, tmp_path, di
 def test_every_death_and_joining_is_a_line(shot):
     lines, _, _ = shot
     text = "".join(lines)
-    assert len(re.findall(r"rollout worker \d \(process \d+ on 127\.0\.0\.1\) died \(", text)) >= 6
+    assert len(re.findall(r"Rollout worker \d \(process \d+ on 127\.0\.0\.1\) died \(", text)) >= 6
     assert "Traceback" not in text
-    assert len(re.findall(r"the learner \(process \d+ on 127\.0\.0\.1\) died: .*; a new one is started", text)) == 1
+    assert len(re.findall(r"The learner \(process \d+ on 127\.0\.0\.1\) died: .*; a new one is started", text)) == 1
 
 
 @pytest.mark.slow
@@ -222,14 +222,15 @@ def test_two_learners_are_shot_at_and_come_to_what_two_in_peace_come_to(start, r
 
 RAISES = """
 from rlgan.engine.ray_engine import RayEngine
-from rlgan.engine.settings import RunConfig
-from rlgan.text.settings import TextConfig
+from rlgan.engine.settings import EngineSettings
+from rlgan.settings import updated
+from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 from rlgan.types import Weights
 
-task = TextTask.load(TextConfig(length=12, batch_size=16, embedding_size=16, hidden_size=16))
-engine = RayEngine(task, RunConfig(workers=2), print)
-engine.settle(engine.request(engine.adopt(Weights(0, {}, {})), 0, task.plan(0)))
+task = TextTask.load(updated(TextSettings(batch_size=16), dict(length=12, embedding_size=16, hidden_size=16)))
+engine = RayEngine(task, EngineSettings(workers=2), print)
+engine.rollouts.wait(engine.rollouts.request(engine.learner.put_weights(Weights(0, {}, {})), 0, task.schedule.plan(0)))
 """
 
 
@@ -242,7 +243,7 @@ def test_a_worker_that_raises_stops_the_run_and_is_named(cluster):
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].strip().startswith(("RuntimeError", "KeyError", "Missing")), done.stderr
-    assert len(re.findall(r"^rollout worker \d \(process \d+ on 127.0.0.1\) raised", done.stdout, re.M)) == 1
+    assert len(re.findall(r"^Rollout worker \d \(process \d+ on 127.0.0.1\) raised", done.stdout, re.M)) == 1
     assert "died" not in done.stdout
 
 
@@ -254,7 +255,8 @@ def test_a_node_of_another_kind_makes_no_shard_unless_asked_for(start, cluster, 
     run.until("^step 0:")
     other = cluster.add_node(num_cpus=1, env_vars={"ATEN_CPU_CAPABILITY": "default"})
     try:
-        run.until("is of another kind, CPU (.* DEFAULT, .*) than the first .* is let go; its node gets no more")
+        kinds = "is of another kind, CPU (.* DEFAULT, .*) than the first .*"
+        run.until(f"{kinds} It is stopped, and its node is not used any more")
         time.sleep(10)
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0, "".join(run.lines)
@@ -273,7 +275,7 @@ def test_a_node_of_another_kind_makes_no_shard_unless_asked_for(start, cluster, 
 
         run = start(tmp_path / "mixed", "--steps", 3, "--workers", 4, "--mixed-fleet")
         assert run.end() == 0, "".join(run.lines)
-        assert len(run.said("the bits of the result depend on who makes which shard")) == 1
+        assert len(run.said("The bits of the result depend on who makes which shard")) == 1
         kinds = json.loads((tmp_path / "mixed" / "config.json").read_text())["kinds"]["rollouts"]
         assert len(kinds.split(" and ")) == 2
     finally:
@@ -292,7 +294,7 @@ def test_a_learner_may_be_of_another_kind_and_is_said_to_have_moved(start, clust
         assert not run.said("another kind")
         nodes.append(cluster.add_node(num_cpus=3))
         cluster.remove_node(nodes.pop(0), allow_graceful=False)
-        run.until("the learner was on CPU .* DEFAULT, .* and is now on CPU .*: its bits may differ from here on")
+        run.until("The learner was on CPU .* DEFAULT, .* and is now on CPU .*: its bits may differ from here on")
         run.until("the learner goes on from step")
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0, "".join(run.lines)

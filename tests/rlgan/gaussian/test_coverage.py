@@ -3,9 +3,8 @@ import pytest
 
 from rlgan.gaussian import figures
 from rlgan.gaussian.coverage import coverage
-from rlgan.gaussian.mixtures import MIXTURES, Mixture
+from rlgan.gaussian.mixtures import GRID, RING, Mixture
 
-RING, GRID = MIXTURES["ring"], MIXTURES["grid"]
 # Two modes on a line, at 0 and 10, of standard deviation 1.
 PAIR = Mixture("pair", np.array([[0.0], [10.0]], np.float32), 1.0)
 

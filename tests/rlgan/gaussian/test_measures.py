@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from rlgan.gaussian import figures, measures
+from rlgan.gaussian.batch_features import MinibatchGroup
 from rlgan.gaussian.networks import PerceptronDiscriminator
 
 REAL = np.random.default_rng(0).standard_normal(10_000).astype(np.float32)
@@ -26,8 +27,8 @@ def test_a_spike_at_the_mode_is_a_mean_absolute_deviation_away():
 
 
 def test_the_floors_are_what_real_samples_are_apart():
-    numbers = np.random.default_rng(1)
-    samples = [numbers.standard_normal(10_000).astype(np.float32) for _ in range(21)]
+    rng = np.random.default_rng(1)
+    samples = [rng.standard_normal(10_000).astype(np.float32) for _ in range(21)]
     floors = measures.floors(samples)
     assert 0.012 < floors["w1_floor"] < 0.022
     # The mean of Kolmogorov's distribution, sqrt(pi / 2) ln 2 = .8687, times sqrt(2 / n).
@@ -35,7 +36,7 @@ def test_the_floors_are_what_real_samples_are_apart():
 
 
 def test_the_curve_is_d_over_the_grid():
-    discriminator = PerceptronDiscriminator([1, 6, 5, 1], group=1, feature=None)
+    discriminator = PerceptronDiscriminator([1, 6, 5, 1])
     curve = measures.curve(discriminator, REAL[:, None])
     x = measures.GRID[150]
     assert x == 2.5
@@ -45,12 +46,13 @@ def test_the_curve_is_d_over_the_grid():
     np.testing.assert_array_equal(measures.curve(discriminator, REAL[:, None]), 0.5)
 
 
-def test_in_company_the_curve_is_the_mean_over_real_companies():
+def test_in_groups_the_curve_is_the_mean_over_groups_of_real_samples():
     torch.manual_seed(0)
-    discriminator = PerceptronDiscriminator([1, 6, 5, 1], group=3, feature=None, packed=True)
+    discriminator = PerceptronDiscriminator([1, 6, 5, 1], MinibatchGroup(3, packed=True))
     curve = measures.curve(discriminator, REAL[:, None])
     odds = [
-        float(discriminator(torch.tensor([[2.5], [REAL[2 * i]], [REAL[2 * i + 1]]]))) for i in range(measures.COMPANIES)
+        float(discriminator(torch.tensor([[2.5], [REAL[2 * i]], [REAL[2 * i + 1]]])))
+        for i in range(measures.MINIBATCH_GROUPS)
     ]
     assert curve[150] == pytest.approx(1 / (1 + np.exp(-np.mean(odds))), rel=1e-5)
 

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -6,26 +5,31 @@ import pytest
 import torch
 from scipy import stats
 
-from rlgan.gaussian.mixtures import MIXTURES, uniform
-from rlgan.gaussian.networks import MinibatchDeviation, MinibatchDiscrimination
-from rlgan.gaussian.settings import GAUSSIAN_PRESETS, GaussianConfig, gaussian_preset
-from rlgan.gaussian.task import GaussianTask, networks
+from rlgan.gaussian.batch_features import MinibatchDeviation, MinibatchDiscrimination
+from rlgan.gaussian.mixtures import GRID, RING, STANDARD_NORMAL, uniform
+from rlgan.gaussian.players import make_networks
+from rlgan.gaussian.settings import BEST, PAPER, GaussianSettings, preset_of
+from rlgan.gaussian.tables import BATCH_FEATURES
+from rlgan.gaussian.task import GaussianTask
 from rlgan.rng import Purpose, stream
+from rlgan.settings import flatten, updated
 from rlgan.types import Plan
 
 CPU = torch.device("cpu")
-BATCH_FEATURES = ("none", "discrimination", "deviation", "packing")
-PAPER, BEST = GAUSSIAN_PRESETS["paper"], GAUSSIAN_PRESETS["best"]
+
+
+def _preset(name, target):
+    return preset_of(updated(BEST, {"preset": name, "target": target}))
 
 
 def _task(recipe=PAPER, **changes):
-    return GaussianTask(dataclasses.replace(recipe, **changes))
+    return GaussianTask(updated(recipe, changes))
 
 
 def _train(task, steps, learner=None, first=0):
     learner = learner or task.learner(CPU)
     for step in range(first, steps):
-        learner.update(step, task.plan(step), [])
+        learner.update(step, task.schedule.plan(step), [])
     return learner
 
 
@@ -37,37 +41,39 @@ def test_the_papers_preset_is_section_2():
     due = {
         "batch_size": 200, "iterations": 4500, "loss": "non_saturating", "width": 1, "depth": 1,
         "discriminator_steps": 1, "generator_steps": 1, "pretraining": 0, "optimizer": "sgd", "decay": "none",
-        "batch_features": "none", "r1": 0.0, "r2": 0.0, "generator_average": 0.0,
+        "batch_features": "none", "r1": 0.0, "r2": 0.0, "generator_ema_decay": 0.0,
     }  # fmt: skip
-    assert {name: getattr(PAPER, name) for name in due} == due
-    generator, discriminator = networks(PAPER)
+    assert {name: flatten(PAPER)[name] for name in due} == due
+    generator, discriminator = make_networks(PAPER)
     shapes = [[(6, 1), (6,), (5, 6), (5,), (1, 5), (1,)]] * 2
     assert [[tuple(p.shape) for p in network.parameters()] for network in (generator, discriminator)] == shapes
 
 
 def test_the_best_preset_has_the_same_networks_iterations_and_batches():
-    assert (BEST.iterations, BEST.batch_size, BEST.width, BEST.depth) == (4500, 200, 1, 1)
-    assert (BEST.discriminator_steps, BEST.generator_steps, BEST.pretraining) == (1, 1, 0)
+    names = ("iterations", "batch_size", "width", "depth", "discriminator_steps", "generator_steps", "pretraining")
+    assert [flatten(BEST)[name] for name in names] == [4500, 200, 1, 1, 1, 1, 0]
 
 
 def test_wider_and_deeper_networks():
-    wide = [tuple(p.shape) for p in networks(dataclasses.replace(PAPER, width=10))[0].parameters()]
+    wide = [tuple(p.shape) for p in make_networks(updated(PAPER, {"width": 10}))[0].parameters()]
     assert wide[::2] == [(60, 1), (50, 60), (1, 50)]
-    deep = [tuple(p.shape) for p in networks(dataclasses.replace(PAPER, depth=3))[1].parameters()]
+    deep = [tuple(p.shape) for p in make_networks(updated(PAPER, {"depth": 3}))[1].parameters()]
     assert deep[::2] == [(6, 1), (6, 6), (6, 6), (5, 6), (5, 5), (5, 5), (1, 5)]
 
 
 def test_batch_features_are_what_the_recipe_names():
-    kinds = {name: networks(dataclasses.replace(BEST, batch_features=name))[1] for name in BATCH_FEATURES}
+    kinds = {name: make_networks(updated(BEST, {"batch_features": name}))[1] for name in BATCH_FEATURES}
     assert isinstance(kinds["discrimination"].feature, MinibatchDiscrimination)
     assert isinstance(kinds["deviation"].feature, MinibatchDeviation)
     assert kinds["none"].feature is kinds["packing"].feature is None
     assert {name: d.packed for name, d in kinds.items() if d.packed} == {"packing": True}
-    assert {name: d.group for name, d in kinds.items()} == dict.fromkeys(BATCH_FEATURES, 25) | {"none": 1}
+    assert {name: d.minibatch_group_size for name, d in kinds.items()} == dict.fromkeys(BATCH_FEATURES, 25) | {
+        "none": 1
+    }
 
 
 def test_the_data_and_the_noise_have_their_laws():
-    x, z = (draw(stream(0, Purpose.REAL, 0), 100_000) for draw in (MIXTURES["normal"].sample, uniform))
+    x, z = (draw(stream(0, Purpose.REAL, 0), 100_000) for draw in (STANDARD_NORMAL.sample, uniform))
     assert x.shape == z.shape == (100_000, 1)
     assert x.dtype == z.dtype == np.float32
     assert stats.kstest(x[:, 0], "norm").pvalue > 0.01
@@ -84,13 +90,13 @@ def test_every_update_has_a_real_batch_of_its_own():
 
 def test_the_plan_pretrains_then_plays_and_slows_down():
     task = _task(pretraining=10, iterations=100, decay="linear", discriminator_steps=2, generator_steps=3)
-    assert task.plan(9) == Plan(0.0, 1, rollouts=False, generator_steps=0)
-    assert task.plan(10) == Plan(0.0, 2, rollouts=False, generator_steps=3)
-    assert task.plan(60).learning_rate == 0.5
-    assert task.plan(1000).learning_rate == 0.0
-    assert all(task.plan(step).draws == 0 for step in (0, 10, 60))
-    assert task.steps(1.0) == 110
-    cosine = _task(iterations=100, decay="cosine").plan(25).learning_rate
+    assert task.schedule.plan(9) == Plan(0.0, 1, rollouts=False, generator_steps=0)
+    assert task.schedule.plan(10) == Plan(0.0, 2, rollouts=False, generator_steps=3)
+    assert task.schedule.plan(60).learning_rate == 0.5
+    assert task.schedule.plan(1000).learning_rate == 0.0
+    assert all(task.schedule.plan(step).draws == 0 for step in (0, 10, 60))
+    assert task.schedule.steps(1.0) == 110
+    cosine = _task(iterations=100, decay="cosine").schedule.plan(25).learning_rate
     assert cosine == pytest.approx((1 + math.sqrt(0.5)) / 2)
 
 
@@ -98,7 +104,7 @@ def test_a_step_is_two_of_the_generator_then_one_of_the_discriminator_by_sgd_wit
     """The same by hand, on a second pair: v <- .6 v + gradient, p <- p - .03 v; the rate is halved by the decay."""
     task = _task(generator_steps=2, decay="linear", iterations=10)
     learner, twin = task.learner(CPU), task.learner(CPU)
-    learner.update(5, task.plan(5), [])
+    learner.update(5, task.schedule.plan(5), [])
     g, d = twin.adapter.generator, twin.adapter.discriminator
     moments = {}
     for update, network in enumerate((g, g, d)):
@@ -131,9 +137,15 @@ def test_pretraining_leaves_the_generator_alone():
 RECIPES = [
     PAPER,
     BEST,
-    gaussian_preset("best", "ring"),
-    GaussianConfig(loss="relativistic", r1=0.5, r2=0.5, batch_features="deviation", decay="cosine", momentum=0.0),
-    GaussianConfig(loss="saturating", batch_features="packing", group=8, generator_steps=2, pretraining=2),
+    _preset("best", "ring"),
+    updated(
+        GaussianSettings(decay="cosine"),
+        {"loss": "relativistic", "r1": 0.5, "r2": 0.5, "batch_features": "deviation", "momentum": 0.0},
+    ),
+    updated(
+        GaussianSettings(generator_steps=2, pretraining=2),
+        {"loss": "saturating", "batch_features": "packing", "minibatch_group_size": 8},
+    ),
 ]
 
 
@@ -157,7 +169,9 @@ def test_every_parameter_of_both_networks_moves(recipe):
         old, new = getattr(before, player), getattr(after, player)
         # The last bias cancels out where two log-odds are compared.
         still = {name for name in old if np.array_equal(old[name], new[name])}
-        assert still <= ({"output.bias"} if player == "discriminator" and recipe.loss == "relativistic" else set())
+        assert still <= (
+            {"output.bias"} if player == "discriminator" and recipe.adversarial.loss == "relativistic" else set()
+        )
 
 
 def _measured(task, steps):
@@ -191,7 +205,7 @@ def test_the_best_recipe_comes_near():
 @pytest.mark.parametrize("target", ["ring", "grid"])
 def test_a_mixture_has_its_modes_deviation_and_as_many_dimensions_everywhere(target):
     """PacGAN, section 4.1."""
-    mixture = MIXTURES[target]
+    mixture = {"ring": RING, "grid": GRID}[target]
     due = {
         "ring": [(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)],
         "grid": [(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)],
@@ -203,22 +217,22 @@ def test_a_mixture_has_its_modes_deviation_and_as_many_dimensions_everywhere(tar
     assert stats.chisquare(np.bincount(mode)).pvalue > 0.01
     away = (x - mixture.centres[mode]) / {"ring": 0.01, "grid": 0.05}[target]
     assert all(stats.kstest(away[:, axis], "norm").pvalue > 0.01 for axis in (0, 1))
-    generator, discriminator = networks(gaussian_preset("best", target))
+    generator, discriminator = make_networks(_preset("best", target))
     sizes = [next(network.parameters()).shape[1] for network in (generator, discriminator)]
     assert (sizes, generator.output.out_features, discriminator.output.out_features) == ([2, 2], 2, 1)
 
 
 @pytest.mark.parametrize("target", ["ring", "grid"])
 def test_the_presets_of_a_mixture_have_the_same_networks(target):
-    paper, best = (gaussian_preset(preset, target) for preset in ("paper", "best"))
+    paper, best = (_preset(preset, target) for preset in ("paper", "best"))
     networks = ("target", "width", "depth", "activation", "output", "noise", "batch_size", "iterations")
-    same = {name: getattr(best, name) for name in networks}
-    assert paper == dataclasses.replace(PAPER, **same)
+    same = {name: flatten(best)[name] for name in networks}
+    assert paper == updated(PAPER, same)
 
 
 def test_the_ring_is_found_where_the_papers_recipe_finds_nothing():
     """From a fixed seed, in an eighth of the iterations."""
-    best, paper = (_task(gaussian_preset(preset, "ring"), iterations=600) for preset in ("best", "paper"))
+    best, paper = (_task(_preset(preset, "ring"), iterations=600) for preset in ("best", "paper"))
     found = _measured(best, 600)
     assert (found["modes"], found["collapsed"]) == (8, 0)
     assert found["high_quality"] > 0.5
@@ -230,7 +244,7 @@ def test_the_ring_is_found_where_the_papers_recipe_finds_nothing():
 @pytest.mark.parametrize(("target", "modes", "good"), [("ring", 8, 0.94), ("grid", 25, 0.9)])
 def test_the_best_recipe_covers_all_modes(target, modes, good):
     """The grid in a quarter of its iterations, so to less than in the end; and other CPUs round otherwise."""
-    task = _task(gaussian_preset("best", target), iterations=5000)
+    task = _task(_preset("best", target), iterations=5000)
     found = _measured(task, 5000)
     assert found["modes"] == modes
     assert found["high_quality"] > good

@@ -1,13 +1,15 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
+from rlgan.images.evaluation import interpolated
 from rlgan.images.networks import Maxout
-from rlgan.images.settings import IMAGE_PRESETS, ImageConfig
-from rlgan.images.task import ImageTask, generate, interpolated, networks, samples
+from rlgan.images.players import make_networks
+from rlgan.images.sampling import generate, sample
+from rlgan.images.settings import BEST, PAPER, ImageSettings
+from rlgan.images.task import ImageTask
 from rlgan.rng import Purpose, stream
+from rlgan.settings import flatten, updated
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -32,7 +34,7 @@ def image_task(tmp_path):
 
     def make(preset="best", **changes):
         changes = SMALL | {"cache": str(tmp_path)} | changes
-        task = ImageTask.load(dataclasses.replace(IMAGE_PRESETS[preset], **changes))
+        task = ImageTask.load(updated({"paper": PAPER, "best": BEST}[preset], changes))
         task.prepare(map, _say)
         return task
 
@@ -42,21 +44,21 @@ def image_task(tmp_path):
 def _train(task, steps, learner=None, first=0):
     learner = learner or task.learner(CPU)
     for step in range(first, steps):
-        learner.update(step, task.plan(step), [])
+        learner.update(step, task.schedule.plan(step), [])
     return learner
 
 
 def test_the_papers_preset_is_section_3():
-    paper = IMAGE_PRESETS["paper"]
+    paper = flatten(PAPER)
     due = {
         "networks": "maxout", "loss": "non_saturating", "size": 64, "discriminator_steps": 1, "decay": "none",
-        "r1": 0.0, "r2": 0.0, "generator_average": 0.0, "flips": False,
+        "r1": 0.0, "r2": 0.0, "generator_ema_decay": 0.0, "flips": False,
     }  # fmt: skip
-    assert {name: getattr(paper, name) for name in due} == due
-    generator, discriminator = networks(paper)
+    assert {name: paper[name] for name in due} == due
+    generator, discriminator = make_networks(PAPER)
     assert [type(layer) for layer in discriminator.modules() if isinstance(layer, Maxout)] == [Maxout, Maxout]
     with torch.no_grad():
-        made = generator(torch.randn(3, paper.noise_size))
+        made = generator(torch.randn(3, paper["noise_size"]))
     assert made.shape == (3, 3, 64, 64)
     assert 0 <= made.min() < made.max() <= 1
 
@@ -75,7 +77,7 @@ def test_maxout_is_the_largest_of_its_pieces():
 
 @pytest.mark.parametrize("size", [8, 16, 64, 128])
 def test_the_convolutional_pair_has_the_size_that_is_asked_for(size):
-    generator, discriminator = networks(ImageConfig(size=size, width=2))
+    generator, discriminator = make_networks(updated(ImageSettings(), {"size": size, "width": 2}))
     with torch.no_grad():
         made = generator(torch.randn(2, 64))
         odds = discriminator(made)
@@ -86,12 +88,12 @@ def test_the_convolutional_pair_has_the_size_that_is_asked_for(size):
 def test_an_epoch_shows_every_picture_once_and_the_next_in_another_order(image_task):
     task = image_task(flips=False, batch_size=10)
     train = task.pictures.train()
-    assert task.batches_per_epoch == len(train) // 10
-    order = [task.real(step, 0).real for step in range(task.batches_per_epoch)]
+    assert task.schedule.batches_per_epoch == len(train) // 10
+    order = [task.real(step, 0).real for step in range(task.schedule.batches_per_epoch)]
     shown = np.rint(np.concatenate(order) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
     there = {picture.tobytes() for picture in train}
     assert len({picture.tobytes() for picture in shown} & there) == len(shown)
-    assert not np.array_equal(order[0], task.real(task.batches_per_epoch, 0).real)
+    assert not np.array_equal(order[0], task.real(task.schedule.batches_per_epoch, 0).real)
     np.testing.assert_array_equal(order[0], task.real(0, 0).real)
     assert order[0].dtype == np.float32
 
@@ -108,7 +110,7 @@ def test_a_set_smaller_than_a_batch_comes_more_than_once_in_it(image_task):
     task = image_task(faces=12, batch_size=32)
     batch = task.real(0, 0).real
     assert len(batch) == 32
-    assert task.batches_per_epoch == 1
+    assert task.schedule.batches_per_epoch == 1
 
 
 @pytest.mark.parametrize(("preset", "loss"), [("paper", "non_saturating"), ("best", "non_saturating")])
@@ -139,7 +141,7 @@ def test_going_on_from_a_state_gives_the_same_bits(image_task, preset):
 def test_a_sample_is_the_same_whatever_comes_with_it(image_task):
     task = image_task()
     weights = _train(task, 1).evaluated_weights()
-    few, many = (samples(task.config, weights, count, 0, CPU) for count in (3, 120))
+    few, many = (sample(task.settings, weights, count, 0, CPU) for count in (3, 120))
     np.testing.assert_array_equal(few, many[:3])
     assert many.shape == (120, 16, 16, 3)
     assert many.dtype == np.uint8
@@ -159,8 +161,8 @@ def test_pixels_outside_of_the_range_are_cut():
 
 
 def test_interpolations_go_from_one_point_to_the_other_where_noise_lies():
-    numbers = stream(0, Purpose.EVALUATION, 3)
-    arcs = interpolated(numbers, 2, 5, 400).reshape(2, 5, 400)
+    rng = stream(0, Purpose.EVALUATION, 3)
+    arcs = interpolated(rng, 2, 5, 400).reshape(2, 5, 400)
     starts = stream(0, Purpose.EVALUATION, 3).standard_normal((2, 400), dtype=np.float32)
     np.testing.assert_array_equal(arcs[:, 0], starts)
     assert (np.abs(np.linalg.norm(arcs, axis=-1) / 20 - 1) < 0.2).all()
@@ -168,8 +170,8 @@ def test_interpolations_go_from_one_point_to_the_other_where_noise_lies():
 
 def test_rates_fall_to_a_tenth_over_the_epochs_that_are_asked_for(image_task):
     task = image_task(decay="linear", decay_epochs=2.0)
-    per_epoch = task.batches_per_epoch
-    rates = [task.plan(step).learning_rate for step in (0, per_epoch, 2 * per_epoch, 9 * per_epoch)]
+    per_epoch = task.schedule.batches_per_epoch
+    rates = [task.schedule.plan(step).learning_rate for step in (0, per_epoch, 2 * per_epoch, 9 * per_epoch)]
     assert rates == pytest.approx([1, 0.55, 0.1, 0.1])
 
 
@@ -198,7 +200,7 @@ def test_pictures_that_are_all_the_same_are_a_collapse(image_task):
             parameter.zero_()
     evaluation = task.evaluator(CPU).evaluate(learner.evaluated_weights())
     assert evaluation.metrics["collapsed"] == 1
-    assert "differ 0.000 times as much" in task.collapse(evaluation.metrics)
+    assert "differ 0.000 times as much" in task.reporter.collapse(evaluation.metrics)
 
 
 def test_an_update_of_convolutions_is_that_of_an_optimiser_that_is_not_fused(image_task):

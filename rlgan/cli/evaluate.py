@@ -1,0 +1,107 @@
+"""`rlgan evaluate RUN ...`: what the run's task measures, for people or as JSON."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from rlgan.cli.parsing import command, parse
+from rlgan.cli.tasks import refuse_options_of_others, task_of_run
+from rlgan.settings import check, resolve
+from rlgan.task import EvaluationTools, Result, Say
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """The run, and how it is shown."""
+
+    run: Annotated[Positional[str], arg(metavar="RUN")]
+    """The run's directory, or that of several seeds: then medians over the seeds."""
+    checkpoint: Literal["newest", "best"] = "newest"
+    """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""
+    json: bool = False
+    """Print one JSON object and nothing else."""
+    trust_imports: bool = False
+    """Import code from outside of rlgan that the run's config.json names."""
+
+
+SUMMARY = "Measure a checkpoint: perplexities, the discriminator, quality and diversity of text; distances of others."
+
+
+def evaluate(words: list[str]) -> None:
+    """Measure a run and print what was found.
+
+    Raises:
+        UsageError: what was typed makes no sense.
+        RunError: the run or its data can't be read.
+    """
+    tasks = task_of_run(words)
+    parts: dict[str, tuple[Any, Any]] = {"common": (EvaluateSettings, MISSING)}
+    parts |= {task.name: (task.evaluate.options, task.evaluate.options()) for task in tasks}
+    options = parse(command("Evaluate", SUMMARY, parts), words, "rlgan evaluate")
+    check(options)
+    common = options.common
+
+    from rlgan.cli.seeds import evaluate_seeds, seeds_in
+    from rlgan.runs.loading import load_run
+
+    if runs := seeds_in(Path(common.run)):
+        refuse_options_of_others(options, tasks, None, common.run, "evaluate")
+        with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports) as tools:
+            summary = evaluate_seeds(runs, common.checkpoint, tools, trust_imports=common.trust_imports)
+            show({"run": common.run} | summary, [], as_json=common.json)
+        return
+    run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports)
+    refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
+    own = getattr(options, run.task.name, None) or run.task.evaluate.options()
+    with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports) as tools:
+        result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)
+    show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)
+
+
+@contextmanager
+def evaluation_tools(which: str, *, trust_imports: bool) -> Iterator[EvaluationTools]:
+    """What an evaluation can call on.
+
+    Args:
+        which: of the checkpoints of other runs that it opens.
+        trust_imports: import what those runs name outside of this package.
+    """
+    from rich.console import Console
+
+    from rlgan.device import prepare
+    from rlgan.engine.processes import in_processes
+    from rlgan.runs.loading import load_run, measure, prepare_task
+
+    with Console(stderr=True).status("") as status:
+        say: Say = status.update
+        yield EvaluationTools(
+            load_run=lambda path: load_run(path, which, trust_imports=trust_imports),
+            prepare=partial(prepare_task, map_=in_processes, status=say),
+            measure=partial(measure, device=prepare(0)),
+            status=say,
+        )
+
+
+def show(result: Result, lines: list[str], *, as_json: bool) -> None:
+    """Print what was found: for people a line for each number of a run and of its controls, then the task's lines."""
+    if as_json:
+        print(json.dumps(result))
+        return
+    for entry in (result, *result.get("controls", [])):
+        for name, value in entry.items():
+            values = value if isinstance(value, list) else [value]
+            if not any(isinstance(each, dict) for each in values):  # tables are for the task to print
+                print(f"{name:44} {' '.join(_brief(each) for each in values)}")
+        print()
+    for line in lines:
+        print(line)
+
+
+def _brief(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

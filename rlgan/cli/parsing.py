@@ -1,0 +1,75 @@
+"""Reads what was typed into settings, by tyro."""
+
+import contextlib
+import dataclasses
+import io
+import itertools
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import tyro
+
+from rlgan.errors import UsageError
+from rlgan.settings import all_settings, canonical, old_flags
+
+
+def command(name: str, summary: str, parts: Mapping[str, tuple[Any, Any]]) -> type[Any]:
+    """A dataclass of all that a command takes, put together from parts.
+
+    Args:
+        name: of the class.
+        summary: its docstring, which --help shows.
+        parts: by name: a type, and a default or `dataclasses.MISSING`. The flags of a part that is a dataclass have no
+            prefix.
+    """
+    fields: list[Any] = []
+    for part, (kind, default) in parts.items():
+        typed = Annotated[kind, tyro.conf.OmitArgPrefixes] if dataclasses.is_dataclass(kind) else kind
+        fields.append((part, typed, dataclasses.field() if default is dataclasses.MISSING else _default(default)))
+    made: type[Any] = dataclasses.make_dataclass(name, fields, frozen=True)
+    made.__doc__ = summary
+    return made
+
+
+def _default(value: Any) -> Any:
+    return dataclasses.field(default_factory=lambda: value)
+
+
+def parse(kind: type[Any], words: list[str], program: str, default: Any = None) -> Any:
+    """Let tyro read the words.
+
+    Args:
+        kind: a dataclass of settings.
+        words: as they were typed; flags of earlier versions are understood.
+        program: what was typed before them.
+        default: settings to start from; by default those of the dataclass.
+
+    Raises:
+        UsageError: with what tyro says in its box, on one line.
+    """
+    renamed = old_flags(kind)
+    words = [_renamed(word, renamed) for word in words]
+    box = io.StringIO()
+    options: dict[str, Any] = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(box):
+            return canonical(tyro.cli(kind, args=words, prog=program, **options))
+    except SystemExit as end:
+        if not end.code:
+            raise
+        lines = [line.strip("│ ") for line in box.getvalue().splitlines() if line.startswith("│")]
+        # Below the rule stands where to find help.
+        said = itertools.takewhile(lambda line: not line.startswith("─"), lines)
+        raise UsageError(f"{' '.join(said)}; see {program} --help") from None
+
+
+def typed_flags(kind: Any, words: list[str]) -> list[str]:
+    """The flags of a dataclass that stand among the words."""
+    flags = {setting.flag for setting in all_settings(kind)}
+    return [flag for flag in (word.partition("=")[0] for word in words) if flag in flags]
+
+
+def _renamed(word: str, renamed: Mapping[str, str]) -> str:
+    flag, equals, value = word.partition("=")
+    flag = flag.replace("_", "-") if flag.startswith("--") else flag
+    return f"{renamed[flag]}{equals}{value}" if flag in renamed else word

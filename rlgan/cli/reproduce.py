@@ -1,0 +1,79 @@
+"""`rlgan reproduce FIGURE ...`: the figures of the paper, which the tasks draw."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from rlgan.cli.parsing import parse
+from rlgan.errors import UsageError
+from rlgan.settings import AtLeast, Choice, check, flatten, new_png, resolve, updated
+from rlgan.task import TASKS, FigureRequest, Task, find_task
+
+TASK_OF = {figure: find_task(name) for name in TASKS for figure in find_task(name).figures}
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Draw a figure of the paper as a PNG file, and say what it shows in numbers."""
+
+    figure: Annotated[Positional[str], Choice(TASK_OF, "figure"), arg(metavar="FIGURE")]
+    """Which figure."""
+    preset: Literal["paper", "best"] = "paper"
+    """With best, figures 2 and 3 have the cure beside the paper's recipe; figures 4 and 5 have it alone."""
+    data: str | None = None
+    """Of figure 5: what `rlgan train image` takes."""
+    learning_rate: float | None = None
+    """Learning rate of both players, in place of the preset's."""
+    seed: Annotated[int, AtLeast(0)] = 0
+    """Seed of the runs."""
+    out: str | None = None
+    """The file to write. By default <figure>.png, in the current directory."""
+
+
+def reproduce(words: list[str]) -> None:
+    """Draw a figure.
+
+    Raises:
+        UsageError: what was typed makes no sense.
+        RunError: the training fails.
+    """
+    options = parse(Reproduce, words, "rlgan reproduce")
+    check(options)
+    out = new_png("--out", options.figure if options.out is None else options.out)
+    task = TASK_OF[options.figure]
+    request = FigureRequest(
+        paper=_recipe(task, "paper", options),
+        chosen=_recipe(task, options.preset, options),
+        out=out,
+        map_=_in_processes,
+        say=print,
+    )
+    resolve(task.figures[options.figure].draw, {})(request)
+    print(out)
+
+
+def _in_processes(function: Any, items: Any) -> Any:
+    from rlgan.engine.processes import in_processes  # late: it is not needed to refuse what was typed
+
+    return in_processes(function, items)
+
+
+def _recipe(task: Task, preset: str, options: Reproduce) -> Any:
+    """The recipe of a preset, with what was typed.
+
+    Raises:
+        UsageError: a value makes no sense, or the figure's task has no such setting.
+    """
+    recipe = task.preset(updated(task.defaults, {"preset": preset}))
+    values: dict[str, Any] = {"seed": options.seed}
+    if options.learning_rate is not None:
+        rate = options.learning_rate
+        values |= {"generator_learning_rate": rate, "discriminator_learning_rate": rate}
+    if options.data is not None:
+        if "data" not in flatten(recipe):
+            raise UsageError(f"--data is for figures of pictures: {options.figure} has none; leave it out")
+        values["data"] = options.data
+    recipe = updated(recipe, values)
+    check(recipe)
+    return recipe

@@ -1,0 +1,52 @@
+"""`rlgan sample RUN ...`: what the run's generator makes."""
+
+from dataclasses import MISSING, dataclass
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from rlgan.cli.parsing import command, parse
+from rlgan.cli.tasks import refuse_options_of_others, task_of_run
+from rlgan.settings import AtLeast, check, resolve
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """The run, and how much is sampled."""
+
+    run: Annotated[Positional[str], arg(metavar="RUN")]
+    """The run's directory."""
+    count: Annotated[int, AtLeast(1)] = 10
+    """How many samples."""
+    seed: Annotated[int, AtLeast(0)] = 0
+    """Seed of the samples."""
+    checkpoint: Literal["newest", "best"] = "newest"
+    """Which checkpoint: the newest whole one, or the best by the task's selection metric."""
+    trust_imports: bool = False
+    """Import code from outside of rlgan that the run's config.json names."""
+
+
+SUMMARY = "Print sentences that the generator writes, or numbers, one per line; or draw pictures."
+
+
+def sample(words: list[str]) -> None:
+    """Sample from a run's generator.
+
+    Raises:
+        UsageError: what was typed makes no sense.
+        RunError: the run can't be read.
+    """
+    tasks = task_of_run(words)
+    parts: dict[str, tuple[Any, Any]] = {"common": (SampleSettings, MISSING)}
+    parts |= {task.name: (task.sample.options, task.sample.options()) for task in tasks}
+    options = parse(command("Sample", SUMMARY, parts), words, "rlgan sample")
+    check(options)
+    common = options.common
+
+    from rlgan.runs.loading import load_run
+
+    run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports)
+    refuse_options_of_others(options, tasks, run.task, common.run, "sample")
+    own = getattr(options, run.task.name, None) or run.task.sample.options()
+    for line in resolve(run.task.sample.run, {})(run, common.count, common.seed, own):
+        print(line)

@@ -1,0 +1,83 @@
+"""`rlgan train ... --seeds N`: several runs, and what `rlgan evaluate` says of them as one."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rlgan.cli.train import new_directory
+from rlgan.errors import RunError, UsageError
+from rlgan.runs.directory import RunDirectory
+from rlgan.runs.loading import load_run, same_task, saved_settings
+from rlgan.runs.seeds import train_seeds
+from rlgan.settings import differences, flatten, resolve, updated
+from rlgan.task import EvaluationTools, Result, Task
+
+
+def train_several(task: Task, name: str, asked: Any, words: list[str]) -> None:
+    """One run for each seed, in processes of their own.
+
+    Raises:
+        UsageError: the directory can't hold them, or runs that are there differ from what is typed.
+        RunError: runs failed.
+    """
+    from rlgan.cli.evaluate import evaluation_tools
+    from rlgan.cli.main import main
+
+    if "seed" not in flatten(asked.recipe):
+        raise UsageError(f"--seeds needs a task with a setting --seed: {task.name} has none")
+    if "://" in (asked.run.run_dir or ""):
+        raise UsageError("--seeds needs a --run-dir on this machine: give a path")
+    folder = Path(asked.run.run_dir or new_directory(task, asked.recipe))
+    seeds = range(asked.recipe.seed, asked.recipe.seed + asked.command.seeds)
+    for run in seeds_in(folder) if asked.run.resume else ():
+        _check_same(run, task, name, asked.recipe, seeds)
+    if train_seeds(main, ["train", name, *words], folder, seeds, resume=asked.run.resume):
+        with evaluation_tools("newest", trust_imports=True) as tools:
+            print(json.dumps(evaluate_seeds(seeds_in(folder), "newest", tools, trust_imports=True)))
+
+
+def seeds_in(folder: Path) -> list[Path]:
+    """The runs of several seeds in a directory, in the order of the seeds; none where it is a run itself."""
+    numbered = [(entry.name.removeprefix("seed-"), entry) for entry in folder.glob("seed-*")]
+    return [entry for _, entry in sorted((int(number), entry) for number, entry in numbered if number.isdecimal())]
+
+
+def evaluate_seeds(runs: Sequence[Path], which: str, tools: EvaluationTools, *, trust_imports: bool) -> Result:
+    """Measure the runs of several seeds, as one.
+
+    Raises:
+        RunError: they are not runs of one recipe.
+    """
+    opened = [load_run(str(run), which, trust_imports=trust_imports) for run in runs]
+    first = opened[0]
+    for run, one in zip(runs, opened, strict=True):
+        if one.task != first.task:
+            raise RunError(f"{runs[0].parent} holds runs of other tasks than {first.task.name}: part them")
+        differ = differences(first.settings, updated(one.settings, {"seed": first.settings.seed}), first.task.places)
+        if differ:
+            raise RunError(f"{run} differs from {runs[0]} ({', '.join(differ)}): part them")
+        if which == "newest" and one.step != first.step:
+            steps = f"step {one.step}, {runs[0]} at step {first.step}"
+            print(f"{run} is at {steps}: --resume brings them to the end", file=sys.stderr)
+    found = [tools.measure(one, tools.prepare(one)) for one in opened]
+    summary: Result = resolve(first.task.seeds, {})(found)
+    return summary
+
+
+def _check_same(run: Path, task: Task, name: str, recipe: Any, seeds: range) -> None:
+    """Check that one of several runs is one of those asked for: what is not typed again has the preset's value."""
+    if not (run / "config.json").is_file():  # killed before it began
+        return
+    saved, where = RunDirectory(run).config(), f"{run}/config.json"
+    same_task(saved, name, where)
+    before = saved_settings(saved, task, where, trust_imports=True)
+    found = differences(updated(before, {"seed": recipe.seed}), recipe, task.places)
+    if before.seed not in seeds:
+        found.append(f"its seed, {before.seed}, is not from {seeds.start} to {seeds.stop - 1}")
+    if found:
+        raise UsageError(
+            f"--seeds with --resume goes on with what is typed, and {run} differs ({', '.join(found)}): type the "
+            "same as before"
+        )

@@ -1,0 +1,50 @@
+"""Which task a run is of, before its options are read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rlgan.errors import UsageError
+from rlgan.settings import all_settings, flatten
+from rlgan.task import TASKS, Task, find_task
+
+
+def task_of_run(words: list[str]) -> list[Task]:
+    """The tasks whose options may stand among the words: that of the run, where it is seen, else all there are.
+
+    A task from outside of the package is not imported here: a run's config is not trusted yet.
+    """
+    for word in words:
+        file = Path(word) / "config.json"
+        if not word.startswith("-") and file.is_file():
+            try:
+                name = json.loads(file.read_bytes()).get("task")
+            except (ValueError, AttributeError):  # damaged: said when the run is opened
+                break
+            if ":" in str(name) and "--trust-imports" in words:
+                return [find_task(name)]
+    return [find_task(name) for name in TASKS]
+
+
+def refuse_options_of_others(options: Any, tasks: list[Task], own: Task | None, run: str, operation: str) -> None:
+    """Refuse options of other tasks than the run's.
+
+    Args:
+        options: by task, as they were parsed.
+        tasks: whose options they are.
+        own: the task of the run; None where it is several runs, which take no options of a task.
+        run: what was typed.
+        operation: `evaluate` or `sample`.
+
+    Raises:
+        UsageError: one was typed.
+    """
+    for task in tasks:
+        kind = getattr(task, operation).options
+        if own is not None and task.name == own.name:
+            continue
+        given, defaults = flatten(getattr(options, task.name)), flatten(kind())
+        for setting in all_settings(kind):
+            if given[setting.name] != defaults[setting.name]:
+                what = "several runs" if own is None else f"a run of {own.name}"
+                raise UsageError(f"{setting.flag} is for {task.name}, and {run} is {what}: leave it out")

@@ -1,0 +1,21 @@
+"""Sets the environment variables that Ray reads when it is imported, and imports it.
+
+Modules take `ray` from here, before anything else of Ray (ruff's import order in pyproject.toml sees to that).
+"""
+
+import os
+
+if os.environ.get("RAY_ADDRESS") in (None, "", "local"):
+    # An empty address would make Ray look for any cluster that runs on this machine.
+    os.environ.pop("RAY_ADDRESS", None)
+    # A local Ray listens on all interfaces. With this variable, which is meant for other systems, it binds to loopback.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# An actor without GPUs must not see any. This is Ray's coming default; it warns until one is chosen.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+
+ATTACHED = "RAY_ADDRESS" in os.environ  # whether somebody else started the Ray that is used
+
+__all__ = ["ATTACHED", "ray"]

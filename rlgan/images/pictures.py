@@ -1,0 +1,104 @@
+"""The pictures of a run: found, split, and made once into a cache that is named by all that they depend on.
+
+No run reads another's pixels, and a picture is decoded once, by whoever there is to do it.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlgan.images.cache import Cache, unusable
+from rlgan.images.directory import open_directory
+from rlgan.images.sources import OpenSource, Pixels, Request, Source, fingerprint
+from rlgan.images.tables import SOURCES
+from rlgan.settings import absolute, is_import, resolve
+from rlgan.types import Map
+
+NAMED = 3  # bad pictures that are named where some are skipped
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Where a run's pictures come from; small and picklable, the pixels lie in a cache."""
+
+    source: Source
+    fingerprint: str  # SHA-256 of the files' names and bytes, of the split and of the source's settings
+    about: tuple[str, ...]  # lines for people: counts, split, crop, filter, what is missing
+    cache: Path  # the folder of this fingerprint
+    skip_bad: bool  # leave pictures out that can't be used, instead of stopping at the first
+
+    @property
+    def crop(self) -> int | None:
+        """Pixels a side in the source; None where it is the largest square, or nothing is cropped."""
+        return self.source.crop
+
+    def prepare(self, map_: Map, say: Callable[[str], None]) -> None:
+        """Make the cache, unless it is there and whole. Several processes may do this at once.
+
+        Args:
+            map_: applies a function to each of some jobs, in parallel or not.
+            say: takes lines for people.
+
+        Raises:
+            DataError: a picture can't be used, or the cache can't be written.
+        """
+        cache = Cache(self.cache, self.fingerprint)
+        manifest = cache.manifest(check=True)
+        if manifest is None:
+            cache.make(self.source, map_, say, skip_bad=self.skip_bad)
+            manifest = cache.manifest(check=False)
+        bad = manifest["bad"] if manifest else []
+        # A run that skips bad pictures may have made the cache, for one that does not.
+        if bad and not self.skip_bad:
+            raise unusable(*bad[0])
+        if bad:
+            more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
+            named = "; ".join(f"{name} {what}" for name, what in bad[:NAMED])
+            say(f"{len(bad):,} pictures skipped: {named}{more}")
+
+    def train(self) -> Pixels:
+        """The pictures to learn from: uint8 [N, size, size, 3], memory-mapped, read-only."""
+        return Cache(self.cache, self.fingerprint).open("train", self.source.size)
+
+    def test(self) -> Pixels:
+        """The held-out pictures: uint8 [N, size, size, 3], memory-mapped, read-only."""
+        return Cache(self.cache, self.fingerprint).open("test", self.source.size)
+
+
+def open_pictures(request: Request, *, cache: Path | None = None, skip_bad: bool = False) -> Pictures:
+    """Find pictures, and read every file once for the fingerprint; nothing is decoded yet.
+
+    CelebA's own layout (`img_align_celeba/`, `list_eval_partition.txt`) has its own split. Any other folder's pictures,
+    also those below it, are split by person, that is by folder and name without a number at its end
+    (`First_Last_0001.jpg`): a fifth of the people are held out, chosen by a hash.
+
+    Example:
+        >>> open_pictures(Request("faces", faces=12)).about
+        ('10 faces drawn from seed 0 to learn from, 2 held out',)
+
+    Args:
+        request: a name in `SOURCES` or a directory, and what is to be made of it.
+        cache: where caches lie; None: `$XDG_CACHE_HOME/rlgan` or `~/.cache/rlgan`.
+        skip_bad: leave pictures out that can't be used, instead of stopping at the first.
+
+    Raises:
+        DataError: no such directory, nothing in it, or a partition that is none.
+    """
+    open_: OpenSource = (
+        resolve(request.data, SOURCES) if request.data in SOURCES or is_import(request.data) else open_directory
+    )
+    return open_source(open_(request), cache=cache, skip_bad=skip_bad)
+
+
+def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = False) -> Pictures:
+    """The pictures of a source of your own; see `open_pictures`, which does the same with those of this package.
+
+    Raises:
+        DataError: the source's data can't be used.
+    """
+    if cache is None:
+        cache = absolute("--cache", os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rlgan"
+    digests, about = source.describe()
+    name = fingerprint(source.settings, digests)
+    return Pictures(source, name, about, cache / name[:32], skip_bad)

@@ -1,0 +1,15 @@
+"""Names that the settings of pictures offer, each with the `module:object` that implements it.
+
+The objects are named, not imported, so that the command line lists the names without importing torch or Pillow.
+"""
+
+# Data sets that `--data` knows by name: (Request) -> Source, see `rlgan.images.sources`. Other words are directories.
+SOURCES: dict[str, str] = {"faces": "rlgan.images.faces.source:open_faces"}
+
+# Filters that resize a picture, members of Pillow's `Resampling`.
+FILTERS: dict[str, str] = {
+    "lanczos": "PIL.Image:Resampling.LANCZOS",
+    "bicubic": "PIL.Image:Resampling.BICUBIC",
+    "bilinear": "PIL.Image:Resampling.BILINEAR",
+    "box": "PIL.Image:Resampling.BOX",
+}

@@ -1,0 +1,61 @@
+"""The alarm that a generator has collapsed."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from rlgan.types import Metrics
+
+# Steps in a row that look collapsed before the alarm is given: one may be chance.
+ALARM_STEPS = 10
+
+
+class CollapseAlarm:
+    """Watches updates and evaluations for mode collapse (the paper's Helvetica problem).
+
+    Args:
+        sign: says what in metrics looks collapsed, or None; the task's.
+        on_collapse: whether a run goes on after an alarm.
+        say: tells a person a line.
+
+    Attributes:
+        stop_reason: why the run is to stop; None as long as it may go on.
+
+    Example:
+        >>> alarm = CollapseAlarm(lambda metrics: "all samples are equal", "stop", print)
+        >>> alarm.check_evaluation(500, {})
+        ALARM: collapsed at step 500: all samples are equal
+        >>> alarm.stop_reason
+        'collapsed at step 500: all samples are equal'
+    """
+
+    def __init__(
+        self,
+        sign: Callable[[Metrics], str | None],
+        on_collapse: Literal["warn", "stop"],
+        say: Callable[[str], None],
+    ) -> None:
+        self.stop_reason: str | None = None
+        self._sign = sign
+        self._stops = on_collapse == "stop"
+        self._say = say
+        self._steps_in_a_row = 0
+
+    def check_update(self, step: int, metrics: Metrics) -> bool:
+        """Check the metrics of an update; return whether `ALARM_STEPS` of them in a row look collapsed by now."""
+        sign = self._sign(metrics)
+        self._steps_in_a_row = self._steps_in_a_row + 1 if sign else 0
+        if sign and self._steps_in_a_row == ALARM_STEPS:
+            self._give(f"collapsed at step {step}: {sign}, {ALARM_STEPS} steps in a row")
+        return self._steps_in_a_row >= ALARM_STEPS
+
+    def check_evaluation(self, step: int, metrics: Metrics) -> None:
+        """Check the metrics of an evaluation."""
+        # An untrained generator's samples are much the same, and a run that stops is not told twice.
+        sign = self._sign(metrics) if step else None
+        if sign and not self.stop_reason:
+            self._give(f"collapsed at step {step}: {sign}")
+
+    def _give(self, alarm: str) -> None:
+        self._say(f"ALARM: {alarm}")
+        if self._stops:
+            self.stop_reason = alarm

@@ -1,0 +1,150 @@
+"""Opens a run that is there: its settings, and one of its checkpoints, checked byte by byte.
+
+A run's directory may come from a stranger. It is data, not a program: what its config names outside of this package is
+imported only where the person who opens it says so (`trust_imports`).
+"""
+
+import functools
+import sys
+from typing import Any
+
+from rlgan.errors import RunError, UsageError
+from rlgan.runs.checkpoints import BrokenCheckpointError, Checkpoint
+from rlgan.runs.directory import RunDirectory
+from rlgan.runs.files import fingerprint
+from rlgan.runs.settings import RunSettings
+from rlgan.settings import all_settings, check, foreign_names, is_import, read, updated
+from rlgan.task import TASKS, LoadedRun, LoadedTask, Result, Say, Task, find_task, load_task
+from rlgan.types import Map
+
+
+def saved_task(saved: dict[str, Any], where: object, *, trust_imports: bool) -> Task:
+    """The record of a saved run's task.
+
+    Raises:
+        RunError: there is no such task, or it would have to be imported and is not trusted.
+    """
+    name = saved["task"]
+    if not isinstance(name, str) or (name not in TASKS and not is_import(name)):
+        raise RunError(f"{where} names the task {name!r}, which this version of rlgan does not know")
+    if is_import(name) and not trust_imports:
+        raise RunError(f"{where} names the task {name}, code from outside of rlgan: give --trust-imports to import it")
+    try:
+        return find_task(name)
+    except UsageError as error:
+        raise RunError(f"{where}: {error}") from error
+
+
+def same_task(saved: dict[str, Any], name: str, where: object) -> None:
+    """Check that a saved run is one of the task that was typed.
+
+    Raises:
+        RunError: it is one of another.
+    """
+    if saved["task"] != name:
+        raise RunError(
+            f"{where}: the run is one of {saved['task']}, not of {name}: give its task, or another --run-dir"
+        )
+
+
+def saved_settings(saved: dict[str, Any], task: Task, where: object, *, trust_imports: bool) -> Any:
+    """The recipe of a saved run.
+
+    Raises:
+        RunError: it does not fit the task's settings, or names code that is not trusted.
+    """
+    try:
+        recipe = {name: value for name, value in saved["recipe"].items() if name != "cache"}
+        # Who gives away a run does not say where others write.
+        given = {"cache": None} if "cache" in saved["recipe"] else {}
+        settings = read(task.defaults, recipe | given)
+        check(settings)
+    except (TypeError, AttributeError, UsageError) as error:
+        raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None
+    if (outside := foreign_names(settings)) and not trust_imports:
+        raise RunError(
+            f"{where} names code from outside of rlgan ({', '.join(outside)}): give --trust-imports to import it"
+        )
+    return settings
+
+
+def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
+    """How a saved run was run; what its version did not know has its default.
+
+    Raises:
+        RunError: a value makes no sense.
+    """
+    try:
+        known = {setting.name for setting in all_settings(RunSettings)}
+        values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved["run"].items() if name in known}
+        settings = updated(RunSettings(), values)
+        check(settings)
+    except (TypeError, AttributeError, UsageError) as error:
+        raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None
+    return settings
+
+
+def open_checkpoint(run: RunDirectory, which: str, recipe_id: str, say: Say) -> Checkpoint:
+    """Load a checkpoint of a run.
+
+    Args:
+        run: the run's directory.
+        which: `newest`, or `best` by the task's selection metric.
+        recipe_id: that it must be of.
+        say: is told of checkpoints that are passed over.
+
+    Raises:
+        RunError: none is whole.
+    """
+    best = run.checkpoints.best() if which == "best" else None
+    if best is not None:
+        try:
+            return run.checkpoints.load(best, recipe_id)
+        except BrokenCheckpointError as error:
+            say(f"{error}; taking the newest in place of the best")
+    newest = run.checkpoints.newest(say, recipe_id)
+    if newest is None:
+        raise RunError(f"{run.path} has no whole checkpoint: train first, or continue with --resume")
+    return newest
+
+
+def load_run(path: str, which: str, *, trust_imports: bool = False) -> LoadedRun:
+    """Open a run.
+
+    Args:
+        path: its directory, or its address in an object store.
+        which: `newest`, or `best` by the task's selection metric.
+        trust_imports: import what its config names outside of this package.
+
+    Raises:
+        RunError: there is no run, none of its checkpoints is whole, or it is not trusted.
+    """
+    run = RunDirectory(path)
+    saved = run.config()
+    task = saved_task(saved, run.config_file, trust_imports=trust_imports)
+    settings = saved_settings(saved, task, run.config_file, trust_imports=trust_imports)
+    checkpoint = open_checkpoint(run, which, saved["recipe_id"], functools.partial(print, file=sys.stderr))
+    return LoadedRun(
+        str(run.path), task, settings, checkpoint.step, checkpoint.weights, checkpoint.recipe_id, run.words
+    )
+
+
+def prepare_task(run: LoadedRun, map_: Map, status: Say) -> LoadedTask:
+    """The task of a run with its data, prepared.
+
+    Raises:
+        DataError: the data can't be had.
+        RunError: it is not what the run was trained on.
+    """
+    loaded = load_task(run.task, run.settings)
+    if fingerprint(*loaded.facts.identity) != run.recipe_id:
+        raise RunError(f"{loaded.facts.data} is not the data that {run.path} was trained on: put it back")
+    loaded.prepare(map_, status)
+    return loaded
+
+
+def measure(run: LoadedRun, loaded: LoadedTask, device: Any) -> Result:
+    """What training measures, of a run's weights on its task's data, and which run it is."""
+    evaluation = loaded.evaluator(device).evaluate(run.weights)
+    which: Result = {"run": run.path, "step": run.step} | run.task.labels(run.settings)
+    return which | evaluation.metrics | evaluation.series

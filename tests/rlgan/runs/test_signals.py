@@ -1,0 +1,50 @@
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+
+from rlgan.runs.signals import stopping
+
+
+def test_the_first_signal_is_a_request_to_stop():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with stopping() as stop:
+            assert stop.signal is None
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.signal == "SIGTERM"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_without_a_signal_the_handlers_are_as_before():
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with stopping():
+        assert signal.getsignal(signal.SIGTERM) != before[0]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+TWICE = """
+import os, signal, subprocess, sys
+from rlgan.runs.signals import stopping
+
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(child.pid, flush=True)
+with stopping() as stop:
+    os.kill(os.getpid(), signal.SIGINT)
+print(stop.signal, flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+print("still here")
+"""
+
+
+def test_the_second_signal_kills_the_process_and_its_children_also_when_all_is_being_closed():
+    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, timeout=50, check=False)
+    child, first = done.stdout.splitlines()
+    assert first == "SIGINT"
+    assert done.returncode == -signal.SIGTERM
+    # It is gone, or waits for somebody to ask how it ended.
+    assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == psutil.STATUS_ZOMBIE
