@@ -97,6 +97,24 @@ def test_q_over_many_rollouts_nears_the_expectation_over_all_ways_to_go_on():
     assert max(spreads) > 0.05
 
 
+def length(rewards, mask, _):
+    return (mask * mask.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_a_return_of_whole_sequences_is_averaged_over_continuations_too(task, weights):
+    weights.generator["output.bias"][1] = 3.0  # some sequences end early
+    changes = {"length": 20, "returns": f"{__name__}:length"}
+    one = task(**changes).rollout_maker(CPU).shard(weights, 0, 0, 0)
+    several = task(**changes, monte_carlo_rollouts=4).rollout_maker(CPU).shard(weights, 0, 0, 0)
+    own = one.mask.sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(one.q_values, one.mask * own)
+    # Each mean is of the sequence's own length and of three that are longer than the place.
+    place = np.arange(1, 21) * one.mask
+    assert (4 * several.q_values >= (own + 3 * place) * one.mask).all()
+    assert (4 * several.q_values <= (own + 60) * one.mask).all()
+    assert (several.q_values != one.q_values).any()
+
+
 def test_one_rollout_is_the_sequence_itself_and_several_leave_it_as_it_is(task, maker, weights):
     weights.generator["output.bias"][1] = 3.0  # some sequences end early
     one = maker.shard(weights, 0, 0, 0)
