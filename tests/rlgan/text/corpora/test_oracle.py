@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from rlgan.rng import Purpose, stream
+from rlgan.text.corpora.oracle import Oracle, load_oracle
 from rlgan.text.corpus import Rows, unigram_perplexity
-from rlgan.text.oracle import Oracle, load_oracle
 
 
 @pytest.fixture(scope="module")
