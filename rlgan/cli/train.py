@@ -132,14 +132,15 @@ def _continued(
     kind: Any, asked: Any, saved: dict[str, Any], task: Task, name: str, words: list[str], program: str
 ) -> Any:
     """What was typed, over the settings of a saved run."""
-    from rlgan.runs.loading import same_task, saved_run_settings, saved_settings
+    from rlgan.runs.loading import check_trust, same_task, saved_run_settings, saved_settings
 
     where = f"{asked.run.run_dir}/config.json"
     same_task(saved, name, where)
-    # What this command line names itself is trusted, what the file names is not.
-    trust = asked.command.trust_imports or not set(_outside(saved, task, where)) - set(foreign_names(asked.recipe))
-    recipe = saved_settings(saved, task, where, trust_imports=trust)
-    before = saved_run_settings(saved, where)
+    recipe, before = saved_settings(saved, task, where), saved_run_settings(saved, where)
+    if not asked.command.trust_imports:
+        # What this command line names itself is trusted, what the file names is not.
+        for settings in (recipe, before):
+            check_trust(settings, where, trusted=[*foreign_names(asked.recipe), *foreign_names(asked.run)])
     # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
     anew = dataclasses.replace(before, run_dir=None, resume=False, bounds=Bounds())
     asked = parse(kind, words, program, kind(recipe, anew, CommandSettings()))
@@ -149,12 +150,6 @@ def _continued(
     if changes := differences(recipe, asked.recipe, ignored=task.places):
         raise UsageError(f"--resume can't change {', '.join(changes)}: leave it as it was, or start another run")
     return asked
-
-
-def _outside(saved: dict[str, Any], task: Task, where: str) -> list[str]:
-    from rlgan.runs.loading import saved_settings
-
-    return foreign_names(saved_settings(saved, task, where, trust_imports=True))
 
 
 def train_one(task: Task, name: str, recipe: Any, run: RunSettings, saved: dict[str, Any] | None) -> None:
