@@ -75,12 +75,19 @@ def integers(values: Array, like: Array, name: str) -> Array:
             raise ValueError(f"The {name} holds {array.dtype}, not integers: give tokens.")
         return _as_int64(array)
     xp = namespace(like)
+    if isinstance(values, tuple | list) and not values:
+        return xp.zeros(0, dtype=xp.int64, device=like.device)
     if isinstance(values, tuple | list):
         return xp.asarray(values, dtype=xp.int64, device=like.device)
     check_place(values, like, name)
     if values.dtype != xp.int64:
         raise ValueError(f"The {name} holds {values.dtype}, not integers: give tokens as int64.")
     return values
+
+
+def is_integer(value: object) -> bool:
+    """Return whether the value is one integer, of Python's or numpy's; a bool is none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _as_int64(array: NDArray[Any]) -> Tokens:

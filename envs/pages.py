@@ -3,7 +3,7 @@
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from envs.arrays import Array, Tokens, check_place, integers, namespace
+from envs.arrays import Array, Tokens, check_place, integers, is_integer, namespace
 
 
 class Pages:
@@ -77,7 +77,8 @@ class Pages:
         xp = namespace(begun)
         blank = xp.full((count, max_length - length), self._vocab_size, dtype=xp.int64, device=begun.device)
         self.tokens = xp.where(rows.reshape(-1, 1), xp.concat((begun, blank), 1), self.tokens)
-        self._lengths = xp.where(rows, length, self._lengths)
+        # A tensor, since torch copies a number from the host to the device, and waits for that.
+        self._lengths = xp.where(rows, xp.full_like(self._lengths, length), self._lengths)
         self.ended = self.ended & xp.logical_not(rows)
 
     def write(self, actions: Array) -> None:
@@ -157,9 +158,9 @@ class Pages:
 
 def _check_sizes(count: int, vocab_size: int, max_length: int, stop_token: int | None) -> None:
     for name, size in (("num_envs", count), ("vocab_size", vocab_size), ("max_length", max_length)):
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        if not is_integer(size) or size < 1:
             raise ValueError(f"{name} {size!r} is not a positive integer: give at least 1.")
-    if stop_token is not None and not 0 <= stop_token < vocab_size:
+    if stop_token is not None and not (is_integer(stop_token) and 0 <= stop_token < vocab_size):
         raise ValueError(
             f"stop_token {stop_token} is not a token: give 0 to {vocab_size - 1}, or None for no stop token."
         )

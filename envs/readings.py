@@ -56,18 +56,29 @@ class Readings:
         ValueError: if there is no such rule, or the scorer's state is not one row for each sequence.
 
     Example:
-        A rollout, where `scorer` has tensors on `policy`'s device:
+        A rollout of `policy`, where all are on one device. To go on from given beginnings in some rows, call
+        `pages.clear(rows, prefix)` and `readings.restart(rows, prefix)`; with automatic resets,
+        `_, ended = pages.step(actions)` and `readings.step(actions, ended)`.
 
-            pages = Pages(64, vocab_size, 20, stop_token, like=tensor)
-            readings = Readings(scorer, "log_odds", 64, like=tensor)
-            for place in range(20):
-                actions = policy(pages.tokens)  # int64 [64]
-                alive = ~pages.ended
-                pages.write(actions)
-                rewards[:, place] = readings.read(actions, alive)
-
-        To go on from given beginnings in some rows, `pages.clear(rows, prefix)` and `readings.restart(rows, prefix)`;
-        with automatic resets, `_, ended = pages.step(actions)` and `readings.step(actions, ended)`.
+        >>> import torch
+        >>> from envs import Pages
+        >>> class Evenness:
+        ...     def start(self, count):
+        ...         return (torch.zeros(count),)
+        ...     def score(self, state, tokens):
+        ...         log_odds = state[0] + 1.0 - 2.0 * (tokens % 2)
+        ...         return (log_odds,), log_odds
+        >>> policy = lambda pages: torch.tensor([2, 3])
+        >>> pages = Pages(2, vocab_size=5, max_length=3, like=torch.zeros(0))
+        >>> readings = Readings(Evenness(), "log_odds", 2, like=pages.tokens)
+        >>> rewards = torch.zeros(2, 3)
+        >>> for place in range(3):
+        ...     actions, alive = policy(pages.tokens), ~pages.ended
+        ...     pages.write(actions)
+        ...     rewards[:, place] = readings.read(actions, alive)
+        >>> rewards
+        tensor([[ 1.,  2.,  3.],
+                [-1., -2., -3.]])
     """
 
     def __init__(
@@ -83,6 +94,10 @@ class Readings:
         self._scorer = scorer
         self._rule = reward_rule(rule)
         self._mode = autoreset_mode_of(autoreset_mode)
+        if not (hasattr(scorer, "start") and hasattr(scorer, "score")):
+            raise ValueError(
+                f"The scorer is a {type(scorer).__name__}: give an object with start(count) and score(state, tokens)."
+            )
         self._state = scorer.start(count)
         self._log_odds: Array = xp.zeros(count, dtype=xp.float32, device=like.device)
         self._ended: Array = xp.zeros(count, dtype=xp.bool, device=like.device)
@@ -99,7 +114,7 @@ class Readings:
             return
         xp = namespace(self._log_odds)
         self._state = _where(rows, self._scorer.start(len(rows)), self._state)
-        self._log_odds = xp.where(rows, 0.0, self._log_odds)
+        self._log_odds = xp.where(rows, xp.zeros_like(self._log_odds), self._log_odds)
         self._ended = self._ended & xp.logical_not(rows)
         for tokens in xp.moveaxis(integers(prefix, self._log_odds, "prefix"), -1, 0):
             self.read(tokens, rows)
@@ -122,7 +137,7 @@ class Readings:
         if _none(rows):
             return xp.zeros_like(self._log_odds)
         # All rows go to the scorer each time: a matrix product of fewer rows can differ in its last bits.
-        state, returned = self._scorer.score(self._state, xp.where(rows, tokens, 0))
+        state, returned = self._scorer.score(self._state, xp.where(rows, tokens, xp.zeros_like(tokens)))
         before, after = self._log_odds, self._checked(returned, rows)
         self._state = _where(rows, state, self._state)
         self._log_odds = xp.where(rows, after, before)
@@ -132,7 +147,7 @@ class Readings:
                 f"The reward rule returned shape {tuple(rewards.shape)} for log-odds of {tuple(before.shape)}: "
                 "give one reward for each."
             )
-        return xp.where(rows, rewards, 0.0)
+        return xp.where(rows, rewards, xp.zeros_like(rewards))
 
     def step(self, tokens: Array, ended: Array) -> Array:
         """Read what the pages took in a step, then restart what the autoreset mode says.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from envs.arrays import Float, Mask, Tokens
 from envs.readings import Readings, Scorer, State
+from envs.render import amount, line
 from envs.rewards import LOG_DENSITY_RATIO_LIMIT, LOG_TOKEN_RATIO_LIMIT, REWARD_RULES, RewardRule
 from envs.spaces import Observation
 
@@ -29,7 +30,8 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
     """Add a rule's value of the scorer's log-odds to the reward of each step.
 
     The scorer reads the actions as tokens, so put this wrapper below any that changes actions. A prefix is read
-    without reward; a step after the end of the page adds 0.
+    without reward; a step after the end of the page adds 0. Where the environment renders, so does the wrapper, with
+    the reward of each token.
 
     Args:
         env: a text environment.
@@ -47,13 +49,18 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, scorer=scorer, rule=rule)
         gymnasium.Wrapper.__init__(self, env)
         self._readings = Readings(scorer, rule, count=1)
+        self._ended = False
+        self._shown: list[int] = []
+        self._rewards: list[float] = []
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Start a page; the scorer reads the `prefix` among the options, if there is one."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._readings.restart(np.ones(1, np.bool_), (options or {}).get("prefix", ()))
+        prefix = (options or {}).get("prefix", ())
+        self._readings.restart(np.ones(1, np.bool_), prefix)
+        self._ended, self._shown, self._rewards = False, np.ravel(prefix).tolist(), []
         return observation, info
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -64,14 +71,34 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
         """
         observation, reward, terminated, truncated, info = self.env.step(action)
         added = self._readings.step(np.asarray([action], np.int64), np.array([terminated or truncated]))
-        return observation, float(reward) + float(added[0]), terminated, truncated, info
+        total = float(reward) + float(added[0])
+        if self.render_mode is not None and not self._ended:
+            self._show(int(action), total)
+        self._ended = terminated or truncated
+        return observation, total, terminated, truncated, info
+
+    def render(self) -> Any:
+        """Return the text so far with the reward of each token in render mode "ansi"; else as the environment does.
+
+        In render mode "human" each reward is printed behind its token.
+        """
+        if self.render_mode != "ansi":
+            return self.env.render()
+        return line(self._shown, getattr(self.unwrapped, "vocabulary", None), self._rewards)
+
+    def _show(self, token: int, reward: float) -> None:
+        self._shown.append(token)
+        self._rewards.append(reward)
+        if self.render_mode == "human":
+            print(amount(reward), end="", flush=True)
 
 
 class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
     """Add a rule's value of the scorer's log-odds to the rewards of each step: `DiscriminatorReward` for N pages.
 
     It works by what every vector environment says (who ended, and the autoreset mode), and so with a
-    `SyncVectorEnv` too. Rows that took no token in a step add exactly 0 and keep their state.
+    `SyncVectorEnv` too. Rows that took no token in a step add exactly 0 and keep their state. What the environment
+    renders stays without rewards.
 
     Args:
         env: a text vector environment, in any autoreset mode.

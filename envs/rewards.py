@@ -107,6 +107,37 @@ def limited(rule: str | RewardRule, limit: float) -> RewardRule:
     return partial(_clip, reward_rule(rule), limit)
 
 
+def potential(rule: str | RewardRule, discount: float = 1.0) -> RewardRule:
+    """Return a rule that pays what a token adds to another rule's value: discount * rule(l) - rule(l_before).
+
+    The sum telescopes: after T tokens it is the value of the whole text less the value of the empty text,
+    discount^T * rule(l_T) - rule(0), the rewards discounted alike (Ng, Harada & Russell 1999, section 3). A rule that
+    reads the log-odds before the token, such as `token_ratio`, is given 0 for them.
+
+    Args:
+        rule: the name of a rule, or a rule.
+        discount: in [0, 1], the agent's own.
+
+    Raises:
+        ValueError: if no rule has that name, or the discount is not in [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> potential("log_odds")(np.array([0.5, 2.0]), np.array([0.0, 0.5]))
+        array([0.5, 1.5])
+    """
+    if not 0 <= discount <= 1:
+        raise ValueError(f"The discount {discount} is not in [0, 1].")
+    return partial(_difference, reward_rule(rule), discount)
+
+
+def _difference(rule: RewardRule, discount: float, log_odds: Array, log_odds_before: Array) -> Array:
+    xp = namespace(log_odds)
+    after = rule(log_odds, xp.zeros_like(log_odds))
+    before = rule(log_odds_before, xp.zeros_like(log_odds_before))
+    return discount * after - before
+
+
 def _clip(rule: RewardRule, limit: float, log_odds: Array, log_odds_before: Array) -> Array:
     rewards = rule(log_odds, log_odds_before)
     return namespace(rewards).clip(rewards, -limit, limit)

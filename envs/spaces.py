@@ -2,8 +2,9 @@
 
 from typing import Any, TypeAlias
 
+import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 Observation: TypeAlias = NDArray[Any]  # of obs_dtype
@@ -34,3 +35,14 @@ def number_type(name: str, largest: int) -> np.dtype[Any]:
 def page_space(vocab_size: int, max_length: int, dtype: np.dtype[Any]) -> Box:
     """Return the space of a page's tokens, `vocab_size` where it is blank."""
     return Box(0, vocab_size, (max_length,), dtype.type)
+
+
+def vocab_size_of(actions: gymnasium.Space[Any] | None) -> int:
+    """Return the number of tokens of a text environment's action space.
+
+    Raises:
+        ValueError: if its actions are not tokens.
+    """
+    if not isinstance(actions, Discrete):
+        raise ValueError(f"The action space is {actions}, not Discrete(V): the actions must be tokens.")
+    return int(actions.n)

@@ -96,6 +96,7 @@ def _play(env: gymnasium.Env[Any, Any], script: Tokens, prefix: int = 0) -> _Epi
         for name, value in (("terminated", terminated), ("truncated", truncated)):
             expect(type(value) is bool, f"{name} is a {type(value)}, not a bool.")
         expect(isinstance(info, dict), f"step() returned a {type(info).__name__} as info, not a dict.")
+        _check_mask(info, env.action_space)
         episode.observations.append(_observed(env, observation))
         episode.rewards.append(float(reward))
         if terminated or truncated:
@@ -111,6 +112,22 @@ def _observed(env: gymnasium.Env[Any, Any], observation: Any) -> Tokens:
         f"The observation {observation!r} is not in the observation space {space}.",
     )
     return np.array(observation)
+
+
+def _check_mask(info: dict[str, Any], actions: gymnasium.Space[Any]) -> None:
+    """Check the action mask, where there is one."""
+    if "action_mask" not in info or not isinstance(actions, Discrete):
+        return
+    mask = info["action_mask"]
+    shape = (int(actions.n),)
+    expect(
+        isinstance(mask, np.ndarray) and mask.dtype == np.int8 and mask.shape == shape,
+        f"info['action_mask'] is not an array of int8 of shape {shape}, but {mask!r}.",
+    )
+    expect(
+        np.isin(mask, (0, 1)).all() and mask.any(),
+        f"info['action_mask'] holds {np.unique(mask).tolist()}: 0 and 1 are due, with at least one 1.",
+    )
 
 
 def _check_page(script: Tokens, episode: _Episode, vocab_size: int) -> None:

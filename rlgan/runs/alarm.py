@@ -23,9 +23,9 @@ class CollapseAlarm:
     Example:
         >>> alarm = CollapseAlarm(lambda metrics: "all samples are equal", "stop", print)
         >>> alarm.check_evaluation(500, {})
-        ALARM: collapsed at step 500: all samples are equal
+        ALARM: The generator collapsed at step 500: all samples are equal
         >>> alarm.stop_reason
-        'collapsed at step 500: all samples are equal'
+        'The generator collapsed at step 500: all samples are equal'
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class CollapseAlarm:
         sign = self._sign(metrics)
         self._steps_in_a_row = self._steps_in_a_row + 1 if sign else 0
         if sign and self._steps_in_a_row == ALARM_STEPS:
-            self._give(f"collapsed at step {step}: {sign}, {ALARM_STEPS} steps in a row")
+            self._give(f"The generator collapsed at step {step}: {sign}, {ALARM_STEPS} steps in a row")
         return self._steps_in_a_row >= ALARM_STEPS
 
     def check_evaluation(self, step: int, metrics: Metrics) -> None:
@@ -53,7 +53,7 @@ class CollapseAlarm:
         # An untrained generator's samples are much the same, and a run that stops is not told twice.
         sign = self._sign(metrics) if step else None
         if sign and not self.stop_reason:
-            self._give(f"collapsed at step {step}: {sign}")
+            self._give(f"The generator collapsed at step {step}: {sign}")
 
     def _give(self, alarm: str) -> None:
         self._say(f"ALARM: {alarm}")

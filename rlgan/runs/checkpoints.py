@@ -95,7 +95,7 @@ class Checkpoints:
         except OSError as error:
             with suppress(OSError):
                 remove(partial)
-            raise RunError(f"checkpoint {checkpoint.step} can't be saved: {error}; {self.survivor()}") from error
+            raise RunError(f"Checkpoint {checkpoint.step} can't be saved: {error}; {self.survivor()}") from error
         self._prune()
 
     def load(self, step: int, recipe_id: str | None = None) -> Checkpoint:
@@ -114,14 +114,14 @@ class Checkpoints:
             manifest = self._manifest(step)
             state = {name: _read(folder, name, due) for name, due in manifest["sha256"].items()}
             if recipe_id is not None and manifest["recipe"] != recipe_id:
-                raise BrokenCheckpointError(f"checkpoint {step} is of another recipe or other data")
+                raise BrokenCheckpointError(f"Checkpoint {step} is of another recipe or other data")
             lagged = _take_lagged(state)
             return Checkpoint(
                 int(manifest["step"]), state, manifest["recipe"], manifest["seconds"], manifest["score"], lagged
             )
         except _READ_ERRORS as error:
             _check_store_answers(folder, error)
-            raise BrokenCheckpointError(f"checkpoint {step} is not whole: {first_line(error)}") from error
+            raise BrokenCheckpointError(f"Checkpoint {step} is not whole: {first_line(error)}") from error
 
     def newest(self, say: Callable[[str], None], recipe_id: str | None = None) -> Checkpoint | None:
         """Load the newest whole checkpoint; say of each newer one why it was skipped. None where there is none."""
@@ -129,7 +129,7 @@ class Checkpoints:
             try:
                 return self.load(step, recipe_id)
             except BrokenCheckpointError as error:
-                say(f"{error}; trying the one before")
+                say(f"{error}; the one before it is tried")
         return None
 
     def set_aside_broken(self, say: Callable[[str], None], recipe_id: str) -> Checkpoint | None:
@@ -178,7 +178,7 @@ class Checkpoints:
         """
         manifest: dict[str, Any] = json.loads((self.folder / str(step) / MANIFEST).read_bytes())
         if manifest.pop(MANIFEST_SUM) != fingerprint(manifest) or manifest["step"] != step:
-            raise BrokenCheckpointError(f"checkpoint {step} is damaged: {MANIFEST} is not what was saved")
+            raise BrokenCheckpointError(f"Checkpoint {step} is damaged: {MANIFEST} is not what was saved")
         return manifest
 
     def _scores(self) -> dict[int, float]:
@@ -226,11 +226,11 @@ def _read(folder: Place, name: str, due: str) -> Tensors:
     # The name comes from a file that anybody may have written: `../../secret` must not lead out of the folder.
     if not _FILE_NAME.fullmatch(name):
         raise BrokenCheckpointError(
-            f"checkpoint {folder.name} is damaged: its manifest names the file {name!r}, which no checkpoint has"
+            f"Checkpoint {folder.name} is damaged: its manifest names the file {name!r}, which no checkpoint has"
         )
     content = (folder / f"{name}.safetensors").read_bytes()
     if hashlib.sha256(content).hexdigest() != due:
-        raise BrokenCheckpointError(f"checkpoint {folder.name} is damaged: {name}.safetensors is not what was saved")
+        raise BrokenCheckpointError(f"Checkpoint {folder.name} is damaged: {name}.safetensors is not what was saved")
     tensors: Tensors = safetensors.numpy.load(content)
     return tensors
 

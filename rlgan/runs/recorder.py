@@ -93,5 +93,5 @@ class Recorder:
                 self._run.publish()
         except OSError as error:
             raise RunError(
-                f"the metrics of step {step} can't be written: {error}; {self._run.checkpoints.survivor()}"
+                f"The metrics of step {step} can't be written: {error}; {self._run.checkpoints.survivor()}"
             ) from error

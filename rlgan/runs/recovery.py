@@ -80,7 +80,7 @@ class Recovery:
                 failure = str(error)
                 self._count(failure, step)
         start = self._checkpoints.set_aside_broken(self._say, self._recipe_id)
-        self._say(f"the learner goes on from step {start.step if start else 0}; the result will be the same")
+        self._say(f"The learner goes on from step {start.step if start else 0}; the result will be the same")
         return start
 
     def _count(self, failure: str, step: int) -> None:

@@ -62,7 +62,7 @@ def train_seeds(
             f"seeds {names} of {len(seeds)} failed, for the reason above; --resume goes on with what they have saved"
         )
     if stop.signal:
-        print(f"stopped by {stop.signal} and saved; to go on, type the same with --resume")
+        print(f"All runs were stopped by {stop.signal} and have saved; to go on, type the same with --resume")
     return not stop.signal
 
 

@@ -75,7 +75,9 @@ class Training(Generic[W, P]):
             self._evaluate()
         self._save()
         if self._alarm.stop_reason and not self._stop.signal:
-            raise RunError(f"{self._alarm.stop_reason}: stopped as --on-collapse asks; step {self.step} is saved")
+            raise RunError(
+                f"{self._alarm.stop_reason}. The run stopped, as --on-collapse asks; step {self.step} is saved"
+            )
 
     def _restore(self) -> None:
         """Set the engine and what was recorded to the checkpoint, or to the beginning."""
@@ -157,7 +159,7 @@ def train(
     step = start.step if start else 0
     # Here, not in the loop: there, a learner lost in the last evaluation would leave the run without that evaluation.
     if budget.is_spent(step):
-        terminal.say(f"the run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
+        terminal.say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
     checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints)
     recorder = Recorder(run, record.sinks, engine.statistics.export_metrics)

@@ -6,6 +6,8 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from envs import (
     REWARD_RULES,
@@ -113,25 +115,39 @@ def test_reading_the_rows_that_go_on_is_what_the_wrapper_does():
     np.testing.assert_array_equal(pages.tokens, [[1, 2, BLANK, BLANK], [1, 3, 3, 4]])
 
 
+class AllOn(TorchDispatchMode):
+    """Refuses operations that read or give a tensor of another device: a copy of one number from the host waits too."""
+
+    def __init__(self, device):
+        super().__init__()
+        self.device = device
+
+    def __torch_dispatch__(self, function, _types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        tensors = [value for value in tree_leaves((args, kwargs, result)) if isinstance(value, torch.Tensor)]
+        assert {tensor.device.type for tensor in tensors} <= {self.device}, function
+        return result
+
+
 @pytest.mark.parametrize("rule", REWARD_RULES)
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_no_step_on_a_device_waits_for_it_or_leaves_it(mode, rule):
     # A fake tensor has no values: whatever asks for one raises, and so does an operation of two devices.
     with FakeTensorMode():
-        like = torch.zeros(0, device="cuda")
-        pages, readings = Pages(3, 5, 4, 2, mode, like), Readings(TorchNet("cuda"), rule, 3, mode, like)
-        rows = torch.ones(3, dtype=torch.bool, device="cuda")
-        prefix, each = (torch.ones(shape, dtype=torch.int64, device="cuda") for shape in (2, (3, 2)))
-        for begun in ((), prefix, each):
-            pages.clear(rows, begun)
-            readings.restart(rows, begun)
-        actions = torch.ones(3, dtype=torch.int64, device="cuda")
-        for _ in range(5):
-            _, ended = pages.step(actions)
-            rewards = readings.step(actions, ended)
-        assert {array.device.type for array in (pages.tokens, pages.ended, rewards)} == {"cuda"}
-        with pytest.raises(Exception, match="_local_scalar_dense"):
-            bool(ended.any())
+        net, like = TorchNet("cuda"), torch.zeros(0, device="cuda")
+        with AllOn("cuda"):
+            pages, readings = Pages(3, 5, 4, 2, mode, like), Readings(net, rule, 3, mode, like)
+            rows = torch.ones(3, dtype=torch.bool, device="cuda")
+            prefix, each = (torch.ones(shape, dtype=torch.int64, device="cuda") for shape in (2, (3, 2)))
+            for begun in ((), prefix, each):
+                pages.clear(rows, begun)
+                readings.restart(rows, begun)
+            for _ in range(5):
+                actions = torch.ones(3, dtype=torch.int64, device="cuda")
+                _, ended = pages.step(actions)
+                readings.step(actions, ended)
+            with pytest.raises(Exception, match="_local_scalar_dense"):
+                bool(ended.any())
 
 
 @pytest.mark.parametrize("like", [np.zeros(0), CPU])

@@ -92,7 +92,7 @@ def test_the_spaces_are_what_other_libraries_read():
     assert (env.action_space.n, env.action_space.start) == (5, 0)
     assert env.observation_space.dtype == np.float32
     assert (env.observation_space.low.min(), env.observation_space.high.max()) == (0, BLANK)
-    assert env.metadata["render_modes"] == []
+    assert env.metadata["render_modes"] == ["ansi", "human"]
     assert env.render_mode is None
     assert env.reset()[0].dtype == np.float32
 

@@ -102,7 +102,7 @@ def test_the_installed_command_is_the_same():
         (["train", "--resume"], ["--resume needs --run-dir"]),
         (["train", "--frobnicate"], ["--frobnicate"]),
         (["evaluate"], ["RUN"]),
-        (["sample", "somewhere", "--count", "0"], ["--count 0"]),
+        (["sample", "somewhere", "--count", "0"], ["--count is 0: it must be 1 or more"]),
         (["train", "--data", ""], ["--data is empty"]),
         (["train", "--run-dir", ""], ["--run-dir is empty"]),
     ],
@@ -275,7 +275,7 @@ def test_resume_falls_back_from_a_truncated_checkpoint_and_says_so(rlgan, tmp_pa
     file.write_bytes(file.read_bytes()[:100])
     done = rlgan("train", "--run-dir", run, "--resume", "--steps", "6")
     assert done.returncode == 0, done.stderr
-    assert "checkpoint 6 is damaged: generator.safetensors is not what was saved; it is now 6.unused-" in done.stdout
+    assert "Checkpoint 6 is damaged: generator.safetensors is not what was saved; it is now 6.unused-" in done.stdout
     assert "going on from step 4" in done.stdout
     assert digest(run, 6) == due
 
@@ -287,7 +287,7 @@ def test_a_checkpoint_of_another_run_is_not_taken(rlgan, run, tmp_path, small_wo
     shutil.copytree(other / "checkpoints" / "4", run / "checkpoints" / "4")
     done = rlgan("train", "--run-dir", run, "--resume", "--steps", "5")
     assert done.returncode == 0, done.stderr
-    assert "checkpoint 4 is of another recipe or other data" in done.stdout
+    assert "Checkpoint 4 is of another recipe or other data" in done.stdout
     assert "no whole checkpoint: starting afresh" in done.stdout
     # Left for whoever put it there, and out of the way of our own.
     names = sorted(entry.name.partition(".")[0] for entry in (run / "checkpoints").iterdir())
@@ -301,7 +301,7 @@ def test_a_checkpoint_of_another_run_is_not_measured_either(run, tmp_path, small
     assert main(["train", *small_words, "--workers", "0", "--steps", "6", "--seed", "1", "--run-dir", other]) == 0
     shutil.copytree(f"{other}/checkpoints/6", run / "checkpoints" / "6")
     assert main([*command, str(run)]) == 0
-    assert "checkpoint 6 is of another recipe or other data" in capsys.readouterr().err
+    assert "Checkpoint 6 is of another recipe or other data" in capsys.readouterr().err
 
 
 def test_a_damaged_best_gives_way_to_the_newest_and_then_to_a_better(run, capsys):
@@ -359,7 +359,7 @@ def test_a_full_disk_while_saving_leaves_the_last_whole_checkpoint(run):
     before = sorted(file.read_bytes() for file in (run / "checkpoints" / "4").iterdir())
     typed = f"ulimit -f 40; exec {sys.executable} -m rlgan train --run-dir {run} --resume --steps 8"
     done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, timeout=120)
-    _refused(done, 1, "checkpoint 8 can't be saved", "the last whole checkpoint is", "checkpoints/4")
+    _refused(done, 1, "Checkpoint 8 can't be saved", "the last whole checkpoint is", "checkpoints/4")
     assert sorted(file.read_bytes() for file in (run / "checkpoints" / "4").iterdir()) == before
     assert [entry.name for entry in (run / "checkpoints").iterdir()] == ["4"]
 
@@ -446,16 +446,16 @@ def test_a_collapse_is_told_shown_and_stops_the_run_where_that_is_asked(tmp_path
     words += ["--generator-learning-rate", "0.5"]  # too large: all is soon one word
     assert main([*words, "--on-collapse", "stop"]) == 1
     out, (error,) = (lines.splitlines() for lines in capsys.readouterr())
-    (alarm,) = (line for line in out if line.startswith("ALARM: collapsed at step"))
+    (alarm,) = (line for line in out if line.startswith("ALARM: The generator collapsed at step"))
     step = int(alarm.split("step ")[1].split(":")[0])
     assert 10 <= step < 80
-    assert f"collapsed at step {step}" in error
+    assert f"The generator collapsed at step {step}" in error
     assert "--on-collapse" in error
     assert Checkpoints(run / "checkpoints").steps() == [step]
     assert json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["collapse_alarm"] > 0
     # Asked for no more than a warning, it goes on.
     assert main(["train", "--run-dir", str(run), "--resume", "--steps", str(step + 12), "--on-collapse", "warn"]) == 0
-    assert "ALARM: collapsed at step" in capsys.readouterr().out
+    assert "ALARM: The generator collapsed at step" in capsys.readouterr().out
 
 
 def test_the_oracles_words_are_its_own(rlgan, tmp_path):

@@ -188,7 +188,9 @@ def test_seeds_of_several_tasks_are_not_measured_as_one(tmp_path, small_words, c
 def test_the_alarm_is_given_where_the_samples_are_one(tmp_path, capsys):
     words = ["train", "gaussian", "--preset", "paper", "--steps", "500", "--evaluate-every", "500"]
     assert main([*words, "--run-dir", str(tmp_path / "run")]) == 0
-    assert "ALARM: collapsed at step 500: the samples' standard deviation is 0." in capsys.readouterr().out
+    assert (
+        "ALARM: The generator collapsed at step 500: the samples' standard deviation is 0." in capsys.readouterr().out
+    )
 
 
 def test_a_figure_that_is_there_is_not_drawn_over(tmp_path, monkeypatch, capsys):

@@ -243,7 +243,7 @@ def test_a_killed_learner_is_replaced_by_one_that_goes_on(start, tmp_path):
     said = []
     for line in process.stdout:
         said.append(line)
-        if line.startswith("the learner goes on from step"):
+        if line.startswith("The learner goes on from step"):
             break
     process.terminate()
     said.append(process.stdout.read())
@@ -423,7 +423,7 @@ def _steps(checkpoints):
 @pytest.mark.parametrize(
     ("hidden", "due"),
     [
-        ("cache", r"the learner \(process \d+ on [\d.]+\) does not see {} as this process does. Give --cache"),
+        ("cache", r"The learner \(process \d+ on [\d.]+\) does not see {} as this process does. Give --cache"),
         ("pictures", r"{} has no \d+\.png on .*: --data must be the same on all nodes"),
     ],
 )

@@ -117,7 +117,7 @@ def shot(start, cluster, tmp_path_factory):
     joined = len(run.said("joined"))
     (learner,) = actors("LearnerHost")
     learner.kill()
-    run.until("the learner goes on from step")
+    run.until("The learner goes on from step")
     wait_for_workers(3)
 
     node, *_ = cluster.worker_nodes
@@ -198,11 +198,11 @@ def test_two_learners_are_shot_at_and_come_to_what_two_in_peace_come_to(start, r
     run.until("^step 0:")
     first, second = actors("LearnerHost")
     first.kill()
-    run.until("the learner goes on from step")
+    run.until("The learner goes on from step")
     gone(second)
     hung, other = actors("LearnerHost")
     hung.send_signal(signal.SIGSTOP)
-    run.until("the learner goes on from step", 2)
+    run.until("The learner goes on from step", 2)
     gone(hung)
     gone(other)
     assert run.end() == 0, "".join(run.lines)
@@ -295,7 +295,7 @@ def test_a_learner_may_be_of_another_kind_and_is_said_to_have_moved(start, clust
         nodes.append(cluster.add_node(num_cpus=3))
         cluster.remove_node(nodes.pop(0), allow_graceful=False)
         run.until("The learner was on CPU .* DEFAULT, .* and is now on CPU .*: its bits may differ from here on")
-        run.until("the learner goes on from step")
+        run.until("The learner goes on from step")
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0, "".join(run.lines)
     finally:

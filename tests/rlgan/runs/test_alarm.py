@@ -31,7 +31,7 @@ def test_ten_steps_in_a_row_are_told_once_and_count_as_long_as_they_last(make, s
     alarm = make("warn")
     given = [alarm.check_update(step, metrics) for step, metrics in enumerate([LOW] * 12 + [HIGH], 1)]
     assert given == [False] * 9 + [True] * 3 + [False]
-    assert said == ["ALARM: collapsed at step 10: low entropy, 10 steps in a row"]
+    assert said == ["ALARM: The generator collapsed at step 10: low entropy, 10 steps in a row"]
     assert alarm.stop_reason is None
 
 
@@ -39,7 +39,7 @@ def test_a_run_stops_where_that_is_asked(make):
     alarm = make("stop")
     for step in range(1, 11):
         alarm.check_update(step, LOW)
-    assert alarm.stop_reason == "collapsed at step 10: low entropy, 10 steps in a row"
+    assert alarm.stop_reason == "The generator collapsed at step 10: low entropy, 10 steps in a row"
 
 
 def test_one_evaluation_is_enough_but_not_that_of_an_untrained_generator(make, said):
@@ -48,5 +48,5 @@ def test_one_evaluation_is_enough_but_not_that_of_an_untrained_generator(make, s
     assert said == []
     alarm.check_evaluation(100, LOW)
     alarm.check_evaluation(200, LOW)  # a run that is to stop is not told again
-    assert said == ["ALARM: collapsed at step 100: low entropy"]
-    assert alarm.stop_reason == "collapsed at step 100: low entropy"
+    assert said == ["ALARM: The generator collapsed at step 100: low entropy"]
+    assert alarm.stop_reason == "The generator collapsed at step 100: low entropy"

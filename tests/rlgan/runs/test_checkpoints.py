@@ -132,13 +132,13 @@ def test_a_checkpoint_that_is_not_whole_is_passed_over_and_that_is_newest(checkp
     checkpoints.save(_checkpoint(1))
     checkpoints.save(_checkpoint(2))
     damage(checkpoints.folder / "2")
-    with pytest.raises(BrokenCheckpointError, match="checkpoint 2"):
+    with pytest.raises(BrokenCheckpointError, match="Checkpoint 2"):
         checkpoints.load(2)
     found, lines = _newest(checkpoints)
     assert found is not None
     assert found.step == 1
     assert len(lines) == 1
-    assert lines[0].startswith("checkpoint 2")
+    assert lines[0].startswith("Checkpoint 2")
     assert "\n" not in lines[0]
 
 
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before(checkpoints, monkeypatch
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", fill)
-    with pytest.raises(RunError, match=r"checkpoint 2 can't be saved: .*No space left.*/checkpoints/1"):
+    with pytest.raises(RunError, match=r"Checkpoint 2 can't be saved: .*No space left.*/checkpoints/1"):
         checkpoints.save(_checkpoint(2))
     assert [entry.name for entry in checkpoints.folder.iterdir()] == ["1"]
     assert checkpoints.load(1).step == 1
@@ -193,7 +193,7 @@ def test_what_a_link_in_the_place_of_a_checkpoint_leads_to_is_neither_removed_no
     (checkpoints.folder / "5").symlink_to(outside)
     (checkpoints.folder / ".6.partial").symlink_to(outside)
     for step in (5, 6):
-        with pytest.raises(RunError, match=f"checkpoint {step} can't be saved"):
+        with pytest.raises(RunError, match=f"Checkpoint {step} can't be saved"):
             checkpoints.save(_checkpoint(step))
     checkpoints.set_aside_broken(print, "other")
     assert {file.name: file.read_bytes() for file in outside.iterdir()} == before

@@ -50,7 +50,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before_it(train, disk, digest, 
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
     (disk / "ballast").write_bytes(b"x" * (free - 100_000))  # a checkpoint takes 276 kB
     error = _error(train(run, "--steps", 4, "--resume"))
-    assert "checkpoint 4 can't be saved: [Errno 28] No space left on device" in error
+    assert "Checkpoint 4 can't be saved: [Errno 28] No space left on device" in error
     assert error.endswith(f"the last whole checkpoint is {run}/checkpoints/2")
     assert digest(run, 2) == before
     assert os.listdir(run / "checkpoints") == ["2"]
@@ -67,7 +67,7 @@ def test_a_disk_that_can_not_be_written_to_is_said_in_one_line(train, disk):
 
 @pytest.mark.parametrize(
     ("limit", "due"),  # the largest file of a checkpoint has 119 kB, TensorBoard's has 20
-    [(100_000, "checkpoint 4 can't be saved"), (10_000, "the metrics of step 4 can't be written")],
+    [(100_000, "Checkpoint 4 can't be saved"), (10_000, "The metrics of step 4 can't be written")],
 )
 def test_a_limit_on_the_size_of_files_leaves_the_checkpoint_before(
     rlgan, small_words, train, tmp_path, digest, limit, due
@@ -116,7 +116,7 @@ def test_a_malicious_pickle_in_a_checkpoint_is_not_loaded(train, tmp_path, capsy
     _put(run, 4, "generator", pickle.dumps(Malice(mark)))
     assert main(["sample", str(run), "--count", "1"]) == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("checkpoint 4 is not whole")
+    assert line.startswith("Checkpoint 4 is not whole")
     assert "going on from step 2" in train(run, "--steps", 4, "--resume")[1]
     assert not mark.exists()
 

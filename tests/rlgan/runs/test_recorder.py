@@ -159,7 +159,7 @@ def test_a_sink_that_fails_ends_the_run_in_one_line_and_the_evaluation_is_in_met
     monkeypatch.syspath_prepend(str(tmp_path))
     recorder = record(-1, "failing_sinks:Fails", "json_lines")
     with pytest.raises(
-        RunError, match=r"the metrics of step 7 can't be written: .*No space.*; no checkpoint exists yet"
+        RunError, match=r"The metrics of step 7 can't be written: .*No space.*; no checkpoint exists yet"
     ):
         recorder.evaluation(7, EVALUATION, {}, {}, {})
     assert [line["step"] for line in _lines(run)] == [7]

@@ -60,7 +60,7 @@ def test_without_a_checkpoint_a_new_learner_begins_anew_and_with_one_it_goes_on(
     assert recover([3, None]) == [None, 2]
     assert recover.said[-2:] == [
         "the learner died at step 3; a new one is started",
-        "the learner goes on from step 2; the result will be the same",
+        "The learner goes on from step 2; the result will be the same",
     ]
 
 

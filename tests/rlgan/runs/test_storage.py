@@ -84,7 +84,7 @@ def test_a_checkpoint_without_its_manifest_is_passed_over_and_set_aside(address,
     found = checkpoints.newest(lines.append)
     assert found is not None
     assert found.step == 1
-    assert "checkpoint 2 is not whole" in lines[0]
+    assert "Checkpoint 2 is not whole" in lines[0]
     assert checkpoints.set_aside_broken(lines.append, "r").step == 1
     assert checkpoints.steps() == [1]
     checkpoints.save(_checkpoint(2))
@@ -111,7 +111,7 @@ def test_a_store_that_fails_leaves_the_checkpoint_before(address, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(RemotePath, "write_bytes", fail)
-        with pytest.raises(RunError, match=r"checkpoint 2 can't be saved: 403; .*memory://.*/checkpoints/1$"):
+        with pytest.raises(RunError, match=r"Checkpoint 2 can't be saved: 403; .*memory://.*/checkpoints/1$"):
             checkpoints.save(_checkpoint(2))
     assert checkpoints.load(1).step == 1
 
@@ -166,8 +166,8 @@ def test_a_run_that_fails_leaves_its_log_in_the_store_and_nothing_here(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     words = ["--workers", "0", "--steps", "9", "--generator-learning-rate", "1e30", "--on-collapse", "stop"]
     assert main(["train", *small_words, *words, "--run-dir", address]) == 1
-    assert "stopped as --on-collapse asks" in capsys.readouterr().err
-    assert b"ALARM: collapsed" in files.cat_file(f"{address}/log.txt")  # which is said after all is copied
+    assert "The run stopped, as --on-collapse asks" in capsys.readouterr().err
+    assert b"ALARM: The generator collapsed" in files.cat_file(f"{address}/log.txt")  # said after the last copy
     assert not list(tmp_path.glob("rlgan-*"))
 
 

@@ -1,0 +1,41 @@
+"""Rewards at the end of the text alone. Rewards per token are those of a rule, see `envs.rewards`."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.utils import RecordConstructorArgs
+from numpy.typing import NDArray
+
+from envs.arrays import Mask, Tokens
+
+
+class TerminalReward(gymnasium.Wrapper[Any, np.int64, Any, np.int64], RecordConstructorArgs):
+    """Keep the reward of the last token, which judges the whole text, and give 0 for all others.
+
+    Args:
+        env: a text environment with rewards, such as a `DiscriminatorReward`.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, np.int64]) -> None:
+        RecordConstructorArgs.__init__(self)
+        gymnasium.Wrapper.__init__(self, env)
+
+    def step(self, action: np.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take the step."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, float(reward) if terminated or truncated else 0.0, terminated, truncated, info
+
+
+class TerminalRewardVector(gymnasium.vector.VectorWrapper):
+    """Keep the rewards of the last tokens: `TerminalReward` for N pages.
+
+    Args:
+        env: a text vector environment with rewards, such as a `DiscriminatorRewardVector`.
+    """
+
+    def step(self, actions: Tokens) -> tuple[Any, NDArray[Any], Mask, Mask, dict[str, Any]]:
+        """Take the step."""
+        observations, rewards, terminations, truncations, infos = self.env.step(actions)
+        rewards = np.where(terminations | truncations, rewards, 0.0)
+        return observations, rewards, terminations, truncations, infos
