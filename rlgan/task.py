@@ -42,7 +42,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class NoOptions:
-    """Of a command that has none for this task."""
+    """The options of a command that has none for this task."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class FigureRequest:
 
 
 class Schedule(Protocol):
-    """Which step computes what, and how steps, epochs and batches go together."""
+    """Says what each step computes, and how steps, epochs and batches are related."""
 
     def plan(self, step: int) -> "Plan":
         """What a training step computes."""
@@ -211,7 +211,7 @@ class LoadedTask(Protocol):
         ...
 
     def prepare(self, map_: "Map", say: Say) -> None:
-        """Do what must be done once before the data can be read, by whoever there is to do it; say how it goes.
+        """Do what must be done once before the data can be read, with `map_` where it can be shared; say how it goes.
 
         Raises:
             DataError: the data can't be used.

@@ -59,7 +59,7 @@ class RayEngine:
         ship_modules()
         # In Ray's store once, instead of with every actor: a task may hold its data.
         self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)
-        # Whoever waits looks after the pool, so the rollout workers start while the learners are waited for.
+        # Waiting for the learners polls the pool too, so that the rollout workers start meanwhile.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
         group.start()
         if task.facts.cache_dir is not None:

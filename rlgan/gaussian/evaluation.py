@@ -50,5 +50,5 @@ class GaussianEvaluator:
 
 
 def evaluate_run(run: LoadedRun, _: NoOptions, tools: EvaluationTools) -> Result:
-    """Of `rlgan evaluate RUN`: what its training measures."""
+    """Measure a run for `rlgan evaluate RUN`: the same as during its training."""
     return tools.measure(run, tools.prepare(run))

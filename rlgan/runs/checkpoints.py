@@ -149,7 +149,7 @@ class Checkpoints:
                 newest = self.load(step, recipe_id)
             except BrokenCheckpointError as error:
                 broken = self.folder / str(step)
-                # Renamed, not removed: whoever copied another run's checkpoint here may still want it.
+                # Renamed, not removed: it may be another run's checkpoint that somebody copied here.
                 unused = broken.with_name(f"{step}.unused-{time.time_ns()}")
                 broken.rename(str(unused))
                 say(f"{error}; it is now {unused.name}")

@@ -1,7 +1,7 @@
 """Opens a run that is there: its settings, and one of its checkpoints, checked byte by byte.
 
-A run's directory may come from a stranger. It is data, not a program: what its config names outside of this package is
-imported only where the person who opens it says so (`trust_imports`).
+A run's directory may come from an untrusted source. It is data, not a program: what its config names
+outside of this package is imported only where the person who opens it says so (`trust_imports`).
 """
 
 import functools

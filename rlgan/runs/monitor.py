@@ -11,7 +11,7 @@ from rlgan.runs.context import TrainingContext
 from rlgan.runs.meter import Meter
 from rlgan.types import Metrics
 
-# Seconds between the metrics that are given to whoever watches the run.
+# Seconds between the metrics for those who watch the run.
 PROGRESS_SECONDS = 5
 
 

@@ -49,7 +49,7 @@ class Recorder:
         self._write(step, Record(training=metrics))
 
     def progress(self, step: int, metrics: Metrics) -> None:
-        """Record how the run is at the moment, for whoever watches it; the next evaluation records it for good."""
+        """Record the current state of the run, for those who watch it; the next evaluation records it permanently."""
         self._write(step, Record(run=metrics))
 
     def evaluation(

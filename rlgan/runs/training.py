@@ -70,7 +70,7 @@ class Training(Generic[W, P]):
                 self._evaluate()
             if self.step % self._context.record.checkpoint_every == 0:
                 self._save()
-        # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
+        # Something that asks to stop, such as Slurm before a time limit, may not wait for an evaluation: only save.
         if not self._stop.signal:
             self._evaluate()
         self._save()

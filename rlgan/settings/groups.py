@@ -1,4 +1,4 @@
-"""Groups of settings: frozen dataclasses that nest, while all their names stand side by side for whoever types them.
+"""Groups of settings: frozen dataclasses that nest, while all their names stand side by side on the command line.
 
 A recipe is made of groups, so that each piece of the code takes the group that it needs and no more. On the command
 line, in `config.json` and in errors a setting has its own name alone, whatever group it is in: names are unique in a
@@ -28,7 +28,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """As it is typed."""
+        """The flag on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property

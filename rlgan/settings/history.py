@@ -78,7 +78,7 @@ def read(defaults: S, saved: Mapping[str, Any]) -> S:
         saved: by name.
 
     Raises:
-        UsageError: a setting is missing that every version had, or one is there that nobody knows.
+        UsageError: a setting is missing that every version had, or one is there that no version knows.
     """
     values: dict[str, Any] = {}
     left = dict(saved)

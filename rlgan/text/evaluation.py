@@ -18,7 +18,7 @@ from rlgan.text.settings import EvaluateOptions, TextSettings, labels_of
 
 
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
-    """Of `rlgan evaluate RUN`: what training measures, and the quality of what is written beside that of real text.
+    """Measure a run for `rlgan evaluate RUN`: as in training, and the quality of its text beside that of real text.
 
     Raises:
         RunError: the run's own data is not there, a text can't be read, or a control does not compare.

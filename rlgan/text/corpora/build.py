@@ -1,4 +1,4 @@
-"""From sentences to a corpus: what every data set of words does."""
+"""Builds a corpus from sentences: what every data set of words needs."""
 
 from collections.abc import Sequence
 
