@@ -74,13 +74,10 @@ class Task:
     load: str  # "module:function": settings -> LoadedTask; reads the data
     sample: Operation  # (LoadedRun, count, seed, options) -> iterator of lines to print
     evaluate: Operation  # (LoadedRun, options, EvaluationTools) -> Result
-    preset: Callable[[Any], Any] = lambda settings: type(
-        settings
-    )()  # the typed settings -> the defaults of their preset
+    # The typed settings -> the defaults of their preset.
+    preset: Callable[[Any], Any] = lambda settings: type(settings)()
     labels: Callable[[Any], dict[str, str]] = lambda _: {}  # what every result says of the recipe
-    title: Callable[[Any], str] = lambda _: (
-        ""
-    )  # of the recipe, for the name of a run's directory; after the task's name
+    title: Callable[[Any], str] = lambda _: ""  # of the recipe, in the name of a run's directory
     bounds: Callable[[Any], Bounds] = lambda _: Bounds(epochs=1)  # of a run for which none is given
     run_defaults: Mapping[str, Any] = field(default_factory=dict)  # of `RunSettings`, by name
     evaluation_lines: str = "rlgan.task:no_lines"  # "module:function": Result -> lines to print below its numbers

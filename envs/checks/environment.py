@@ -90,6 +90,7 @@ def _play(env: gymnasium.Env[Any, Any], script: Tokens, prefix: int = 0) -> _Epi
     expect(isinstance(info, dict), f"reset() returned a {type(info).__name__} as info, not a dict.")
     episode = _Episode([_observed(env, observation)], [])
     for token in script[prefix:]:
+        # As agents give it: `Discrete.sample` returns an int64 of numpy's.
         observation, reward, terminated, truncated, info = env.step(np.int64(token))
         expect(type(reward) is float, f"A reward is a {type(reward)}, not a float.")
         expect(math.isfinite(float(reward)), f"A reward is {reward}, not a finite number.")

@@ -56,6 +56,7 @@ class RayEngine:
         disconnect()
 
     def _start(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
+        # Before anything is put into Ray's store, which pickles it.
         ship_modules()
         # In Ray's store once, instead of with every actor: a task may hold its data.
         self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)

@@ -89,6 +89,7 @@ def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
         RunError: a value makes no sense.
     """
     try:
+        # Unlike a recipe, this may lack settings or have unknown ones: it does not say what the result is.
         known = {setting.name for setting in all_settings(RunSettings)}
         values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved["run"].items() if name in known}
         settings = updated(RunSettings(), values)
@@ -153,6 +154,7 @@ def prepare_task(run: LoadedRun, map_: Map, status: Say) -> LoadedTask:
         RunError: it is not what the run was trained on.
     """
     loaded = load_task(run.task, run.settings)
+    # Before `prepare`, which may take minutes.
     if fingerprint(*loaded.facts.identity) != run.recipe_id:
         raise RunError(f"{loaded.facts.data} is not the data that {run.path} was trained on: put it back")
     loaded.prepare(map_, status)

@@ -39,6 +39,7 @@ class Recorder:
         Raises:
             RunError: that can't be written, or another process has claimed the run.
         """
+        # First: a sink that is still open would write after what is taken back.
         self.close()
         self._run.check_claim()
         self._sinks = make_sinks(self._names, SinkContext(self._run, after, self._export_metrics))

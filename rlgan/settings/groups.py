@@ -159,6 +159,7 @@ def check(settings: Any) -> None:
 
 
 def _check_groups(settings: Any) -> None:
+    # From the inside out: a group's own check may rely on its parts.
     for name, field in declared(_kind(settings)).items():
         if not isinstance(field, Setting):
             _check_groups(getattr(settings, name))
@@ -199,6 +200,7 @@ def matches(value: Any, kind: Any) -> bool:
         return len(value) == len(arguments) and all(map(matches, value, arguments))
     if origin is not None:  # Literal
         return value in arguments
+    # To Python a bool is an int; `true` in a config.json is no number all the same.
     if kind in (int, float) and isinstance(value, bool):
         return False
     return isinstance(value, (int, float) if kind is float else kind)
@@ -218,6 +220,7 @@ def foreign_names(settings: Any) -> list[str]:
         if setting.choice is None:
             continue
         table, names = setting.choice.table, value if isinstance(value, tuple) else (value,)
+        # A key of the table is ours, even where it has a colon.
         outside = [name for name in names if isinstance(name, str) and is_import(name) and name not in table]
         found += [f"{setting.flag} {name}" for name in outside]
     return found

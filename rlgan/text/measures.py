@@ -35,6 +35,7 @@ def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generato
         there = torch.tensor(chunk, device=device)
         log_probs = gather_log_probs(generator(there, torch.from_numpy(noise).to(device)), there).cpu().numpy()
         mask = chunk < generator.vocab_size
+        # In float64: a sum of many float32 numbers loses digits.
         nats -= float(log_probs[mask].sum(dtype=np.float64))
         count += int(mask.sum())
     return _two_to_the_entropy(nats, count)

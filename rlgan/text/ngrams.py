@@ -76,7 +76,7 @@ def memorised(tokens: Tokens, known: Tokens) -> float:
 
 
 def under_true_language(corpus: Corpus, rows: Rows) -> dict[str, float]:
-    """Measure rows under a known language: `grammatical`, the share that it can say, `true_nll`, nats per token of those.
+    """Measure rows under a known language: `grammatical`, the share that it can say; `true_nll`, nats per token of it.
 
     Of the oracle's, that is the NLL_oracle of Yu et al. 2017; without such rows it is left out.
     """

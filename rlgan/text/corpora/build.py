@@ -25,6 +25,7 @@ def build_corpus(
     Raises:
         DataError: a split is too short for a row, or has fewer words than asked for.
     """
+    # Of the training text alone: a word that only the test has is unknown to a generator.
     words = build_vocabulary(splits[0], settings.vocab_size, names[0])
     layout, end = settings.layout or "windows", words.index(END)
     streams = [
