@@ -95,6 +95,7 @@ class Plan:
     rollouts: bool = True  # fakes come as rollouts; else the adapter makes them itself
     generator_steps: int = 1  # updates of the generator, before the discriminator's; 0 leaves it alone
     learning_rate: float = 1.0  # factor on both players' rates
+    rewards: bool = True  # the generator's update reads the rewards of its rollouts; else workers compute none
 
     @property
     def draws(self) -> int:

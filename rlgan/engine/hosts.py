@@ -102,7 +102,7 @@ class LearnerHost:
 
     def reserve_port(self) -> int:
         """Open the port at which the other learners reach this one, and return its number."""
-        self._listening, number = parallel.port(current_location(self._device).address)
+        self._listening, number = parallel.reserve_port(current_location(self._device).address)
         return number
 
     def begin(self, address: str, port: int, rank: int, size: int) -> None:
@@ -118,7 +118,7 @@ class LearnerHost:
         if size > 1:
             nccl = self._gpus >= 1  # it needs a whole GPU per process
             here = current_location(self._device).address
-            group = parallel.meet(self._listening, address, port, here, rank, size, nccl=nccl)
+            group = parallel.init_process_group(self._listening, address, port, here, rank, size, nccl=nccl)
         self._learner = self._task.learner(self._device, group)
         if rank == 0:
             self._evaluator = self._task.evaluator(self._device)

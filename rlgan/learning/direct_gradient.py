@@ -45,7 +45,7 @@ class DirectGradient:
         self.group = group
         self.generator = generator
         self.discriminator = discriminator
-        self.others: dict[str, nn.Module] = {}
+        self.auxiliary_modules: dict[str, nn.Module] = {}
         self.noise = noise
         self.loss = loss
         self.r1 = r1
@@ -158,7 +158,7 @@ def direct_gradient_learner(
             "discriminator": make_optimizer(discriminator, players.discriminator_learning_rate, optimization),
         },
         gradient_norm=math.inf,
-        average=players.generator_ema_decay,
+        generator_ema_decay=players.generator_ema_decay,
         seed=seed,
     )
 

@@ -6,9 +6,9 @@ import torch
 from rlgan.types import Float, Tensors
 
 
-def sample_noise(numbers: np.random.Generator, rows: int, size: int) -> Float:
+def sample_noise(rng: np.random.Generator, rows: int, size: int) -> Float:
     """The generator's first state, z ~ N(0, I), float32 [rows, size]. The paper does not say its law."""
-    return numbers.standard_normal((rows, size), dtype=np.float32)
+    return rng.standard_normal((rows, size), dtype=np.float32)
 
 
 @torch.no_grad()

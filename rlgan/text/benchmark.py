@@ -15,14 +15,14 @@ from rlgan.rng import Purpose, stream
 from rlgan.settings import updated
 from rlgan.text import measures as reading
 from rlgan.text import ngrams as quality
-from rlgan.text.corpus import Corpus, Rows, batch, to_text
-from rlgan.text.networks import TextGenerator
+from rlgan.text.assembly import sampler
+from rlgan.text.corpus import Corpus, Rows, batch
+from rlgan.text.models.generator import TextGenerator
 from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
-from rlgan.text.players import sampler
 from rlgan.text.sampling import generate
 from rlgan.text.settings import PAPER, TextSettings
-from rlgan.text.stories import UNKNOWN
 from rlgan.text.task import TextTask
+from rlgan.text.vocabulary import UNKNOWN, to_text
 from rlgan.types import Metrics, Tokens, Weights
 
 # The one language model of `lm_score` and `reverse_lm_score`: MLE by our own learner, always the same.
@@ -75,8 +75,8 @@ class TextBenchmark:
     def generated(self, settings: TextSettings, weights: Weights, temperature: float) -> Metrics:
         """Measure what a run with this recipe and these weights writes at a temperature."""
         self.tell(f"temperature {temperature:g}: sampling")
-        player = sampler(settings, self.corpus.words, self.device, temperature)
-        made = generate(player, weights, self.samples, settings.seed)
+        rollouts = sampler(settings, self.corpus.words, self.device, temperature)
+        made = generate(rollouts, weights, self.samples, settings.seed)
         entropy = -float(made.log_probs.sum() / made.mask.sum())
         self.tell(f"temperature {temperature:g}: measuring")
         written = Rows(made.tokens, made.mask)

@@ -9,8 +9,10 @@ from rlgan.errors import DataError, RunError
 from rlgan.settings import differences
 from rlgan.task import EvaluationTools, LoadedRun, Result
 from rlgan.text.benchmark import PROTOCOL, TextBenchmark, carried_perplexity, difference
+from rlgan.text.corpora.files import with_test
 from rlgan.text.corpus import Corpus
 from rlgan.text.evaluator import TextEvaluator
+from rlgan.text.methods.method import find_method
 from rlgan.text.sampling import vocabulary_of
 from rlgan.text.settings import EvaluateOptions, TextSettings, labels_of
 
@@ -31,7 +33,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     others = [_control(path, corpus, tools) for path in options.control]
     tested: Result = {}
     if options.data is not None:
-        corpus, unknown = corpus.with_test(Path(options.data), run.settings.corpus)
+        corpus, unknown = with_test(corpus, Path(options.data))
         tested = {"test_data": options.data, "test_unknown_words": unknown}
     benchmark = None
     if not options.quick:
@@ -83,7 +85,7 @@ def _control(path: str, corpus: Corpus, tools: EvaluationTools) -> LoadedRun:
     run = tools.load_run(path)
     if not isinstance(run.settings, TextSettings) or vocabulary_of(run) != corpus.words:
         raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
-    if run.settings.rewards.reward_control == "none" and run.settings.method != "mle":
+    if run.settings.rewards.reward_control == "none" and find_method(run.settings.method).adversarial:
         raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
     own: Corpus = tools.prepare(run).corpus  # type: ignore[attr-defined]
     if own.fingerprint != corpus.fingerprint:

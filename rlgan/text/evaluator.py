@@ -8,11 +8,12 @@ import torch
 from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream
 from rlgan.text import measures, ngrams
-from rlgan.text.corpus import Corpus, Rows, to_text, unigram_perplexity
-from rlgan.text.players import sampler
+from rlgan.text.assembly import sampler
+from rlgan.text.corpus import Corpus, Rows, unigram_perplexity
 from rlgan.text.sampling import generate
 from rlgan.text.schedule import EVALUATION_ROWS
 from rlgan.text.settings import TextSettings
+from rlgan.text.vocabulary import to_text
 from rlgan.types import Evaluation, Mask, Metrics, Tokens, Weights
 
 SAMPLES_SHOWN = 10
@@ -24,7 +25,7 @@ class TextEvaluator:
     def __init__(self, settings: TextSettings, corpus: Corpus, device: torch.device) -> None:
         self.settings = settings
         self.corpus = corpus
-        self.player = sampler(settings, corpus.words, device)
+        self.rollouts = sampler(settings, corpus.words, device)
         self._constant = {
             "unigram_perplexity": unigram_perplexity(corpus, corpus.test),
             "distinct_bigrams_real": ngrams.distinct(*self._real, 2),
@@ -39,15 +40,15 @@ class TextEvaluator:
         Perplexities are 2^(bits per counted token) with one z per row from a fixed seed, so that evaluations compare.
         """
         seed, corpus = self.settings.seed, self.corpus
-        made = generate(self.player, weights, EVALUATION_ROWS, seed)
-        load(self.player.discriminator, weights.discriminator)
+        made = generate(self.rollouts, weights, EVALUATION_ROWS, seed)
+        load(self.rollouts.discriminator, weights.discriminator)
         real_tokens, real_mask = self._real
-        all_real = measures.log_odds(self.player.discriminator, real_tokens)
-        all_fake = measures.log_odds(self.player.discriminator, made.tokens)
+        all_real = measures.log_odds(self.rollouts.discriminator, real_tokens)
+        all_fake = measures.log_odds(self.rollouts.discriminator, made.tokens)
         real, fake = measures.at_last_token(all_real, real_mask), measures.at_last_token(all_fake, made.mask)
         metrics: Metrics = {
             f"{name}_perplexity": measures.perplexity(
-                self.player.generator, rows.tokens, stream(seed, Purpose.EVALUATION, 0, split)
+                self.rollouts.generator, rows.tokens, stream(seed, Purpose.EVALUATION, 0, split)
             )
             for split, (name, rows) in enumerate((("validation", corpus.validation), ("test", corpus.test)))
         }

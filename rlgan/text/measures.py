@@ -5,9 +5,10 @@ import math
 import numpy as np
 import torch
 
-from rlgan.learning.losses import chosen
 from rlgan.learning.weights import sample_noise
-from rlgan.text.networks import TextDiscriminator, TextGenerator
+from rlgan.text.losses import gather_log_probs
+from rlgan.text.models.discriminator import TextDiscriminator
+from rlgan.text.models.generator import TextGenerator
 from rlgan.types import Float, Mask, Tokens
 
 # Rows read at a time: 64 x 20 x 10,000 log-probabilities are 51 MB.
@@ -16,23 +17,23 @@ STRETCH = 20 * CHUNK  # tokens of a stream read at a time: as many
 
 
 @torch.inference_mode()
-def perplexity(generator: TextGenerator, tokens: Tokens, numbers: np.random.Generator) -> float:
+def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator) -> float:
     """2 to the entropy in bits per counted token, given one z per row (Yala & Song, section 4.2).
 
-    Each row is read from `<start>` with a z of its own out of `numbers`; the mean is over all tokens of all rows, each
+    Each row is read from `<start>` with a z of its own out of `rng`; the mean is over all tokens of all rows, each
     row's `<eos>` included. This bounds the perplexity of the mixture over z from above.
 
     Args:
         generator: whose perplexity.
         tokens: int64 [N, T], V where a row has ended.
-        numbers: a stream; the same for every evaluation, so that they compare.
+        rng: a stream; the same for every evaluation, so that they compare.
     """
     nats, count = 0.0, 0
     for chunk in _chunks(tokens):
-        noise = sample_noise(numbers, len(chunk), generator.noise_size)
-        device = generator.output.weight.device
+        noise = sample_noise(rng, len(chunk), generator.noise_size)
+        device = generator.device
         there = torch.tensor(chunk, device=device)
-        log_probs = chosen(generator(there, torch.from_numpy(noise).to(device)), there).cpu().numpy()
+        log_probs = gather_log_probs(generator(there, torch.from_numpy(noise).to(device)), there).cpu().numpy()
         mask = chunk < generator.vocab_size
         nats -= float(log_probs[mask].sum(dtype=np.float64))
         count += int(mask.sum())
@@ -40,7 +41,7 @@ def perplexity(generator: TextGenerator, tokens: Tokens, numbers: np.random.Gene
 
 
 @torch.inference_mode()
-def carried_perplexity(generator: TextGenerator, tokens: Tokens, numbers: np.random.Generator) -> float:
+def carried_perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator) -> float:
     """2 to the entropy in bits per token of the rows read as one stream, as published language models are scored.
 
     The counted tokens of all rows, one row after the other: `<start>` and a z stand before the first, and the
@@ -49,23 +50,23 @@ def carried_perplexity(generator: TextGenerator, tokens: Tokens, numbers: np.ran
     Args:
         generator: whose perplexity.
         tokens: int64 [N, T], V where a row has ended.
-        numbers: a stream, for the one z.
+        rng: a stream, for the one z.
     """
-    device = generator.output.weight.device
+    device = generator.device
     read = torch.tensor(tokens[tokens < generator.vocab_size], device=device)[None]
     before = torch.cat([torch.full_like(read[:, :1], generator.vocab_size), read[:, :-1]], dim=1)
-    state = generator.begin(torch.from_numpy(sample_noise(numbers, 1, generator.noise_size)).to(device))
+    state = generator.initial_state(torch.from_numpy(sample_noise(rng, 1, generator.noise_size)).to(device))
     nats = 0.0
     for i in range(0, read.shape[1], STRETCH):
-        log_probs, state = generator.following(before[:, i : i + STRETCH], state)
-        nats -= float(chosen(log_probs, read[:, i : i + STRETCH]).double().sum())
+        log_probs, state = generator.read(before[:, i : i + STRETCH], state)
+        nats -= float(gather_log_probs(log_probs, read[:, i : i + STRETCH]).double().sum())
     return _two_to_the_entropy(nats, read.shape[1])
 
 
 @torch.inference_mode()
 def log_odds(discriminator: TextDiscriminator, tokens: Tokens) -> Float:
     """The discriminator's log-odds float32 [N, T] after every token of rows int64 [N, T]."""
-    device = discriminator.output.weight.device
+    device = discriminator.device
     return np.concatenate(
         [discriminator(torch.tensor(chunk, device=device)).cpu().numpy() for chunk in _chunks(tokens)]
     )

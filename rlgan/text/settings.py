@@ -11,21 +11,16 @@ from tyro.conf import arg
 
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
-from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Was, check_new, updated
+from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Was, check_new, resolve, updated
 from rlgan.task import Bounds
-from rlgan.text.tables import (
-    BASELINES,
-    CONTROLS,
-    CORES,
-    DATASETS,
-    ESTIMATORS,
-    LAYOUTS,
-    METHODS,
-    POSITIVE_REWARDS,
-    RETURNS,
-    REWARD_RULES,
-    WEIGHTINGS,
-)
+from rlgan.text.baselines import BASELINES
+from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
+from rlgan.text.corpora import DATASETS, LAYOUTS
+from rlgan.text.estimators import ESTIMATORS, POSITIVE_WEIGHTINGS, WEIGHTED_ESTIMATORS, WEIGHTINGS
+from rlgan.text.methods import METHODS
+from rlgan.text.models import CORES
+from rlgan.text.returns import RETURNS
+from rlgan.text.rewards import POSITIVE_REWARDS, REWARD_RULES
 
 
 @dataclass(frozen=True)
@@ -183,27 +178,32 @@ class TextSettings:
         Raises:
             UsageError: they do not go together.
         """
-        rewards, all_tokens = self.rewards, self.policy.estimator == "all_tokens"
-        if all_tokens and not rewards.discount and rewards.monte_carlo_rollouts > 1:
-            raise UsageError(
-                f"--monte-carlo-rollouts {rewards.monte_carlo_rollouts} with --estimator all_tokens and --lambda 0: "
-                "nothing that comes after a token counts; give a larger --lambda, or leave it at 1"
-            )
-        if rewards.reward_control == "shuffled" and self.shard_size < 2:
-            raise UsageError(
-                f"--reward-control shuffled with shards of {self.shard_size}: rewards are shuffled within a shard, so "
-                "give fewer --shards"
-            )
-        negative = rewards.reward in REWARD_RULES and rewards.reward not in POSITIVE_REWARDS
-        if all_tokens and self.policy.weighting == "forward_kl" and negative:
-            raise UsageError(
-                f"--weighting forward_kl with --reward {rewards.reward}, which can be negative: give one of "
-                f"{', '.join(POSITIVE_REWARDS)}, or --weighting expected"
-            )
         if not self.corpus.data:
             raise UsageError("--data is empty: give stories, a directory or a file")
         if self.batch_size % self.shards:
             raise UsageError(f"--shards {self.shards} does not divide --batch-size {self.batch_size}: choose a divisor")
+        if self.rewards.reward_control in COMPARING_CONTROLS and self.shard_size < 2:
+            raise UsageError(
+                f"--reward-control {self.rewards.reward_control} with shards of {self.shard_size}: rewards are "
+                "shuffled within a shard, so give fewer --shards"
+            )
+        if self.policy.estimator in WEIGHTED_ESTIMATORS:
+            self._check_weighted()
+
+    def _check_weighted(self) -> None:
+        """Check the settings of an estimator that has a weighting."""
+        rewards, policy = self.rewards, self.policy
+        if not rewards.discount and rewards.monte_carlo_rollouts > 1:
+            raise UsageError(
+                f"--monte-carlo-rollouts {rewards.monte_carlo_rollouts} with --estimator {policy.estimator} and "
+                "--lambda 0: nothing that comes after a token counts; give a larger --lambda, or leave it at 1"
+            )
+        negative = rewards.reward in REWARD_RULES and rewards.reward not in POSITIVE_REWARDS
+        if policy.weighting in POSITIVE_WEIGHTINGS and negative:
+            raise UsageError(
+                f"--weighting {policy.weighting} with --reward {rewards.reward}, which can be negative: give one of "
+                f"{', '.join(POSITIVE_REWARDS)}, or --weighting expected"
+            )
 
 
 PAPER = TextSettings(preset="paper")
@@ -238,32 +238,34 @@ BEST_REINFORCE = updated(
 BEST_MLE = updated(PAPER, {"preset": "best", "generator_ema_decay": 0.99})
 
 
+# What `best` is for methods and for estimators that have a recipe of their own.
+BEST_OF_METHOD = {"mle": BEST_MLE}
+BEST_OF_ESTIMATOR = {"reinforce": BEST_REINFORCE}
+# Three minutes of two cores with all that comes before and after.
+BOUNDS_OF_DATA = {"stories": Bounds(steps=800, minutes=2.5)}
+
+
 def preset_of(typed: TextSettings) -> TextSettings:
     """The recipe that the typed preset has for the typed method; the best has one for each estimator."""
-    if typed.preset == "paper":
-        preset = PAPER
-    elif typed.method == "mle":
-        preset = BEST_MLE
-    else:
-        preset = BEST_REINFORCE if typed.policy.estimator == "reinforce" else BEST
+    best = BEST_OF_METHOD.get(typed.method, BEST_OF_ESTIMATOR.get(typed.policy.estimator, BEST))
+    preset = {"paper": PAPER, "best": best}[typed.preset]
     return updated(preset, {"method": typed.method})
 
 
 def labels_of(settings: TextSettings) -> dict[str, str]:
     """What every result of a run says of its recipe: the choices that count in its method."""
     labels = {"preset": settings.preset, "method": settings.method}
-    if settings.method == "mle":
+    if not resolve(settings.method, METHODS).adversarial:
         return labels
     labels["estimator"] = settings.policy.estimator
-    if settings.policy.estimator == "all_tokens":
+    if settings.policy.estimator in WEIGHTED_ESTIMATORS:
         labels["weighting"] = settings.policy.weighting
     return labels | {"reward": settings.rewards.reward, "reward_control": settings.rewards.reward_control}
 
 
 def bounds_of(settings: TextSettings) -> Bounds:
     """Without a bound: a short look at the stories, also on a slow machine; an epoch of anything else."""
-    # Three minutes of two cores with all that comes before and after.
-    return Bounds(steps=800, minutes=2.5) if settings.corpus.data == "stories" else Bounds(epochs=1)
+    return BOUNDS_OF_DATA.get(settings.corpus.data, Bounds(epochs=1))
 
 
 Temperature = Annotated[float, Between(0.01, 100)]

@@ -3,11 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from rlgan.text.networks import TextDiscriminator, TextGenerator, TextNetworks
 
 from rlgan.learning.weights import sample_noise
 from rlgan.rng import Purpose, stream
 from rlgan.text import measures
-from rlgan.text.networks import TextDiscriminator, TextGenerator, TextNetworks
 
 V, BLANK = 5, 5
 NETWORKS = TextNetworks(V, 3, 3, "gru", "gru", every_token=False)

@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from rlgan.text.oracle import Oracle, load_oracle
 
 from rlgan.rng import Purpose, stream
 from rlgan.text.corpus import Rows, unigram_perplexity
-from rlgan.text.oracle import Oracle, load_oracle
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from rlgan.text.networks import TextDiscriminator, TextNetworks
 
 from envs import DiscriminatorRewardVector, TextGenerationVectorEnv
 from rlgan.learning.weights import load, unload
 from rlgan.rng import Purpose, stream
-from rlgan.text.networks import TextDiscriminator, TextNetworks
 from rlgan.text.returns import discounted_q
 from rlgan.text.rollout import DiscriminatorScorer, Player, RolloutSettings, sample, shuffled
 from rlgan.types import Rollout, Weights

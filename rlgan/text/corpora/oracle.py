@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rlgan.errors import DataError
 from rlgan.rng import Purpose, stream
+from rlgan.text.corpora.layouts import find_layout
 from rlgan.text.corpus import Corpus, Rows
+from rlgan.text.settings import CorpusSettings
 
 VOCAB_SIZE = 5_000
 LENGTH = 20
@@ -41,15 +44,15 @@ class Oracle:
     output_bias: Double  # [V]
 
     @staticmethod
-    def draw(numbers: np.random.Generator) -> "Oracle":
+    def draw(rng: np.random.Generator) -> "Oracle":
         """Draw every parameter, biases too, from N(0, 1)."""
         gates = 4 * SIZE
         shapes = [(VOCAB_SIZE, SIZE), (SIZE, gates), (SIZE, gates), (gates,), (SIZE, VOCAB_SIZE), (VOCAB_SIZE,)]
-        return Oracle(*[numbers.standard_normal(shape) for shape in shapes])
+        return Oracle(*[rng.standard_normal(shape) for shape in shapes])
 
-    def sample(self, numbers: np.random.Generator, count: int, length: int = LENGTH) -> NDArray[np.int64]:
+    def sample(self, rng: np.random.Generator, count: int, length: int = LENGTH) -> NDArray[np.int64]:
         """Write `count` rows, int64 [N, T]; the first n are the same however many are asked for."""
-        uniform = numbers.random((count, length))
+        uniform = rng.random((count, length))
         tokens = np.empty((count, length), dtype=np.int64)
         for rows in _chunks(count):
             hidden, cell, token = self._start(tokens[rows])
@@ -101,6 +104,18 @@ class Oracle:
         logits += self.output_bias
         logits -= logits.max(axis=1, keepdims=True)
         return logits
+
+
+def from_settings(settings: CorpusSettings) -> Corpus:
+    """The oracle's text, in windows.
+
+    Raises:
+        DataError: another layout or size of the vocabulary is asked for.
+    """
+    layout = settings.layout or "windows"
+    if find_layout(layout).ends_with_eos or settings.vocab_size not in (None, VOCAB_SIZE):
+        raise DataError(f"the oracle writes windows of {VOCAB_SIZE} words: leave --layout and --vocab-size out")
+    return load_oracle(settings.length)
 
 
 def load_oracle(length: int = LENGTH, seed: int = 0, train_count: int = 10_000, held_out_count: int = 1_000) -> Corpus:

@@ -1,0 +1,51 @@
+"""The judge: what the discriminator says of every next token, as rewards."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from envs import RewardRule
+from rlgan.text.controls.control import RewardControl
+from rlgan.text.estimators.estimator import Policy, RolloutTensors
+from rlgan.text.losses import gather_log_probs
+from rlgan.text.models.discriminator import TextDiscriminator
+from rlgan.types import Float
+
+
+@dataclass(frozen=True)
+class DiscriminatorJudge:
+    """Rewards of every next token, by a discriminator as it is; implements `rlgan.text.estimators.estimator.Judge`.
+
+    Args:
+        discriminator: with `scores_all_tokens`.
+        rule: from log-odds to rewards.
+        control: what becomes of the rewards.
+        rng: the random numbers of this update.
+    """
+
+    discriminator: TextDiscriminator
+    rule: RewardRule
+    control: RewardControl
+    rng: np.random.Generator
+
+    @torch.no_grad()
+    def rewards(self, policy: Policy, rollout: RolloutTensors) -> Tensor:  # noqa: ARG002
+        """The reward of every token at each place, float32 [B, T, V]."""
+        tokens, mask = rollout.tokens, rollout.mask[..., None].cpu().numpy()
+        if self.control.reads_rewards:
+            rewards = self._read(tokens)
+        else:
+            rewards = np.zeros((*tokens.shape, self.discriminator.vocab_size), dtype=np.float32)
+        return torch.from_numpy(self.control.apply(rewards, mask, self.rng)).to(tokens.device)
+
+    def _read(self, tokens: Tensor) -> Float:
+        # It judges as it is, without dropout, which is for its own updates.
+        self.discriminator.eval()
+        log_odds = self.discriminator.all_next_log_odds(tokens)
+        self.discriminator.train()
+        before = functional.pad(gather_log_probs(log_odds, tokens)[:, :-1], (1, 0))
+        rewards: Float = self.rule(log_odds.cpu().numpy(), before[..., None].cpu().numpy())
+        return rewards
