@@ -74,7 +74,7 @@ def _check_same(run: Path, task: Task, name: str, recipe: Any, seeds: range) -> 
         return
     saved, where = RunDirectory(run).config(), f"{run}/config.json"
     same_task(saved, name, where)
-    before = saved_settings(saved, task, where, trust_imports=True)
+    before = saved_settings(saved, task, where)
     found = differences(updated(before, {"seed": recipe.seed}), recipe, task.places)
     if before.seed not in seeds:
         found.append(f"its seed, {before.seed}, is not from {seeds.start} to {seeds.stop - 1}")

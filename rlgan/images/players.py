@@ -11,7 +11,8 @@ from rlgan.images.networks import (
     MaxoutDiscriminator,
     MaxoutGenerator,
 )
-from rlgan.images.settings import IMAGE_NETWORKS, ImageSettings
+from rlgan.images.settings import ImageSettings
+from rlgan.images.tables import IMAGE_NETWORKS
 from rlgan.settings import resolve
 from rlgan.task import LoadedRun
 

@@ -6,6 +6,7 @@ imported only where the person who opens it says so (`trust_imports`).
 
 import functools
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from rlgan.errors import RunError, UsageError
@@ -47,11 +48,11 @@ def same_task(saved: dict[str, Any], name: str, where: object) -> None:
         )
 
 
-def saved_settings(saved: dict[str, Any], task: Task, where: object, *, trust_imports: bool) -> Any:
+def saved_settings(saved: dict[str, Any], task: Task, where: object) -> Any:
     """The recipe of a saved run.
 
     Raises:
-        RunError: it does not fit the task's settings, or names code that is not trusted.
+        RunError: it does not fit the task's settings.
     """
     try:
         recipe = {name: value for name, value in saved["recipe"].items() if name != "cache"}
@@ -61,11 +62,24 @@ def saved_settings(saved: dict[str, Any], task: Task, where: object, *, trust_im
         check(settings)
     except (TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None
-    if (outside := foreign_names(settings)) and not trust_imports:
+    return settings
+
+
+def check_trust(settings: Any, where: object, trusted: Collection[str] = ()) -> None:
+    """Check that settings out of a file name no code from outside of the package.
+
+    Args:
+        settings: a recipe, or how it is run.
+        where: the file, for the error.
+        trusted: what may be named all the same, as `foreign_names` has it.
+
+    Raises:
+        RunError: they do.
+    """
+    if outside := [name for name in foreign_names(settings) if name not in trusted]:
         raise RunError(
             f"{where} names code from outside of rlgan ({', '.join(outside)}): give --trust-imports to import it"
         )
-    return settings
 
 
 def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
@@ -122,7 +136,9 @@ def load_run(path: str, which: str, *, trust_imports: bool = False) -> LoadedRun
     run = RunDirectory(path)
     saved = run.config()
     task = saved_task(saved, run.config_file, trust_imports=trust_imports)
-    settings = saved_settings(saved, task, run.config_file, trust_imports=trust_imports)
+    settings = saved_settings(saved, task, run.config_file)
+    if not trust_imports:
+        check_trust(settings, run.config_file)
     checkpoint = open_checkpoint(run, which, saved["recipe_id"], functools.partial(print, file=sys.stderr))
     return LoadedRun(
         str(run.path), task, settings, checkpoint.step, checkpoint.weights, checkpoint.recipe_id, run.words

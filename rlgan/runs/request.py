@@ -115,15 +115,15 @@ def _saved(run: RunSettings) -> dict[str, Any] | None:
 
 def _continued(task: Task, name: str, ask: Ask, asked: Asked, saved: dict[str, Any]) -> Asked:
     """What was asked for, over the settings of a saved run."""
-    from rlgan.runs.loading import same_task, saved_run_settings, saved_settings
+    from rlgan.runs.loading import check_trust, same_task, saved_run_settings, saved_settings
 
     where = f"{asked.run.run_dir}/config.json"
     same_task(saved, name, where)
-    # What this request names itself is trusted, what the file names is not.
-    outside = foreign_names(saved_settings(saved, task, where, trust_imports=True))
-    trust = asked.trust_imports or not set(outside) - set(foreign_names(asked.recipe))
-    recipe = saved_settings(saved, task, where, trust_imports=trust)
-    before = saved_run_settings(saved, where)
+    recipe, before = saved_settings(saved, task, where), saved_run_settings(saved, where)
+    if not asked.trust_imports:
+        # What this request names itself is trusted, what the file names is not.
+        for settings in (recipe, before):
+            check_trust(settings, where, trusted=[*foreign_names(asked.recipe), *foreign_names(asked.run)])
     # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
     asked = ask(recipe, dataclasses.replace(before, run_dir=None, resume=False, bounds=Bounds()))
     if asked.run.bounds == Bounds():

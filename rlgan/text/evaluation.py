@@ -30,7 +30,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
     if corpus.words != words:
         raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
-    others = [_control(path, corpus, tools) for path in options.control]
+    controls = [_control(path, corpus, tools) for path in options.control]
     tested: Result = {}
     if options.data is not None:
         corpus, unknown = with_test(corpus, Path(options.data))
@@ -43,9 +43,9 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     if benchmark:
         result |= {"quality_floor": benchmark.floor(), "quality_rows": benchmark.rows}
         result |= {"quality_samples": benchmark.samples, "quality_protocol": PROTOCOL}
-    if others:
+    if controls:
         result["controls"] = [
-            _compared(result, run, other, _measured(other, corpus, benchmark, temperatures)) for other in others
+            _compared(result, run, control, _measured(control, corpus, benchmark, temperatures)) for control in controls
         ]
     if options.figure is not None:
         from rlgan.text.figures import quality_against_diversity
@@ -67,9 +67,9 @@ def _measured(run: LoadedRun, corpus: Corpus, benchmark: TextBenchmark | None, t
     return result
 
 
-def _compared(result: Result, run: LoadedRun, other: LoadedRun, control: Result) -> Result:
+def _compared(result: Result, run: LoadedRun, control_run: LoadedRun, control: Result) -> Result:
     """What is found of a control, with the gain over it."""
-    control["differs_in"] = differences(run.settings, other.settings, ignored=run.task.places)
+    control["differs_in"] = differences(run.settings, control_run.settings, ignored=run.task.places)
     control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
     if "quality" in result:
         control["difference"] = difference(result["quality"], control["quality"])

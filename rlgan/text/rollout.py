@@ -158,12 +158,14 @@ class RolloutGenerator:
         for t in range(len(written.states) - 1):
             alive, prefix = written.mask[:, t + 1], written.tokens[:, : t + 1]  # who goes on after place t, with what
             last = torch.from_numpy(np.where(alive, prefix[:, -1], 0)).to(self.device)
-            returns = own[:, t + 1].copy()
+            total = own[:, t].copy()
             for _ in range(s.monte_carlo_rollouts - 1):
                 self._environment(True).reset(options={"reset_mask": alive, "prefix": prefix})
                 other = self._continue_from(last, written.states[t], t + 1, alive, rng, rewards=True)
-                returns += self.returns(other.rewards, other.mask, s.discount)[:, t + 1]
-            q_values[:, t] = written.rewards[:, t] + s.discount * returns / s.monte_carlo_rollouts
+                rewards = np.hstack([written.rewards[:, : t + 1], other.rewards[:, t + 1 :]])
+                mask = np.hstack([written.mask[:, : t + 1], other.mask[:, t + 1 :]])
+                total += self.returns(rewards, mask, s.discount)[:, t]
+            q_values[alive, t] = total[alive] / s.monte_carlo_rollouts
         return q_values
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from rlgan.text.oracle import Oracle, load_oracle
 
 from rlgan.rng import Purpose, stream
+from rlgan.text.corpora.oracle import Oracle, load_oracle
 from rlgan.text.corpus import Rows, unigram_perplexity
 
 

@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 
 from rlgan.errors import DataError
-from rlgan.text.corpus import Corpus, Rows, batch, encode, load_stories, load_text, to_text, unigram_perplexity
+from rlgan.text.corpora.files import encode, load_text
+from rlgan.text.corpora.stories import load_stories
+from rlgan.text.corpus import Corpus, Rows, batch, unigram_perplexity
+from rlgan.text.settings import CorpusSettings
 from rlgan.text.stories import stories
+from rlgan.text.vocabulary import to_text
 
 U, E = 0, 1  # <unk>, <eos>
+
+
+def read(path, vocab_size, length, layout):
+    return load_text(path, CorpusSettings(vocab_size=vocab_size, length=length, layout=layout))
 
 
 def write(path, *lines):
@@ -39,42 +47,42 @@ def tales():
 
 
 def test_words_are_ranked_by_frequency_in_training_and_equals_by_alphabet(birds):
-    assert load_text(birds, None, 3, "windows").words == ("<unk>", "<eos>", "a", "sings", "bat", "owl")
+    assert read(birds, None, 3, "windows").words == ("<unk>", "<eos>", "a", "sings", "bat", "owl")
 
 
 def test_a_smaller_vocabulary_keeps_the_most_frequent_words_and_the_rest_is_unknown(birds):
-    corpus = load_text(birds, 4, 3, "windows")
+    corpus = read(birds, 4, 3, "windows")
     assert corpus.words == ("<unk>", "<eos>", "a", "sings")
     np.testing.assert_array_equal(corpus.train.tokens, [[2, U, 3], [E, 2, U], [E, 2, 3]])
 
 
 def test_windows_are_cut_from_the_stream_in_order_and_the_tail_is_dropped(birds):
-    rows = load_text(birds, None, 4, "windows").train
+    rows = read(birds, None, 4, "windows").train
     np.testing.assert_array_equal(rows.tokens, [[2, 5, 3, E], [2, 4, E, 2]])
     assert rows.mask.all()
     assert rows.tokens.dtype == np.int64
 
 
 def test_a_row_of_sentences_is_one_filled_with_the_size_of_the_vocabulary(birds):
-    rows = load_text(birds, None, 5, "sentences").train
+    rows = read(birds, None, 5, "sentences").train
     np.testing.assert_array_equal(rows.tokens, [[2, 5, 3, E, 6], [2, 4, E, 6, 6], [2, 3, E, 6, 6]])
     np.testing.assert_array_equal(rows.mask, rows.tokens != 6)
 
 
 def test_a_sentence_longer_than_a_row_is_cut(birds):
-    rows = load_text(birds, None, 3, "sentences").test
+    rows = read(birds, None, 3, "sentences").test
     np.testing.assert_array_equal(rows.tokens, [[U, 5, E], [3, 3, 2]])
     assert rows.mask.all()
 
 
 def test_only_sentences_have_a_stop_token(birds):
-    assert load_text(birds, None, 3, "sentences").stop_token == E
-    assert load_text(birds, None, 3, "windows").stop_token is None
+    assert read(birds, None, 3, "sentences").stop_token == E
+    assert read(birds, None, 3, "windows").stop_token is None
 
 
 def test_marks_in_the_text_are_the_marks_of_the_vocabulary(tmp_path):
     train = ["a <unk> b <eos>", "b a"]
-    corpus = load_text(treebank(tmp_path, train, ["a"], ["b"]), None, 4, "sentences")
+    corpus = read(treebank(tmp_path, train, ["a"], ["b"]), None, 4, "sentences")
     assert corpus.words == ("<unk>", "<eos>", "a", "b")
     np.testing.assert_array_equal(corpus.train.tokens, [[2, U, 3, E], [3, 2, E, 4]])
 
@@ -82,19 +90,19 @@ def test_marks_in_the_text_are_the_marks_of_the_vocabulary(tmp_path):
 def test_line_ends_of_windows_and_a_byte_order_mark_are_no_words(tmp_path):
     path = tmp_path / "text"
     path.write_bytes("\ufeffa b\r\n\r\na b\r\na b".encode())
-    assert load_text(path, None, 3, "sentences").words == ("<unk>", "<eos>", "a", "b")
+    assert read(path, None, 3, "sentences").words == ("<unk>", "<eos>", "a", "b")
 
 
 def test_a_file_gives_its_last_twentieth_to_the_test_and_the_one_before_to_validation(tmp_path):
     path = write(tmp_path / "text", *(f"w{line:02} x" for line in range(40)))
-    corpus = load_text(path, None, 3, "sentences")
+    corpus = read(path, None, 3, "sentences")
     assert [len(rows.tokens) for rows in (corpus.train, corpus.validation, corpus.test)] == [36, 2, 2]
     assert to_text(corpus.words, corpus.train.tokens)[-1] == "w35 x"
     assert to_text(corpus.words, corpus.test.tokens) == ["<unk> x", "<unk> x"]
 
 
 def test_three_lines_are_enough(tmp_path):
-    corpus = load_text(write(tmp_path / "text", "a b", "b", "a"), None, 3, "sentences")
+    corpus = read(write(tmp_path / "text", "a b", "b", "a"), None, 3, "sentences")
     assert to_text(corpus.words, corpus.train.tokens) == ["a b"]
     assert to_text(corpus.words, corpus.validation.tokens) == ["b"]
     assert to_text(corpus.words, corpus.test.tokens) == ["a"]
@@ -108,7 +116,7 @@ def test_another_text_is_encoded_in_the_given_vocabulary_and_its_unknown_words_a
 
 
 def test_a_directory_is_encoded_as_its_test_split(birds):
-    corpus = load_text(birds, None, 4, "sentences")
+    corpus = read(birds, None, 4, "sentences")
     rows, unknown = encode(birds, corpus.words, 4, "sentences")
     np.testing.assert_array_equal(rows.tokens, corpus.test.tokens)
     assert unknown == 1
@@ -141,13 +149,13 @@ def errors(tmp_path):
 def test_a_text_that_cannot_be_used_is_refused_in_one_clear_line(case, tmp_path):
     (path, vocab_size, length), message = errors(tmp_path)[case]
     with pytest.raises(DataError, match=message) as caught:
-        load_text(path, vocab_size, length, "windows")
+        read(path, vocab_size, length, "windows")
     assert "\n" not in str(caught.value)
 
 
 def test_a_split_shorter_than_one_window_is_named(birds):
     with pytest.raises(DataError, match=r"ptb\.valid\.txt has 4 tokens"):
-        load_text(birds, None, 5, "windows")
+        read(birds, None, 5, "windows")
 
 
 def test_the_unigram_perplexity_is_that_of_the_training_frequencies():
@@ -193,8 +201,8 @@ def test_a_batch_keeps_the_mask_beside_its_row():
 
 
 def test_the_fingerprint_changes_with_a_word_a_token_or_a_mask_and_with_nothing_else(birds):
-    corpus = load_text(birds, None, 5, "sentences")
-    assert load_text(birds, None, 5, "sentences").fingerprint == corpus.fingerprint
+    corpus = read(birds, None, 5, "sentences")
+    assert read(birds, None, 5, "sentences").fingerprint == corpus.fingerprint
     assert replace(corpus, name="other").fingerprint == corpus.fingerprint
     tokens, mask = corpus.test.tokens.copy(), corpus.test.mask.copy()
     tokens[0, 0], mask[0, 0] = 3, False
@@ -231,7 +239,7 @@ def test_the_floor_of_stories_lies_at_their_entropy_and_no_text_of_people_has_on
         assert floor == pytest.approx(2**entropy_rate, rel=0.02)
     else:  # where a window begins, the reader has not heard what came before it
         assert 2**entropy_rate < floor < 2 * 2**entropy_rate
-    assert load_text(birds, None, 3, layout).floor_perplexity(corpus.test) is None
+    assert read(birds, None, 3, layout).floor_perplexity(corpus.test) is None
 
 
 def test_cut_stories_have_a_floor_too(tales):
@@ -261,12 +269,12 @@ def penn():
 
 def test_the_penn_treebank_has_its_known_counts_and_loads_in_two_seconds(penn):
     begin = time.process_time()
-    corpus = load_text(penn, None, 1, "windows")
+    corpus = read(penn, None, 1, "windows")
     assert time.process_time() - begin < 2
     assert len(corpus.words) == 10_000
     assert [rows.tokens.size for rows in (corpus.train, corpus.validation, corpus.test)] == [929_589, 73_760, 82_430]
 
 
 def test_the_penn_treebank_has_its_known_unigram_perplexity(penn):
-    corpus = load_text(penn, 10_000, 20, "windows")
+    corpus = read(penn, 10_000, 20, "windows")
     assert unigram_perplexity(corpus, corpus.test) == pytest.approx(639.3, abs=0.2)
