@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import envs
 from rlgan.api.isolation import isolated
@@ -21,7 +21,7 @@ class Scorer(envs.Scorer, Protocol):
         ...
 
     @property
-    def env_kwargs(self) -> Mapping[str, int | None]:
+    def env_kwargs(self) -> Mapping[str, Any]:
         """`vocab_size`, `max_length` and `stop_token` of the environment that the discriminator was trained in."""
         ...
 

@@ -1,7 +1,7 @@
 """A trained discriminator for agents of anybody's: an `envs.Scorer` that knows its vocabulary and reads text."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class TextScorer:
         self, discriminator: TextDiscriminator, vocabulary: Sequence[str], max_length: int, stop_token: int | None
     ) -> None:
         self.vocabulary = tuple(vocabulary)
-        self.env_kwargs: dict[str, int | None] = {
+        self.env_kwargs: dict[str, Any] = {
             "vocab_size": len(self.vocabulary),
             "max_length": max_length,
             "stop_token": stop_token,
