@@ -216,7 +216,7 @@ def matches(value: Any, kind: Any) -> bool:
 def _spoken(kind: Any) -> str:
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(_spoken(part) for part in get_args(kind))
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "left out"}
+    words = {int: "a whole number", float: "a number", str: "a string", bool: "true or false", type(None): "left out"}
     return words.get(kind, "a list" if get_origin(kind) is tuple else str(kind))
 
 

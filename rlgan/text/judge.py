@@ -12,7 +12,6 @@ from rlgan.text.controls.control import RewardControl
 from rlgan.text.estimators.estimator import Policy, RolloutTensors
 from rlgan.text.losses import gather_log_probs
 from rlgan.text.models.discriminator import TextDiscriminator
-from rlgan.types import Float
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,19 @@ class DiscriminatorJudge:
     @torch.no_grad()
     def rewards(self, policy: Policy, rollout: RolloutTensors) -> Tensor:  # noqa: ARG002
         """The reward of every token at each place, float32 [B, T, V]."""
-        tokens, mask = rollout.tokens, rollout.mask[..., None].cpu().numpy()
+        tokens = rollout.tokens
         if self.control.reads_rewards:
             rewards = self._read(tokens)
         else:
-            rewards = np.zeros((*tokens.shape, self.discriminator.vocab_size), dtype=np.float32)
-        return torch.from_numpy(self.control.apply(rewards, mask, self.rng)).to(tokens.device)
+            rewards = torch.zeros(*tokens.shape, self.discriminator.vocab_size, device=tokens.device)
+        controlled: Tensor = self.control.apply(rewards, rollout.mask[..., None], self.rng)
+        return controlled
 
-    def _read(self, tokens: Tensor) -> Float:
+    def _read(self, tokens: Tensor) -> Tensor:
         # It judges as it is, without dropout, which is for its own updates.
         self.discriminator.eval()
         log_odds = self.discriminator.all_next_log_odds(tokens)
         self.discriminator.train()
         before = functional.pad(gather_log_probs(log_odds, tokens)[:, :-1], (1, 0))
-        rewards: Float = self.rule(log_odds.cpu().numpy(), before[..., None].cpu().numpy())
+        rewards: Tensor = self.rule(log_odds, before[..., None])
         return rewards

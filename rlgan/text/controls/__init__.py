@@ -1,10 +1,10 @@
 """Reward controls: rewards that carry no information, to compare a gain with.
 
-A control is a `rlgan.text.controls.control.RewardControl`: a function of the rewards of either estimator, and whether a
-discriminator is asked at all, and which. `CONTROLS` has those that are built in; one of your own is named from
-outside, as in `--reward-control package.module:NOISE`:
+A control is a `rlgan.text.controls.control.RewardControl`: a function of the rewards of either estimator, numpy arrays
+or torch tensors, and whether a discriminator is asked at all, and which. `CONTROLS` has those that are built in; one of
+your own is named from outside, as in `--reward-control package.module:NEGATED`:
 
-    NOISE = RewardControl(lambda rewards, mask, rng: rng.random(rewards.shape, dtype=np.float32), reads_rewards=False)
+    NEGATED = RewardControl(lambda rewards, mask, rng: -rewards)
 
 The table names objects as strings: reading it imports nothing.
 """

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs import Array
+from envs.arrays import namespace
 from rlgan.settings import resolve
 from rlgan.text.controls import CONTROLS
-from rlgan.types import Float, Mask
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,9 @@ class RewardControl:
     """What becomes of rewards before anything is learned from them.
 
     Args:
-        apply: `(rewards, mask, rng) -> rewards`: of the sampled tokens, float32 [B, T] with a mask of [B, T], or of
-            every next token, [B, T, V] with a mask of [B, T, 1]. The mask is true where a token was chosen, and rewards
-            must stay 0 where it is not.
+        apply: `(rewards, mask, rng) -> rewards`: of the sampled tokens, numpy float32 [B, T] with a mask of [B, T], or
+            of every next token, a torch tensor [B, T, V] with a mask of [B, T, 1]. The mask is true where a token was
+            chosen; rewards of sampled tokens must stay 0 where it is not.
         reads_rewards: whether `apply` looks at the rewards; where it does not, no discriminator is asked for them, and
             they come as zeros.
         random_discriminator: whether the rewards are those of a discriminator that never learns.
@@ -28,19 +29,20 @@ class RewardControl:
         array([[1., 1., 0.]], dtype=float32)
     """
 
-    apply: Callable[[Float, Mask, np.random.Generator], Float]
+    apply: Callable[[Array, Array, np.random.Generator], Array]
     reads_rewards: bool = True
     random_discriminator: bool = False
 
 
-def unchanged(rewards: Float, mask: Mask, rng: np.random.Generator) -> Float:  # noqa: ARG001
+def unchanged(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:  # noqa: ARG001
     """The rewards as they are."""
     return rewards
 
 
-def constant(rewards: Float, mask: Mask, rng: np.random.Generator) -> Float:  # noqa: ARG001
+def constant(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:  # noqa: ARG001
     """1 for every token."""
-    return np.broadcast_to(mask, rewards.shape).astype(np.float32)
+    xp = namespace(rewards)
+    return xp.where(mask, xp.ones_like(rewards), xp.zeros_like(rewards))
 
 
 NONE = RewardControl(unchanged)

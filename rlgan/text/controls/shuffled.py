@@ -2,17 +2,20 @@
 
 import numpy as np
 
+from envs import Array
+from envs.arrays import namespace
 from rlgan.text.controls.control import RewardControl
 from rlgan.types import Float, Mask
 
 
-def shuffled(rewards: Float, mask: Mask, rng: np.random.Generator) -> Float:
+def shuffled(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:
     """Give the rewards of sampled tokens, [B, T], to other sequences, and those of every token, [B, T, V], to others.
 
     Given to other sequences alone, the rewards of every token would still tell which words real text has.
     """
     if rewards.ndim == 3:
-        return rewards[..., rng.permutation(rewards.shape[-1])]
+        order = namespace(rewards).asarray(rng.permutation(rewards.shape[-1]), device=rewards.device)
+        return rewards[..., order]
     return to_other_sequences(rewards, mask, rng)
 
 

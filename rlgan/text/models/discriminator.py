@@ -57,9 +57,7 @@ class TextDiscriminator(nn.Module):
             start = torch.full((1, 1), self.vocab_size, device=self.device)
             outputs, state = self.core(self.embedding(start), state)
             state = (*state, outputs[:, 0])
-        flat = torch.cat([each.flatten(1) for each in state], dim=1).expand(count, -1).contiguous()
-        parts = torch.split(flat, [each[0].numel() for each in state], dim=1)
-        return tuple(part.reshape(count, *each.shape[1:]) for part, each in zip(parts, state, strict=True))
+        return tuple(each.expand(count, *each.shape[1:]).contiguous() for each in state)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one more token of each sequence, [N]: log-odds [N] after it, and the state."""

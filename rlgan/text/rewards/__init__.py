@@ -1,8 +1,9 @@
 """Reward rules: what the discriminator's log-odds make of a token.
 
-A rule is a function `(log_odds, log_odds_before) -> rewards` of arrays of any shape, elementwise: the log-odds after
-the token, and those before it (0 before the first). The rules that are built in belong to the environment, which pays
-them: see `envs.rewards`. One of your own is named from outside, as in `--reward package.module:hinge`:
+A rule is a function `(log_odds, log_odds_before) -> rewards` of arrays of any shape, elementwise, numpy arrays and
+torch tensors alike: the log-odds after the token, and those before it (0 before the first). The rules that are built in
+belong to the environment, which pays them: see `envs.rewards`. One of your own is named from outside, as in
+`--reward package.module:hinge`:
 
     def hinge(log_odds, log_odds_before):
         return log_odds.clip(-1, 1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from envs.arrays import namespace
 from rlgan.learning.loss import Loss
 from rlgan.settings import check, updated
 from rlgan.text.controls.control import RewardControl
@@ -53,9 +54,12 @@ def reverse_ranks(log_probs, rewards, mask):
     return -((log_probs.exp() * rewards.argsort(dim=-1)).sum(dim=-1) * mask).mean()
 
 
-NOISE = RewardControl(
-    lambda rewards, mask, rng: mask * rng.random(rewards.shape, dtype=np.float32), reads_rewards=False
-)
+def noise(rewards, mask, rng):
+    xp = namespace(rewards)
+    return mask * xp.asarray(rng.random(rewards.shape, dtype=np.float32), device=rewards.device)
+
+
+NOISE = RewardControl(noise, reads_rewards=False)
 HALVES = Layout(lambda stream, length: windows(stream, length), ends_with_eos=False)
 
 

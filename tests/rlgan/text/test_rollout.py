@@ -97,7 +97,7 @@ def test_q_over_many_rollouts_nears_the_expectation_over_all_ways_to_go_on():
     assert max(spreads) > 0.05
 
 
-def length(_, mask, __):
+def length(_rewards, mask, _discount):
     return (mask * mask.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

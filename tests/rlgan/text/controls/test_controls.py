@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from rlgan.text.controls import CONTROLS
 from rlgan.text.controls.control import CONSTANT, find_control
@@ -42,3 +43,11 @@ def test_a_shuffled_reward_is_in_expectation_the_mean_of_the_others():
     np.testing.assert_array_equal(given[:, :, 1], 0)
     for row in range(3):
         assert not (given[:, row, 0] == rewards[row, 0]).any()
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_control_does_to_tensors_what_it_does_to_arrays(name):
+    rewards, mask = np.random.default_rng(0).random((2, 3, 5), dtype=np.float32), np.ones((2, 3, 1), np.bool_)
+    due = find_control(name).apply(rewards, mask, np.random.default_rng(1))
+    given = find_control(name).apply(torch.from_numpy(rewards), torch.from_numpy(mask), np.random.default_rng(1))
+    assert torch.equal(given, torch.from_numpy(due))

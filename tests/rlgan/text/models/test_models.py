@@ -8,6 +8,7 @@ from torch import nn
 from rlgan.text.models.core import TextNetworks
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
+from rlgan.types import Rollout
 
 V, H = 11, 7
 
@@ -34,14 +35,16 @@ class Transformer(nn.Module):
         every = torch.arange(whole.shape[1], device=inputs.device)
         place = every - (past.shape[1] - count)[:, None]  # below 0 where nothing was read
         hidden = self.entry(whole) + self.place(place.clamp(min=0)) + noise[:, None]
-        hidden = self.layer(hidden, src_mask=every > every[:, None], src_key_padding_mask=place < 0)
+        # Each place sees itself, also where nothing was read: a softmax over nothing would be NaN.
+        hidden_from = ((every > every[:, None]) | (place < 0)[:, None]) & (every != every[:, None])
+        hidden = self.layer(hidden, src_mask=hidden_from)
         return hidden[:, -new:], (noise, whole[:, new:], count + new)
 
 
 NETWORKS = TextNetworks(V, 5, H, 40, "gru", "gru", scores_all_tokens=False)
 KINDS = [
     dataclasses.replace(NETWORKS, generator_core=kind, discriminator_core=kind, scores_all_tokens=scores_all)
-    for kind in ("gru", "cnn")
+    for kind in ("gru", "cnn", f"{__name__}:Transformer")
     for scores_all in (False, True)
 ]
 
@@ -173,3 +176,18 @@ def test_words_are_dropped_while_learning_alone(task):
     with torch.no_grad():
         assert not torch.equal(discriminator.train()(tokens), discriminator(tokens))
         assert torch.equal(discriminator.eval()(tokens), discriminator(tokens))
+
+
+@pytest.mark.parametrize("estimator", ["reinforce", "all_tokens"])
+def test_a_transformer_of_a_strangers_trains(task, estimator):
+    core = f"{__name__}:Transformer"
+    loaded = task(generator_core=core, discriminator_core=core, estimator=estimator, length=6, batch_size=4)
+    cpu = torch.device("cpu")
+    learner, maker = loaded.learner(cpu), loaded.rollout_maker(cpu)
+    before = learner.state_dict()
+    made = Rollout.join([maker.shard(learner.weights(), 0, 0, shard) for shard in range(2)])
+    learner.update(0, loaded.schedule.plan(0), [made])
+    after = learner.state_dict()  # it checks that all is finite
+    for network in ("generator", "discriminator"):
+        moved = {name for name, value in before[network].items() if (after[network][name] != value).any()}
+        assert moved == set(before[network])
