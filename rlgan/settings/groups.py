@@ -153,9 +153,18 @@ def check(settings: Any) -> None:
     Raises:
         UsageError: one line, which names the flag, what came and what is due.
     """
+    check_values(settings)
+    _check_groups(settings)
+
+
+def check_values(settings: Any) -> None:
+    """Check every value by itself, against its type, its limits and its table.
+
+    Raises:
+        UsageError: one line, which names the flag, what came and what is due.
+    """
     for setting, value in _with_values(settings):
         _check_value(setting, value)
-    _check_groups(settings)
 
 
 def _check_groups(settings: Any) -> None:
