@@ -105,7 +105,7 @@ def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_word
         (
             "--reward-control",
             "leaves_a_mark:NUMBER",
-            "is a int: it must be a rlgan.text.controls.control.RewardControl",
+            "is a int: it must be a rlgan.text.controls.",
         ),
         ("--sinks", "nowhere:Sink", "can't be imported"),
         ("--baseline", "hope", "'hope' is not a baseline. Choose one of: none, leave_one_out"),

@@ -98,8 +98,10 @@ def check_imports(settings: Any) -> None:
     """
     values = flatten(settings)
     for setting in all_settings(type(settings)):
-        names = values[setting.name] if isinstance(values[setting.name], tuple) else (values[setting.name],)
-        for name in names if setting.choice is not None else ():
+        if setting.choice is None:
+            continue
+        value = values[setting.name]
+        for name in value if isinstance(value, tuple) else (value,):
             if isinstance(name, str) and is_import(name) and not Path(name).exists():
                 _check_kind(f"{setting.flag} {name}", resolve(name, {}), setting.choice.table)
 
