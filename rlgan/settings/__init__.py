@@ -22,7 +22,8 @@ from rlgan.settings.paths import absolute, check_address, check_new, new_png, pr
 
 __all__ = [
     "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Table", "Was", "absolute",
-    "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values", "differences", "flatten",
+    "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values", "differences",
+    "flatten",
     "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here", "new_png", "old_flags",
     "printable", "read", "resolve", "updated",
 ]  # fmt: skip
