@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Unpack
 
 from rlgan.api.isolation import isolated
 from rlgan.api.run import Run, load_run
 from rlgan.api.settings import asking
+from rlgan.api.train_settings import TrainSettings
 from rlgan.runs.observers import Callback, Observers, ignore
 from rlgan.runs.request import DEFAULT_TASK, named_task, resolve_request
 from rlgan.runs.signals import Stop
@@ -19,7 +20,7 @@ def train(
     on_evaluation: Callback = ignore,
     say: Callable[[str], object] = print,
     trust_imports: bool = False,
-    **settings: Any,
+    **settings: Unpack[TrainSettings],
 ) -> Run:
     """Train one run, to its end or until a callback stops it.
 

@@ -1,6 +1,7 @@
 """Training from a Python program."""
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -158,6 +159,22 @@ def test_it_trains_in_a_thread_without_handlers_of_signals(small_settings, run, 
     assert found[0].step in found[0].checkpoints
     assert digest(tmp_path / "run", 6) == digest(run.path, 6)
     assert _process() == before
+
+
+def test_two_threads_train_one_after_the_other(small_settings, run, tmp_path, digest):
+    order = []
+
+    def train(name):
+        settings = small_settings | {"steps": 6, "evaluate_every": 3, "run_dir": tmp_path / name}
+        rlgan.train(**settings, on_step=lambda *_: order.append(name), **QUIET)
+
+    threads = [threading.Thread(target=train, args=(name,)) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [name for name, _ in itertools.groupby(order)] in (["one", "other"], ["other", "one"])
+    assert digest(tmp_path / "one", 6) == digest(tmp_path / "other", 6) == digest(run.path, 6)
 
 
 def test_it_trains_in_a_running_event_loop_and_into_an_address(small_settings, run):
