@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 
-from rlgan.engine.ray_environment import ATTACHED, ray
+from rlgan.engine.ray_environment import ATTACHED, ray, set_variables
 
 from rlgan.engine.failures import RayError
 from rlgan.engine.processes import family, kill
@@ -26,6 +26,8 @@ def connect(run: EngineSettings, shards: int) -> None:
         RunError: there is none at the address, or it refuses.
     """
     terminate = signal.getsignal(signal.SIGTERM)
+    # Ray's own processes read them too, each time that they are started.
+    set_variables()
     try:
         if ATTACHED:
             _check_listening(os.environ["RAY_ADDRESS"])

@@ -16,7 +16,7 @@ PROGRESS_SECONDS = 5
 
 
 class Monitor(Generic[W, P]):
-    """Measures a run, and gives what it finds to the recorder, the terminal and the alarm.
+    """Measures a run, and gives what it finds to the recorder, the observers and the alarm.
 
     Args:
         context: of the run.
@@ -41,10 +41,10 @@ class Monitor(Generic[W, P]):
         if time.monotonic() - self._last_progress >= PROGRESS_SECONDS:
             context.recorder.progress(step, self._run_metrics(step, self._meter.read()))
         rate = f"{self._meter.per_second():,.0f} {context.facts.throughput_metric}/s"
-        context.terminal.show(context.budget.fraction(step), f"step {step}  {rate}  {self._brief}")
+        context.observers.display.show(context.budget.fraction(step), f"step {step}  {rate}  {self._brief}")
 
-    def evaluate(self, step: int) -> float:
-        """Evaluate the current weights, record and say what was found; return the score.
+    def evaluate(self, step: int) -> Metrics:
+        """Evaluate the current weights; record, say and return what was found.
 
         Raises:
             DivergenceError: a metric is not finite; nothing is recorded.
@@ -62,9 +62,9 @@ class Monitor(Generic[W, P]):
         self._brief = context.reporter.brief(evaluation)
         first, *others = context.reporter.summary(evaluation)
         for line in (f"step {step}: {first}", *others):
-            context.terminal.say(line)
+            context.observers.display.say(line)
         self._alarm.check_evaluation(step, evaluation.metrics)
-        return evaluation.metrics[context.facts.selection_metric]
+        return evaluation.metrics
 
     def restart_meter(self) -> None:
         """Begin to count anew what the next evaluation tells of training."""

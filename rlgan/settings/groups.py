@@ -153,9 +153,18 @@ def check(settings: Any) -> None:
     Raises:
         UsageError: one line, which names the flag, what came and what is due.
     """
+    check_values(settings)
+    _check_groups(settings)
+
+
+def check_values(settings: Any) -> None:
+    """Check every value by itself, against its type, its limits and its table.
+
+    Raises:
+        UsageError: one line, which names the flag, what came and what is due.
+    """
     for setting, value in _with_values(settings):
         _check_value(setting, value)
-    _check_groups(settings)
 
 
 def _check_groups(settings: Any) -> None:
@@ -209,7 +218,7 @@ def matches(value: Any, kind: Any) -> bool:
 def _spoken(kind: Any) -> str:
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(_spoken(part) for part in get_args(kind))
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "left out"}
+    words = {int: "a whole number", float: "a number", str: "a string", bool: "true or false", type(None): "left out"}
     return words.get(kind, "a list" if get_origin(kind) is tuple else str(kind))
 
 
