@@ -68,6 +68,7 @@ class Rollout:
         Raises:
             ValueError: there is none, or they come from different versions of the weights.
         """
+        # Of one version alone: the rewards of different discriminators do not compare.
         versions = sorted({shard.version for shard in shards})
         if len(versions) != 1:
             raise ValueError(f"shards come from versions {versions} of the weights: join shards of one version")

@@ -78,6 +78,7 @@ def _check_spaces(env: gymnasium.Env[Any, Any]) -> tuple[int, int]:
         isinstance(observations, Box) and len(observations.shape) == 1,
         f"The observation space is {observations}, not a Box of shape (T,): an observation is the page.",
     )
+    # For mypy, which does not know that `expect` raises.
     assert isinstance(actions, Discrete)
     assert isinstance(observations, Box)
     return int(actions.n), observations.shape[0]
@@ -205,6 +206,7 @@ def _check_ownership(env: gymnasium.Env[Any, Any]) -> None:
     kept = first.copy()
     second = env.step(np.int64(0))[0]
     expect(np.array_equal(first, kept), "An observation changes when the next step is taken: return a copy.")
+    # As an agent does that changes its observations in place.
     second[:] = 0
     env.reset()
     again = env.step(np.int64(0))[0]

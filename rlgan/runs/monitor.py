@@ -54,6 +54,7 @@ class Monitor(Generic[W, P]):
         rates = self._meter.read()
         with context.wall_time.spend("evaluation"):
             evaluation = context.engine.learner.evaluate()
+        # Before anything is recorded: JSON has no NaN, and what compares with a NaN is never the best.
         _check_finite(evaluation.metrics, step)
         metrics = self._run_metrics(step, rates)
         with context.wall_time.spend("evaluation"):

@@ -46,6 +46,7 @@ def train_run(request: Request, observers: Observers) -> str:
         )
     if run.bounds == Bounds():
         run = replace(run, bounds=task.bounds(request.recipe))
+    # Before the directory is claimed: where no engine can be had, nothing is left behind.
     engine = make_engine(loaded, run, observers.display.say)
     try:
         directory.claim()
@@ -79,6 +80,7 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
     """
     facts, settings = loaded.facts, run.engine
     if settings.workers == 0:
+        # Imported here, as the engine on Ray is below: a run without workers needs no Ray, which takes long to import.
         from rlgan.engine.local import LocalEngine
 
         return LocalEngine(loaded, settings)
@@ -102,6 +104,7 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
 
 def _check_directory(directory: RunDirectory, run: RunSettings) -> None:
     relative = isinstance(directory.path, Path) and not directory.path.is_absolute()
+    # Ray sets this variable for the driver of a job, whose current directory is a copy.
     if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
         raise UsageError(
             f"--run-dir {directory.path} is relative: a job's directory goes when it ends, so give an absolute path"
@@ -133,6 +136,7 @@ def _train_with(
 ) -> str | None:
     """Write what the run is, and train. Gives what stopped it, or None."""
     display, recipe_id = observers.display, config["recipe_id"]
+    # Before training: a run that is killed in its first step can still be resumed.
     directory.save_config(config, loaded.facts.vocabulary)
     display.log_to(directory.log_file)
     first, *others = loaded.facts.about

@@ -86,6 +86,7 @@ class Training(Generic[W, P]):
     def _restore(self) -> None:
         """Set the engine and what was recorded to the checkpoint, or to the beginning."""
         context = self._context
+        # What was recorded after the checkpoint will be recorded again.
         context.recorder.rewind(self._saved_step)
         engine = context.engine
         self._lookahead = Lookahead(

@@ -177,9 +177,8 @@ def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
         there = np.asarray((sliding_window_view(tokens, n, axis=1) < len(words)).all(axis=-1))
         mixed = np.full(there.shape, n, dtype=np.uint64)
         for k in range(n):
-            mixed = (mixed ^ grams[..., k]) * np.uint64(
-                0x9E3779B97F4A7C15
-            )  # 2^64 over the golden ratio: Fibonacci hashing
+            # 2^64 over the golden ratio, which spreads neighbouring numbers far apart: Fibonacci hashing.
+            mixed = (mixed ^ grams[..., k]) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(32)
         total += (vectors[mixed >> np.uint64(48)] * there[..., None]).sum(axis=1)
         count += there.sum(axis=1)[:, None]
