@@ -14,12 +14,15 @@ from rlgan.text.advantages import Advantages
 from rlgan.text.baselines.baseline import make_baseline
 from rlgan.text.controls.control import find_control
 from rlgan.text.corpora.layouts import find_layout
+from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import make_estimator
+from rlgan.text.forms.form import find_form
 from rlgan.text.judge import DiscriminatorJudge
 from rlgan.text.measures import CHUNK
 from rlgan.text.models.core import TextNetworks
 from rlgan.text.models.discriminator import TextDiscriminator, random_discriminator
 from rlgan.text.models.generator import TextGenerator
+from rlgan.text.negatives.negatives import find_negatives
 from rlgan.text.policy_gradient import PolicyGradient
 from rlgan.text.rewards import REWARD_RULES
 from rlgan.text.rollout import RolloutGenerator, RolloutSettings
@@ -29,7 +32,8 @@ from rlgan.text.vocabulary import END
 
 def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetworks:
     """What both players are made of."""
-    n = settings.networks
+    n, form = settings.networks, settings.discriminator.discriminator_form
+    estimator = make_estimator(settings.policy, settings.rewards)
     return TextNetworks(
         vocab_size=len(words),
         embedding_size=n.embedding_size,
@@ -37,7 +41,8 @@ def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetwork
         length=settings.corpus.length,
         generator_core=n.generator_core,
         discriminator_core=n.discriminator_core,
-        scores_all_tokens=make_estimator(settings.policy, settings.rewards).scores_all_tokens,
+        scores_all_tokens=estimator.scores_all_tokens or find_form(form).reads_policy,
+        discriminator_form=form,
     )
 
 
@@ -91,7 +96,9 @@ def policy_gradient(
         baseline.to(device)
     return PolicyGradient(
         generator,
-        discriminator,
+        Discrimination(
+            generator, discriminator, discriminator.form, find_negatives(settings.discriminator.negatives), group
+        ),
         estimator=make_estimator(settings.policy, settings.rewards),
         advantages=Advantages(
             baseline,

@@ -66,8 +66,8 @@ class RolloutGenerator:
             # A batch has one page per row: a row that has ended waits for the others.
             autoreset_mode=AutoresetMode.DISABLED,
         )
-        scorer = DiscriminatorScorer(self.discriminator)
-        self.environment = DiscriminatorRewardVector(environment, scorer, resolve(s.reward, REWARD_RULES))
+        self.scorer = DiscriminatorScorer(self.discriminator)
+        self.environment = DiscriminatorRewardVector(environment, self.scorer, resolve(s.reward, REWARD_RULES))
 
     def generate(self, weights: Weights, rng: np.random.Generator, *, rewards: bool = True) -> Rollout:
         """Generate one sequence per row. A pure function of its arguments.
@@ -128,7 +128,9 @@ class RolloutGenerator:
             states.append(state)
             last = sample(distribution, uniforms[t - place])
             mask[:, t] = alive
-            log_probs[:, t] = distribution.gather(1, last[:, None])[:, 0].cpu().numpy() * alive
+            chosen = distribution.gather(1, last[:, None])[:, 0]
+            log_probs[:, t] = chosen.cpu().numpy() * alive
+            self.scorer.hand_over(chosen)
             page, paid[:, t], ended, _, _ = environment.step(last.cpu().numpy())
             tokens = page.astype(np.int64, copy=False)
             alive = ~ended

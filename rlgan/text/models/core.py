@@ -34,6 +34,7 @@ class TextNetworks:
     generator_core: str  # a name in CORES, or module:object
     discriminator_core: str
     scores_all_tokens: bool  # the discriminator scores every next token at once
+    discriminator_form: str = "plain"  # a name in FORMS, or module:object
 
     @property
     def core_sizes(self) -> CoreSizes:
