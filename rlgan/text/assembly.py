@@ -9,7 +9,6 @@ from torch import nn
 
 from rlgan.learning.group import Group
 from rlgan.rng import Purpose, torch_seed
-from rlgan.settings import resolve
 from rlgan.text.advantages import Advantages
 from rlgan.text.baselines.baseline import make_baseline
 from rlgan.text.controls.control import find_control
@@ -24,7 +23,7 @@ from rlgan.text.models.discriminator import TextDiscriminator, random_discrimina
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.negatives.negatives import find_negatives
 from rlgan.text.policy_gradient import PolicyGradient
-from rlgan.text.rewards import REWARD_RULES
+from rlgan.text.rewards.rule import find_reward_rule
 from rlgan.text.rollout import RolloutGenerator, RolloutSettings
 from rlgan.text.settings import TextSettings
 from rlgan.text.vocabulary import END
@@ -43,6 +42,8 @@ def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetwork
         discriminator_core=n.discriminator_core,
         scores_all_tokens=estimator.scores_all_tokens or find_form(form).reads_policy,
         discriminator_form=form,
+        discriminator_embedding_size=settings.discriminator.discriminator_embedding_size,
+        discriminator_hidden_size=settings.discriminator.discriminator_hidden_size,
     )
 
 
@@ -55,6 +56,7 @@ def rollout_settings(settings: TextSettings, words: tuple[str, ...]) -> RolloutS
         stop_token=words.index(END) if ends_with_eos else None,
         rows=settings.shard_size,
         reward=settings.rewards.reward,
+        reward_limit=settings.rewards.reward_limit,
         reward_control=settings.rewards.reward_control,
         returns=settings.rewards.returns,
         discount=settings.rewards.discount,
@@ -91,6 +93,7 @@ def policy_gradient(
     judging = discriminator
     if control.random_discriminator:
         judging = random_discriminator(networks, settings.seed).to(device)
+    rule = find_reward_rule(settings.rewards.reward, settings.rewards.reward_limit)
     baseline = make_baseline(settings.baselines, networks, group)
     if isinstance(baseline, nn.Module):
         baseline.to(device)
@@ -107,7 +110,7 @@ def policy_gradient(
             settings.policy.importance_limit if settings.lag else 0.0,
             group,
         ),
-        judge=partial(DiscriminatorJudge, judging, resolve(settings.rewards.reward, REWARD_RULES), control),
+        judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,
         stop_token=stop_token,
         group=group,

@@ -23,7 +23,7 @@ from rlgan.text.models.core import State, TextNetworks
 from rlgan.text.models.discriminator import random_discriminator
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.returns import RETURNS
-from rlgan.text.rewards import REWARD_RULES
+from rlgan.text.rewards.rule import find_reward_rule
 from rlgan.text.scorer import DiscriminatorScorer
 from rlgan.types import Float, Mask, Plan, Rollout, Tokens, Weights
 
@@ -42,6 +42,7 @@ class RolloutSettings:
     discount: float
     monte_carlo_rollouts: int
     seed: int
+    reward_limit: float = 0.0  # on the reward of each token, either way; 0: none
     temperature: float = 1.0  # log-probabilities are divided by it
 
 
@@ -67,7 +68,8 @@ class RolloutGenerator:
             autoreset_mode=AutoresetMode.DISABLED,
         )
         self.scorer = DiscriminatorScorer(self.discriminator)
-        self.environment = DiscriminatorRewardVector(environment, self.scorer, resolve(s.reward, REWARD_RULES))
+        rule = find_reward_rule(s.reward, s.reward_limit)
+        self.environment = DiscriminatorRewardVector(environment, self.scorer, rule)
 
     def generate(self, weights: Weights, rng: np.random.Generator, *, rewards: bool = True) -> Rollout:
         """Generate one sequence per row. A pure function of its arguments.

@@ -11,6 +11,7 @@ from tyro.conf import arg
 
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
+from rlgan.learning.tables import DECAYS
 from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Was, check_new, resolve, updated
 from rlgan.task import Bounds
 from rlgan.text.baselines import BASELINES
@@ -49,6 +50,8 @@ class RewardSettings:
     reward_control: Annotated[str, Choice(CONTROLS, "reward control")] = "none"
     """Rewards that carry no information, to hold a gain against. constant: all 1; shuffled: given to other sequences
     (all_tokens: to other tokens); random_discriminator: by a discriminator that never learns."""
+    reward_limit: Annotated[float, AtLeast(0), Added(before=0.0)] = 0.0
+    """The reward of each token is at most so much, and at least minus that; 0: no limit."""
     returns: Annotated[str, Choice(RETURNS, "return"), Added(before="discounted")] = "discounted"
     """How rewards become the Q of each token. discounted: Q_t = r_t + lambda Q_t+1."""
     discount: Annotated[float, Between(0, 1), arg(aliases=["--lambda"])] = 0.9
@@ -144,6 +147,10 @@ class DiscriminatorSettings:
     negatives: Annotated[str, Choice(NEGATIVES, "kind of negatives"), Added(before="rollouts")] = "rollouts"
     """A structured discriminator's negative examples. rollouts: what the generator wrote; conditional: its next-token
     distribution after each prefix of a real row, summed over all tokens; both: half of each."""
+    discriminator_embedding_size: Annotated[int, AtLeast(1), Added(before=None)] | None = None
+    """Size of the discriminator's word embeddings. By default --embedding-size."""
+    discriminator_hidden_size: Annotated[int, AtLeast(1), Added(before=None)] | None = None
+    """Size of the discriminator's hidden state. By default --hidden-size."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,18 @@ class AdamSettings:
     """Decay rate of Adam's first moment, for both networks."""
     gradient_norm: Annotated[float, MoreThan(0)] = 5.0
     """Gradients with a larger norm are scaled down to it."""
+
+
+@dataclass(frozen=True)
+class DecaySettings:
+    """Learning rates that fall over the epochs of the recipe, however long the run is."""
+
+    decay: Annotated[str, Choice(DECAYS, "decay"), Added(before="none")] = "none"
+    """How the learning rates of both players fall."""
+    decay_epochs: Annotated[float, MoreThan(0), Added(before=10.0)] = 10.0
+    """Passes over the training text in which they fall."""
+    decay_floor: Annotated[float, Between(0, 1), Added(before=0.05)] = 0.05
+    """The share of each rate that is left at least."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +200,7 @@ class TextSettings:
     networks: TextNetworkSettings = TextNetworkSettings()
     adam: AdamSettings = AdamSettings()
     discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    rate_decay: DecaySettings = DecaySettings()
 
     @property
     def structured(self) -> bool:

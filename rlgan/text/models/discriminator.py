@@ -34,12 +34,13 @@ class TextDiscriminator(nn.Module):
 
     def __init__(self, networks: TextNetworks, dropout: float = 0.0, word_dropout: float = 0.0) -> None:
         super().__init__()
+        sizes = networks.discriminator_sizes
         self.vocab_size = networks.vocab_size
-        self.hidden_size = networks.hidden_size
+        self.hidden_size = sizes.hidden_size
         self.scores_all_tokens = networks.scores_all_tokens
-        self.embedding = nn.Embedding(networks.vocab_size + 1, networks.embedding_size)
-        self.core = make_core(networks.discriminator_core, networks.core_sizes)
-        self.output = nn.Linear(networks.hidden_size, networks.vocab_size if networks.scores_all_tokens else 1)
+        self.embedding = nn.Embedding(networks.vocab_size + 1, sizes.input_size)
+        self.core = make_core(networks.discriminator_core, sizes)
+        self.output = nn.Linear(sizes.hidden_size, networks.vocab_size if networks.scores_all_tokens else 1)
         self.form = find_form(networks.discriminator_form)
         if self.form.initial_bias is not None:
             nn.init.constant_(self.output.bias, self.form.initial_bias(networks.vocab_size))

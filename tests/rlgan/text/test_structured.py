@@ -85,7 +85,7 @@ def test_the_reward_of_a_token_is_f_less_what_the_policy_gave_it(task, estimator
     with torch.no_grad():
         scores = adapter.discriminator(torch.from_numpy(made.tokens)).numpy()
     np.testing.assert_allclose(made.rewards, (scores - made.log_probs) * made.mask, atol=1e-5)
-    assert float(adapter.discriminator.output.bias[0]) == pytest.approx(-math.log(394))
+    assert adapter.discriminator.output.bias[0].item() == pytest.approx(-math.log(394))
 
 
 def test_the_judge_scores_every_token_as_the_workers_score_the_chosen_one(task):
@@ -115,13 +115,13 @@ def test_the_discriminators_loss_is_the_mixture_with_the_generator_that_wrote_th
     weights = {"rollouts": (1, 0), "conditional": (0, 1), "both": (0.5, 0.5)}[negatives]
     due += weights[0] * against_rollouts + weights[1] * against_all
     found = adapter.discriminator_loss(made, real, np.random.default_rng(5))
-    assert float(found.value) == pytest.approx(due, rel=1e-5)
+    assert found.value.item() == pytest.approx(due, rel=1e-5)
     if negatives == "conditional":
         return
     adapter.generator_loss(made, None, 0.0, np.random.default_rng(0))
     with torch.no_grad():
         adapter.generator.output.bias[3] += 2.0  # an update after the rollouts were written
-    assert float(adapter.discriminator_loss(made, real, np.random.default_rng(5)).value) == pytest.approx(due, rel=1e-5)
+    assert adapter.discriminator_loss(made, real, np.random.default_rng(5)).value.item() == pytest.approx(due, rel=1e-5)
 
 
 def test_random_words_were_chosen_by_the_uniform_distribution(task):
@@ -130,14 +130,14 @@ def test_random_words_were_chosen_by_the_uniform_distribution(task):
         adapter.discriminator.output.weight.zero_()  # f is -log V for every word, and the log-odds are 0
     real = RealBatch(np.ones((4, 8), np.int64))
     loss = adapter.discriminator_loss(None, real, np.random.default_rng(0))
-    assert float(loss.value) == pytest.approx(2 * math.log(2))
+    assert loss.value.item() == pytest.approx(2 * math.log(2))
 
 
 def test_conditional_negatives_need_no_random_words(task):
     loaded, adapter, made = _made(task, negatives="conditional")
     losses = [adapter.discriminator_loss(fakes, loaded.real(0, 0), np.random.default_rng(5)) for fakes in (made, None)]
     # Random words are drawn before z is, so only the distribution of z is the same.
-    assert float(losses[0].value) == pytest.approx(float(losses[1].value), abs=0.05)
+    assert losses[0].value.item() == pytest.approx(losses[1].value.item(), abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -151,3 +151,39 @@ def test_conditional_negatives_need_no_random_words(task):
 def test_what_does_not_go_with_the_form_is_refused(changes, said):
     with pytest.raises(UsageError, match=said):
         check(updated(TextSettings(), changes))
+
+
+def test_the_discriminator_may_be_wider_than_the_generator(task):
+    _, adapter, made = _made(task, discriminator_embedding_size=24, discriminator_hidden_size=40)
+    assert adapter.discriminator.embedding.weight.shape == (395, 24)
+    assert adapter.discriminator.output.weight.shape == (394, 40)
+    assert adapter.generator.output.weight.shape == (394, 16)
+    assert np.isfinite(made.rewards).all()
+
+
+def test_the_reward_of_each_token_is_limited_for_workers_and_judge_alike(task):
+    limits = [_made(task, estimator="all_tokens", layout="windows", reward_limit=limit)[2] for limit in (0.0, 0.1)]
+    assert np.abs(limits[0].rewards).max() > 0.1
+    np.testing.assert_allclose(limits[1].rewards, limits[0].rewards.clip(-0.1, 0.1), atol=1e-6)
+
+
+def test_learning_rates_fall_over_the_recipes_epochs_to_a_floor(task):
+    schedule = task(decay="cosine", decay_epochs=2.0, decay_floor=0.1).schedule
+    due = {0.0: 1.0, 1.0: 0.5, 1.5: (1 + math.cos(0.75 * math.pi)) / 2, 2.0: 0.1, 5.0: 0.1}
+    for epoch, rate in due.items():
+        assert schedule.plan(schedule.steps(epoch)).learning_rate == pytest.approx(rate, abs=1e-3)
+    assert {task().schedule.plan(step).learning_rate for step in (0, 10_000)} == {1.0}
+
+
+def test_an_evaluation_tells_the_perplexity_of_softmax_of_f(task):
+    loaded, *_ = _made(task, layout="windows")
+    weights = loaded.learner(CPU).weights()
+    weights.discriminator["output.weight"][:] = 0
+    counts = np.bincount(loaded.corpus.train.tokens.ravel(), minlength=394) + 1
+    weights.discriminator["output.bias"][:] = 7 + np.log(counts)  # f need not be normalised
+    found = loaded.evaluator(CPU).evaluate(weights).metrics
+    for name, rows in (("validation", loaded.corpus.validation), ("test", loaded.corpus.test)):
+        due = np.exp(-np.log(counts / counts.sum())[rows.tokens].mean())
+        assert found[f"implied_{name}_perplexity"] == pytest.approx(due, rel=1e-4)
+    plain = task().evaluator(CPU).evaluate(task().learner(CPU).weights()).metrics
+    assert not [name for name in plain if name.startswith("implied")]
