@@ -29,7 +29,7 @@ class Weights:
     version: int
     generator: Tensors
     discriminator: Tensors
-    latest: Tensors = field(default_factory=dict)  # the generator itself, where `generator` is an average of it
+    raw: Tensors = field(default_factory=dict)  # the generator itself, where `generator` is an average of it
 
 
 @dataclass(frozen=True)

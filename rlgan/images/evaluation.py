@@ -79,8 +79,8 @@ class ImageEvaluator:
     def evaluate(self, weights: Weights) -> Evaluation:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
         pictures = {}
-        if weights.latest:
-            load(self.generator, weights.latest)
+        if weights.raw:
+            load(self.generator, weights.raw)
             pictures["samples_without_average"] = grids.grid(self.made(SHOWN), COLUMNS)
         load(self.generator, weights.generator)
         made = self.made(len(self.test))

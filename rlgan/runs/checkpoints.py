@@ -49,7 +49,7 @@ class Checkpoint:
         generator, average = self.state["generator"], self.state.get("generator_average")
         if average is None:
             return Weights(self.step, generator, self.state["discriminator"])
-        return Weights(self.step, average, self.state["discriminator"], latest=generator)
+        return Weights(self.step, average, self.state["discriminator"], raw=generator)
 
 
 class BrokenCheckpointError(RunError):

@@ -13,6 +13,7 @@ from rlgan.errors import UsageError
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import (
     Choice,
+    Table,
     all_settings,
     check,
     differences,
@@ -83,24 +84,38 @@ def resolve_request(task: Task, name: str, ask: Ask) -> Request:
         asked = ask(task.preset(asked.recipe), run)
     else:
         asked = _continued(task, name, ask, asked, saved)
-    check(asked.recipe)
-    check(asked.run)
+    for settings in (asked.recipe, asked.run):
+        check(settings)
+        check_imports(settings)
     return Request(task, name, asked.recipe, asked.run, saved)
 
 
-def check_imports(recipe: Any) -> None:
+def check_imports(settings: Any) -> None:
     """Import, now, what was named as `module:object`: it fails in one line, before anything is written.
 
     Raises:
-        UsageError: it can't be imported.
+        UsageError: it can't be imported, or is not of the kind that the names of its table stand for.
     """
-    values = flatten(recipe)
-    for setting in all_settings(type(recipe)):
-        names = values[setting.name] if isinstance(values[setting.name], tuple) else (values[setting.name],)
-        for name in names if setting.choice is not None else ():
-            named = isinstance(name, str) and is_import(name) and not Path(name).exists()
-            if named and not callable(resolve(name, {})):
-                raise UsageError(f"{setting.flag} {name} is not callable: it must be what the name stands for")
+    values = flatten(settings)
+    for setting in all_settings(type(settings)):
+        if setting.choice is None:
+            continue
+        value = values[setting.name]
+        for name in value if isinstance(value, tuple) else (value,):
+            if isinstance(name, str) and is_import(name) and not Path(name).exists():
+                _check_kind(f"{setting.flag} {name}", resolve(name, {}), setting.choice.table)
+
+
+def _check_kind(what: str, found: Any, table: Table) -> None:
+    """Check an object against those of a table: functions and classes, or records of one type."""
+    known = [resolve(name, table) for name in table]
+    if all(map(callable, known)):
+        if not callable(found):
+            raise UsageError(f"{what} is not callable: it must be a function or a class, as those of the package are")
+        return
+    (kind, *others) = {type(each) for each in known}
+    if not others and not isinstance(found, kind):
+        raise UsageError(f"{what} is a {type(found).__name__}: it must be a {kind.__module__}.{kind.__qualname__}")
 
 
 def _saved(run: RunSettings) -> dict[str, Any] | None:

@@ -43,7 +43,7 @@ class Choice(PrimitiveConstructorSpec[str]):
         >>> rule.canonical("log-odds"), rule.canonical("mine:Rule")
         ('log_odds', 'mine:Rule')
         >>> rule.problem("applause")
-        "is not a reward rule. Choose one of: log_odds, probability, or give package.module:object"
+        'is not a reward rule. Choose one of: log_odds, probability, or give package.module:object'
     """
 
     table: Table

@@ -104,7 +104,7 @@ def updated(settings: S, values: Mapping[str, Any]) -> S:
 
     Example:
         >>> from rlgan.gaussian.settings import GaussianSettings
-        >>> updated(GaussianSettings(), {"r1": 0.5}).penalties.r1
+        >>> updated(GaussianSettings(), {"r1": 0.5}).adversarial.r1
         0.5
     """
     unknown = set(values) - {setting.name for setting in all_settings(_kind(settings))}
