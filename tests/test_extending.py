@@ -96,20 +96,27 @@ def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_word
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("flag", "name", "said"),
     [
-        ("nowhere:rule", "can't be imported"),
-        ("leaves_a_mark:other", "has no other"),
-        ("leaves_a_mark:NUMBER", "is not callable"),
-        ("raises:rule", "can't be imported: ZeroDivisionError"),
+        ("--reward", "nowhere:rule", "can't be imported"),
+        ("--reward", "leaves_a_mark:other", "has no other"),
+        ("--reward", "leaves_a_mark:NUMBER", "--reward leaves_a_mark:NUMBER is not callable"),
+        ("--reward", "raises:rule", "can't be imported: ZeroDivisionError"),
+        (
+            "--reward-control",
+            "leaves_a_mark:NUMBER",
+            "is a int: it must be a rlgan.text.controls.",
+        ),
+        ("--sinks", "nowhere:Sink", "can't be imported"),
+        ("--baseline", "hope", "'hope' is not a baseline. Choose one of: none, leave_one_out"),
     ],
 )
 def test_what_can_t_be_imported_or_called_is_refused_before_anything_is_written(
-    tmp_path, rlgan, small_words, name, said
+    tmp_path, rlgan, small_words, flag, name, said
 ):
     (tmp_path / "leaves_a_mark.py").write_text("NUMBER = 3\n")
     (tmp_path / "raises.py").write_text("1 / 0\n")
-    done = rlgan("train", *small_words, "--workers", 0, "--reward", name, "--run-dir", "run", cwd=tmp_path)
+    done = rlgan("train", *small_words, "--workers", 0, flag, name, "--run-dir", "run", cwd=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert said in line

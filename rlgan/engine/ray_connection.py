@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 
-from rlgan.engine.ray_environment import ATTACHED, ray
+from rlgan.engine.ray_environment import ATTACHED, ray, set_variables
 
 from rlgan.engine.failures import RayError
 from rlgan.engine.processes import family, kill
@@ -26,6 +26,8 @@ def connect(run: EngineSettings, shards: int) -> None:
         RunError: there is none at the address, or it refuses.
     """
     terminate = signal.getsignal(signal.SIGTERM)
+    # Ray's own processes read them too, each time that they are started.
+    set_variables()
     try:
         if ATTACHED:
             _check_listening(os.environ["RAY_ADDRESS"])
@@ -74,7 +76,7 @@ def _local_cpus(run: EngineSettings, shards: int) -> int:
 
 
 def _check_listening(address: str) -> None:
-    """Raise OSError within seconds where nobody listens at an address; Ray itself would try for minutes."""
+    """Raise OSError within seconds if no process listens at an address; Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()

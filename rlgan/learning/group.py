@@ -57,6 +57,7 @@ class Group:
         """The whole batch [B, ...] out of everyone's rows; without gradient."""
         if self.size == 1:
             return own
+        # gloo has no type for bool.
         if own.dtype == torch.bool:
             return self.gather(own.byte()).bool()
         sent = own.detach().contiguous()
@@ -83,6 +84,7 @@ class Group:
         """Put the means over all learners in the place of tensors."""
         if self.size == 1:
             return
+        # One message for all tensors: the latency of each would add up.
         flat = self.mean(torch.cat([tensor.flatten() for tensor in tensors]))
         means = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, mean in zip(tensors, means, strict=True):
@@ -93,6 +95,7 @@ class Group:
         if self.size == 1:
             return own
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        # In float64, since a count of tokens may have more digits than float32.
         means = self.mean(torch.tensor(list(own.values()), dtype=torch.float64, device=device))
         return dict(zip(own, means.tolist(), strict=True))
 
@@ -138,6 +141,7 @@ class _WholeBatch(TorchFunctionMode):
         }
 
     def __torch_function__(self, function: Any, _: Iterable[type], arguments: Any = (), options: Any = None) -> Any:
+        # Replaced here, not in the networks: those need not know that others compute on other rows of their batch.
         return self.instead.get(function, function)(*arguments, **(options or {}))
 
     def _whole(self, own: Tensor) -> Tensor:
@@ -173,6 +177,7 @@ class _WholeBatch(TorchFunctionMode):
         mean = self.group.mean(x.float().mean(places))
         centred = x.float() - mean.view(of_channels)
         variance = self.group.mean(centred.square().mean(places))
+        # torch keeps the unbiased variance for evaluations, and normalises with the biased one.
         count = self.group.size * x.numel() // x.shape[1]
         for running, value in ((running_mean, mean), (running_var, variance * count / (count - 1))):
             if running is not None:

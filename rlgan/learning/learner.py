@@ -82,6 +82,7 @@ class Learner:
 
     def _update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
         metrics: Metrics = {}
+        # The generator first: its rollouts and their rewards are by the networks before this step.
         for i in range(plan.generator_steps):
             fakes = draws[0] if plan.draws and plan.supervision < 1 else None
             real = self._real(step, i) if plan.supervision > 0 or not plan.rollouts else None
@@ -181,9 +182,11 @@ class Learner:
         norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
         metrics = self.group.metrics({key: float(value) for key, value in loss.metrics.items()})
         metrics[f"gradient_norm_{name}"] = float(norm)
+        # Before the step is taken, so that an error leaves the networks as they were.
         for key, number in metrics.items():
             if not math.isfinite(number):
                 raise DivergenceError(f"{key} is {number} in the update of the {name} of step {step}")
+        # Put back after the step: the optimiser's own rate belongs to the recipe, the factor to the step.
         group = self.optimizers[name].param_groups[0]
         full = group["lr"]
         group["lr"] = rate * full

@@ -15,6 +15,7 @@ def sample_noise(rng: np.random.Generator, rows: int, size: int) -> Float:
 def load(network: torch.nn.Module, tensors: Tensors) -> None:
     """Copy numpy arrays, which may be read-only, into a network's parameters and buffers of the same names."""
     for name, tensor in network.state_dict().items():
+        # `torch.from_numpy` warns of an array that is read-only, as those from an object store are.
         tensor.copy_(torch.tensor(tensors[name]))
 
 

@@ -22,7 +22,7 @@ import uuid
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rlgan.errors import RunError
 from rlgan.runs.checkpoints import Checkpoints
@@ -51,6 +51,7 @@ class RunDirectory:
         self.checkpoints = Checkpoints(self.path / "checkpoints")
         self._lock_file = self.path / ".lock"
         self._claim = uuid.uuid4().hex.encode()
+        self._locked: IO[str] | None = None
         self._published: dict[Path, int] = {}  # sizes of the files that were copied to the store
 
     @cached_property
@@ -92,7 +93,7 @@ class RunDirectory:
         check_links(self.path)
 
     def claim(self) -> None:
-        """Make the directory, and lock it until this process ends.
+        """Make the directory, and lock it until `close`, or until this process ends.
 
         An object store has no locks: there, the process that claims a run last has it, and the one that had it before
         stops at its next evaluation. What both have written meanwhile is the same, bit for bit.
@@ -144,7 +145,9 @@ class RunDirectory:
                 self._published[file] = target.write_bytes(file.read_bytes())
 
     def close(self) -> None:
-        """Copy what is left to copy, and remove what this machine holds of a run in an object store."""
+        """Give the run back, copy what is left to copy, and remove what this machine holds of a run in a store."""
+        if self._locked is not None:
+            self._locked.close()
         if not isinstance(self.path, Path):
             try:
                 with suppress(RunError):  # another process has the run, and writes the same

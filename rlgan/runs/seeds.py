@@ -41,8 +41,8 @@ def train_seeds(
     context = multiprocessing.get_context("spawn")
     print(f"{len(seeds)} runs in {folder}", flush=True)
     with stopping() as stop:
-        while running or (waiting and not stop.signal):
-            while waiting and not stop.signal and len(running) < (os.cpu_count() or 1):
+        while running or (waiting and not stop.reason):
+            while waiting and not stop.reason and len(running) < (os.cpu_count() or 1):
                 seed = waiting.pop(0)
                 run_dir = folder / f"seed-{seed}"
                 running[seed] = context.Process(target=_train_one, args=(main, command, run_dir, seed))
@@ -51,7 +51,7 @@ def train_seeds(
             ended = {seed: process.exitcode for seed, process in running.items() if not process.is_alive()}
             for seed in ended:
                 del running[seed]
-            if stop.signal:
+            if stop.reason:
                 _stop(running.values())
             else:
                 _report(ended)
@@ -61,9 +61,9 @@ def train_seeds(
         raise RunError(
             f"seeds {names} of {len(seeds)} failed, for the reason above; --resume goes on with what they have saved"
         )
-    if stop.signal:
-        print(f"All runs were stopped by {stop.signal} and have saved; to go on, type the same with --resume")
-    return not stop.signal
+    if stop.reason:
+        print(f"All runs were stopped by {stop.reason} and have saved; to go on, type the same with --resume")
+    return not stop.reason
 
 
 def _stop(processes: Collection[BaseProcess]) -> None:

@@ -13,9 +13,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class Stop:
-    """Whether somebody asked the run to stop, and by which signal."""
+    """Whether somebody asked the run to stop."""
 
-    signal: str | None = None
+    reason: str | None = None  # the name of the signal, or what else asked
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def stopping() -> Iterator[Stop]:
     stop = Stop()
 
     def request(number: int, _: object) -> None:
-        stop.signal = signal.Signals(number).name
+        stop.reason = signal.Signals(number).name
         for each in STOP_SIGNALS:
             signal.signal(each, _kill_all)
 
@@ -35,7 +35,7 @@ def stopping() -> Iterator[Stop]:
     try:
         yield stop
     finally:
-        if not stop.signal:
+        if not stop.reason:
             for number, handler in before.items():
                 signal.signal(number, handler)
 

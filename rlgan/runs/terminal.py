@@ -1,12 +1,12 @@
 """What a person sees of a run: lines of text, and a progress bar where the output is a terminal."""
 
-import datetime
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rlgan.runs.files import append_to_log
 from rlgan.settings import printable
 
 
@@ -42,9 +42,7 @@ class Terminal:
         # Lines hold paths and names: `[red]` in one must stay as it is, and a long one must stay one line.
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if self._log:
-            # Opened for each line: a run that is killed loses none.
-            with self._log.open("a", encoding="utf-8") as log:
-                log.write(f"{datetime.datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
+            append_to_log(self._log, line)
 
     def show(self, done: float, text: str) -> None:
         """Show which fraction of the run is done, in [0, 1], and a text beside it."""

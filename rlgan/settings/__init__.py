@@ -4,12 +4,13 @@ Settings stand beside what they are for, in frozen dataclasses whose annotations
 table a name is from (`choices`), and what the setting was called before (`history`). Groups nest (`groups`).
 """
 
-from rlgan.settings.choices import Choice, adopt, imported_objects, is_import, modules_found_here, resolve
+from rlgan.settings.choices import Choice, Table, adopt, imported_objects, is_import, modules_found_here, resolve
 from rlgan.settings.groups import (
     Setting,
     all_settings,
     canonical,
     check,
+    check_values,
     differences,
     flatten,
     foreign_names,
@@ -20,8 +21,9 @@ from rlgan.settings.limits import AtLeast, Below, Between, MoreThan, OneOf
 from rlgan.settings.paths import absolute, check_address, check_new, new_png, printable
 
 __all__ = [
-    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Was", "absolute", "adopt",
-    "all_settings", "canonical", "check", "check_address", "check_new", "differences", "flatten", "foreign_names",
-    "identity", "imported_objects", "is_import", "modules_found_here", "new_png", "old_flags", "printable", "read",
-    "resolve", "updated",
+    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Table", "Was", "absolute",
+    "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values", "differences",
+    "flatten",
+    "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here", "new_png", "old_flags",
+    "printable", "read", "resolve", "updated",
 ]  # fmt: skip

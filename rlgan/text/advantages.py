@@ -1,4 +1,4 @@
-"""From Q to what REINFORCE weighs each sampled choice with."""
+"""Makes the weights with which REINFORCE weighs each sampled choice, from Q values."""
 
 from dataclasses import dataclass
 

@@ -74,6 +74,7 @@ def sampler(
     settings: TextSettings, words: tuple[str, ...], device: torch.device, temperature: float = 1.0
 ) -> RolloutGenerator:
     """A generator of samples in the same environment: needs no data, and shows D's own rewards."""
+    # What a person is shown are the rewards that the run's own D gives, also where the run learned from others.
     own = dataclasses.replace(
         rollout_settings(settings, words),
         rows=CHUNK,

@@ -104,7 +104,7 @@ def entropy(log_probs: Tensor) -> Tensor:
 
 
 def gather_log_probs(values: Tensor, tokens: Tensor) -> Tensor:
-    """Of values [B, T, V] for every token, those [B, T] of tokens [B, T]; where V stands, that of token 0.
+    """Pick the values [B, T] of tokens [B, T] out of values [B, T, V]; where a token is V, that of token 0.
 
     Example:
         >>> import torch

@@ -114,7 +114,7 @@ def counted(values: Float, mask: Mask) -> Float:
 
 
 def share_by_position(right: Mask, mask: Mask) -> list[float]:
-    """Of the rows that have a counted token at a position, the share for which `right` [N, T] holds there.
+    """The share, by position, of the rows with a counted token there for which `right` [N, T] holds.
 
     The last position is the last that any row has.
     """

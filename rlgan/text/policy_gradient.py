@@ -59,6 +59,7 @@ class PolicyGradient:
         self.judge = judge
         self.entropy_bonus = entropy_bonus
         self.stop_token = stop_token
+        # What is in here is saved with the networks, and has an optimiser if it has parameters.
         self.auxiliary_modules: dict[str, nn.Module] = {}
         if isinstance(advantages.baseline, nn.Module):
             self.auxiliary_modules["baseline"] = advantages.baseline

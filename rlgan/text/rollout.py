@@ -120,12 +120,14 @@ class RolloutGenerator:
         """
         rows, length = self.settings.rows, self.settings.length
         environment = self._environment(rewards)
+        # Drawn for all places and rows at once: what a row writes does not depend on when the others end.
         uniforms = torch.from_numpy(rng.random((length - place, rows), dtype=np.float32)).to(self.device)
         log_probs, paid = np.zeros((2, rows, length), dtype=np.float32)
         mask = np.zeros((rows, length), dtype=np.bool_)
         tokens = np.full((rows, length), self.settings.networks.vocab_size, dtype=np.int64)
         states = []
         for t in range(place, length):
+            # Rows that have ended are computed too: a product of fewer rows could round otherwise.
             distribution, state = self._next(last, state)
             states.append(state)
             last = sample(distribution, uniforms[t - place])
@@ -159,6 +161,7 @@ class RolloutGenerator:
         if s.monte_carlo_rollouts == 1:
             return own
         q_values = own.copy()
+        # At the last place nothing comes after the token: its Q is its own.
         for t in range(len(written.states) - 1):
             alive, prefix = written.mask[:, t + 1], written.tokens[:, : t + 1]  # who goes on after place t, with what
             last = torch.from_numpy(np.where(alive, prefix[:, -1], 0)).to(self.device)

@@ -23,7 +23,7 @@ def generate(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int
 
 
 def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
-    """Of `rlgan sample RUN`: a line for each text."""
+    """Write texts for `rlgan sample RUN`, a line for each."""
     words = vocabulary_of(run)
     rollouts = sampler(run.settings, words, prepare(0), options.temperature)
     rows = rollouts.settings.rows

@@ -1,4 +1,4 @@
-"""Which step of text computes what, and how steps, epochs and real batches go together."""
+"""The schedule of text: what each step computes, and how steps, epochs and real batches are related."""
 
 import math
 from collections.abc import Callable

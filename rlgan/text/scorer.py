@@ -33,6 +33,7 @@ class DiscriminatorScorer:
     def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
         """Read the next token of every sequence, int64 [N]; how real each looks so far, log-odds float32 [N]."""
         device = self.discriminator.device
+        # Contiguous, since the wrapper puts together rows of several states, and kernels of GPUs refuse strides.
         before = tuple(torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in state)
         log_odds, after = self.discriminator.step(torch.from_numpy(tokens).to(device), before)
         # Of a prefix, which earns no reward, nobody hands any over.

@@ -55,7 +55,8 @@ def to_tokens(sentences: Sequence[Sequence[str]], words: Sequence[str]) -> tuple
     index = {word: token for token, word in enumerate(words)}
     tokens = np.array([index.get(word, -1) for sentence in sentences for word in sentence], dtype=np.int64)
     unknown = tokens < 0
-    tokens[unknown] = index[UNKNOWN]
+    if unknown.any():
+        tokens[unknown] = index[UNKNOWN]
     return tokens, int(unknown.sum())
 
 

@@ -25,4 +25,5 @@ class LearnedBaseline(nn.Module):
         """Q less its prediction, and the mean squared error of the prediction over the places that count."""
         predicted: Tensor = self(states)
         loss = self.group.masked_mean((predicted - q_values).square(), mask)
+        # Detached: the prediction learns from its own loss, not from the policy's.
         return (q_values - predicted.detach()) * mask, loss

@@ -34,6 +34,7 @@ class MovingAverage(nn.Module):
 
     def advantage(self, q_values: Tensor, mask: Tensor, states: Tensor) -> tuple[Tensor, None]:  # noqa: ARG002
         """Q less the mean of the steps before this one, which then counts for those after it."""
+        # Before this batch is taken in: a mean that has seen these choices would add a bias.
         baseline: Tensor = self()
         self.update(self.group.gather(q_values), self.group.gather(mask))
         return (q_values - baseline) * mask, None

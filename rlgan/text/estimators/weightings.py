@@ -35,6 +35,7 @@ def forward_kl(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
         mask: bool [B, T].
     """
     weights = log_probs.detach().exp() * rewards
+    # Where every reward is 0, so are the weights, in place of NaN.
     weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
     return -((weights * log_probs).sum(dim=-1) * mask).mean()
 

@@ -98,6 +98,7 @@ class TextDiscriminator(nn.Module):
     def _embedded(self, tokens: Tensor) -> Tensor:
         embedded: Tensor = self.dropout(self.embedding(tokens))
         if self.training and self.word_dropout:
+            # By `rand_like`, which learners that share a batch replace: each then draws for the whole batch.
             embedded = embedded * (torch.rand_like(embedded[..., :1]) >= self.word_dropout)
         return embedded
 

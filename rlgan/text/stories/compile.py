@@ -1,4 +1,4 @@
-"""From a grammar to its automaton."""
+"""Compiles a grammar to its automaton."""
 
 from collections import defaultdict
 from collections.abc import Iterator
