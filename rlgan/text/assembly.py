@@ -10,6 +10,7 @@ from torch import nn
 from rlgan.learning.group import Group
 from rlgan.rng import Purpose, torch_seed
 from rlgan.text.advantages import Advantages
+from rlgan.text.baselines import EXPECTING_BASELINES
 from rlgan.text.baselines.baseline import make_baseline
 from rlgan.text.controls.control import find_control
 from rlgan.text.corpora.layouts import find_layout
@@ -40,7 +41,11 @@ def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetwork
         length=settings.corpus.length,
         generator_core=n.generator_core,
         discriminator_core=n.discriminator_core,
-        scores_all_tokens=estimator.scores_all_tokens or find_form(form).reads_policy,
+        scores_all_tokens=(
+            estimator.scores_all_tokens
+            or find_form(form).reads_policy
+            or settings.baselines.baseline in EXPECTING_BASELINES
+        ),
         discriminator_form=form,
         discriminator_embedding_size=settings.discriminator.discriminator_embedding_size,
         discriminator_hidden_size=settings.discriminator.discriminator_hidden_size,
@@ -110,6 +115,7 @@ def policy_gradient(
             # Without a lag the generator that chose the tokens is the one that learns from them.
             settings.policy.importance_limit if settings.lag else 0.0,
             group,
+            settings.baselines.baseline in EXPECTING_BASELINES,
         ),
         judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,

@@ -1,6 +1,7 @@
 """The learning signal of text: policy gradients, mixed with maximum likelihood."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.loss import Loss
 from rlgan.learning.weights import sample_noise
-from rlgan.text.advantages import Advantages
+from rlgan.text.advantages import Advantages, OwnReward
 from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import Estimator, Judge, Policy, RolloutTensors
-from rlgan.text.losses import entropy, gather_log_probs, negative_log_likelihood
+from rlgan.text.losses import entropy, expected_under, gather_log_probs, negative_log_likelihood
 from rlgan.text.models.generator import TextGenerator
 from rlgan.types import RealBatch, Rollout, Tokens
 
@@ -90,8 +91,9 @@ class PolicyGradient:
 
     def _policy_loss(self, rollout: RolloutTensors, rng: np.random.Generator) -> Loss:
         """The policy gradient of a batch of rollouts."""
-        policy = self._policy(rollout)
-        loss = self.estimator.loss(policy, rollout, self.judge(rng))
+        judge = self.judge(rng)
+        policy = self._policy(rollout, judge)
+        loss = self.estimator.loss(policy, rollout, judge)
         mean, mask = self.group.masked_mean, rollout.mask
         sequences = self.group.gather(rollout.tokens).cpu().numpy()
         metrics = {
@@ -107,7 +109,7 @@ class PolicyGradient:
             value = value - self.entropy_bonus * mean(entropy(policy.distribution), mask)
         return Loss(value, metrics | loss.metrics, loss.auxiliary_losses)
 
-    def _policy(self, rollout: RolloutTensors) -> Policy:
+    def _policy(self, rollout: RolloutTensors, judge: Judge) -> Policy:
         """The generator as it is on a batch of rollouts."""
         states = self.generator.states(rollout.tokens, rollout.noise)
         distribution = self.generator.distribution(states)
@@ -119,7 +121,11 @@ class PolicyGradient:
             log_probs=log_probs,
             behaviour=rollout.log_probs,
         )
-        return Policy(distribution, log_probs, weigh, self.group.masked_mean)
+        policy = Policy(distribution, log_probs, weigh, self.group.masked_mean)
+        if not self.advantages.centres_own_reward:
+            return policy
+        expected = expected_under(distribution.detach(), judge.rewards(policy, rollout))
+        return replace(policy, weigh=partial(weigh, own=OwnReward(rollout.rewards, expected)))
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
         """The usual loss after every token that counts; without `fakes`, against random words."""

@@ -14,7 +14,7 @@ from rlgan.learning.settings import PlayerSettings
 from rlgan.learning.tables import DECAYS
 from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Was, check_new, resolve, updated
 from rlgan.task import Bounds
-from rlgan.text.baselines import BASELINES
+from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
 from rlgan.text.corpora import DATASETS, LAYOUTS
 from rlgan.text.estimators import ESTIMATORS, POSITIVE_WEIGHTINGS, WEIGHTED_ESTIMATORS, WEIGHTINGS
@@ -84,7 +84,8 @@ class BaselineSettings:
 
     baseline: Annotated[str, Choice(BASELINES, "baseline", former={"others": "leave_one_out"})] = "none"
     """leave_one_out: the mean of the other sequences at the same position; moving_average, per_position: over all
-    earlier steps, one number or one per position; learned: a linear function of the generator's state."""
+    earlier steps, one number or one per position; learned: a linear function of the generator's state; expected: from
+    the token's own reward, its expectation over the generator's next token, and leave_one_out from what comes after."""
     baseline_decay: Annotated[float, Below(0, 1)] = 0.9
     """Decay per step of moving_average and per_position."""
     baseline_learning_rate: Annotated[float, MoreThan(0)] = 1e-3
@@ -251,6 +252,11 @@ class TextSettings:
     def _check_weighted(self) -> None:
         """Check the settings of an estimator that has a weighting."""
         rewards, policy = self.rewards, self.policy
+        if self.baselines.baseline in EXPECTING_BASELINES:
+            raise UsageError(
+                f"--baseline {self.baselines.baseline} with --estimator {policy.estimator}, which sums the token's own "
+                "reward over all tokens already: give --baseline leave_one_out"
+            )
         if not rewards.discount and rewards.monte_carlo_rollouts > 1:
             raise UsageError(
                 f"--monte-carlo-rollouts {rewards.monte_carlo_rollouts} with --estimator {policy.estimator} and "
@@ -300,7 +306,7 @@ BEST_STRUCTURED = updated(
 )
 BEST_STRUCTURED_REINFORCE = updated(
     BEST_STRUCTURED,
-    {"estimator": "reinforce", "weighting": "expected", "baseline": "leave_one_out"},
+    {"estimator": "reinforce", "weighting": "expected", "baseline": "expected", "reward_limit": 5.0},
 )
 BEST_MLE = updated(PAPER, {"preset": "best", "generator_ema_decay": 0.99})
 

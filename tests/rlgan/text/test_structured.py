@@ -187,3 +187,29 @@ def test_an_evaluation_tells_the_perplexity_of_softmax_of_f(task):
         assert found[f"implied_{name}_perplexity"] == pytest.approx(due, rel=1e-4)
     plain = task().evaluator(CPU).evaluate(task().learner(CPU).weights()).metrics
     assert not [name for name in plain if name.startswith("implied")]
+
+
+@pytest.mark.parametrize("form", ["plain", "structured"])
+def test_the_expected_reward_centres_the_tokens_own_and_the_other_sequences_what_comes_after(task, form):
+    changes = {"discriminator_form": form, "layout": "windows", "discount": 0.5, "baseline": "expected"}
+    _, adapter, made = _made(task, **changes)
+    tokens = torch.from_numpy(made.tokens)
+    log_probs = adapter.generator(tokens, torch.from_numpy(made.noise))
+    chosen = log_probs.gather(2, tokens[..., None])[..., 0]
+    scores = adapter.discriminator.all_next_log_odds(tokens)
+    rewards = scores - log_probs if form == "structured" else scores
+    expected = (log_probs.exp() * rewards).sum(-1).detach().numpy()
+    later = made.q_values - made.rewards
+    others = (later.sum(0) - later) / 3  # of four sequences
+    due = torch.from_numpy(made.rewards - expected + later - others)
+    gradients = [
+        torch.autograd.grad(value, list(adapter.generator.parameters()))
+        for value in (adapter.generator_loss(made, None, 0.0, np.random.default_rng(0)).value, -(chosen * due).mean())
+    ]
+    for found, by_hand in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, by_hand, atol=1e-6, rtol=1e-3)
+
+
+def test_the_sum_over_all_tokens_has_no_use_for_the_expected_reward(small):
+    with pytest.raises(UsageError, match="--baseline expected with --estimator all_tokens"):
+        check(small(estimator="all_tokens", baseline="expected"))
