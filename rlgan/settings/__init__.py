@@ -4,7 +4,16 @@ Settings stand beside what they are for, in frozen dataclasses whose annotations
 table a name is from (`choices`), and what the setting was called before (`history`). Groups nest (`groups`).
 """
 
-from rlgan.settings.choices import Choice, Table, adopt, imported_objects, is_import, modules_found_here, resolve
+from rlgan.settings.choices import (
+    Choice,
+    Table,
+    adopt,
+    imported_objects,
+    is_import,
+    modules_found_here,
+    own_imports,
+    resolve,
+)
 from rlgan.settings.groups import (
     Setting,
     all_settings,
@@ -23,7 +32,6 @@ from rlgan.settings.paths import absolute, check_address, check_new, new_png, pr
 __all__ = [
     "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Table", "Was", "absolute",
     "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values", "differences",
-    "flatten",
-    "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here", "new_png", "old_flags",
-    "printable", "read", "resolve", "updated",
+    "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here", "new_png",
+    "old_flags", "own_imports", "printable", "read", "resolve", "updated",
 ]  # fmt: skip

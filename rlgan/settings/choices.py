@@ -143,6 +143,20 @@ def imported_objects() -> dict[str, Any]:
     return {name: value for name, value in _imported.items() if not name.startswith("rlgan.")}
 
 
+@contextmanager
+def own_imports() -> Iterator[None]:
+    """Forget, when the context ends, what was imported by names in it: it would travel with a later run.
+
+    Modules stay imported, so that the same names stand for the same objects afterwards.
+    """
+    before = dict(_imported)
+    try:
+        yield
+    finally:
+        _imported.clear()
+        _imported.update(before)
+
+
 def modules_found_here() -> list[ModuleType]:
     """Modules that only the current directory of this process has: they have to be sent along."""
     return list(_found_here.values())
