@@ -13,7 +13,7 @@ from rlgan.settings import check, updated
 from rlgan.text.estimators.estimator import Policy, RolloutTensors
 from rlgan.text.estimators.weightings import forward_kl_of_log_odds
 from rlgan.text.losses import conditional_loss
-from rlgan.text.settings import TextSettings
+from rlgan.text.settings import TextSettings, labels_of
 from rlgan.types import RealBatch, Rollout
 
 CPU = torch.device("cpu")
@@ -234,3 +234,9 @@ def test_every_method_moves_both_players(task, method, negatives):
     if method != "mle":
         moved = [(after.discriminator[name] != value).any() for name, value in before.discriminator.items()]
         assert all(moved)
+
+
+def test_every_result_says_that_the_discriminator_was_structured(small):
+    labels = labels_of(small(discriminator_form="structured", negatives="both"))
+    assert (labels["discriminator_form"], labels["negatives"]) == ("structured", "both")
+    assert "discriminator_form" not in labels_of(small())
