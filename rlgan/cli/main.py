@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[0] not in COMMANDS:
             raise UsageError(f"unknown command {words[0]!r}: give one of {', '.join(COMMANDS)}")
         with _terminable(terminated):
+            # Imported by its name, so that one command does not wait for what the others import.
             resolve(words[0], COMMANDS)(words[1:])
     except UsageError as error:
         return _fail(error, 2)
@@ -95,6 +96,7 @@ def _terminable(terminated: list[int]) -> Iterator[None]:
 
 
 def _fail(error: object, code: int) -> int:
+    # One line in any case: what a library says may have several.
     line = " ".join(str(error).split())
     print(f"rlgan: error: {printable(line)}", file=sys.stderr)
     return code

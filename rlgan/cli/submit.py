@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Options:
     """Submit `rlgan train` to a Ray cluster, follow what it says, and end with its exit code.
 
-    Ctrl-C ends the following alone. `ray job stop` lets the run save; submitted again, it goes on.
+    Ctrl-C ends only the output, not the job. `ray job stop` lets the run save; submitted again, it continues.
     """
 
     address: str | None = None

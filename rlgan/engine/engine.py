@@ -12,6 +12,7 @@ from rlgan.types import Evaluation, Item, Metrics, Plan, Result, State, Weights
 
 W = TypeVar("W")  # weights, or a reference to them
 P = TypeVar("P")  # the rollouts of a step, or references to them
+# A protocol that only takes a type, and never gives it, has to say so, or mypy refuses it.
 W_contra = TypeVar("W_contra", contravariant=True)
 P_contra = TypeVar("P_contra", contravariant=True)
 

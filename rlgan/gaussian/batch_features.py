@@ -1,4 +1,4 @@
-"""Batch features: the discriminator judges samples in groups, a cure of mode collapse.
+"""Batch features: the discriminator judges samples in groups, against mode collapse.
 
 Yala & Song name it in section 2.2. D's last layer reads some numbers about the group that a sample is in, beside the
 sample's own hidden units (Salimans et al. 2016), or D reads all of a group as one input (Lin et al. 2018). A batch
@@ -28,7 +28,7 @@ class MinibatchGroup:
     """How the discriminator judges samples; by default each by itself."""
 
     size: int = 1  # g, neighbours in the batch that make a group; divides B
-    feature: BatchFeature | None = None  # what D is told of a sample's group
+    feature: BatchFeature | None = None  # what D reads of a sample's group
     packed: bool = False  # the group is one input, and gets one answer
 
 

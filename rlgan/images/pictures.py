@@ -99,6 +99,7 @@ def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = F
     """
     if cache is None:
         cache = absolute("--cache", os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rlgan"
+    # Every file is read: names and times would not tell that a picture was changed.
     digests, about = source.describe()
     name = fingerprint(source.settings, digests)
     return Pictures(source, name, about, cache / name[:32], skip_bad)

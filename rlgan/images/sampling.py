@@ -40,6 +40,7 @@ def generate(generator: nn.Module, noise: Float) -> Pixels:
 
 def sample(settings: ImageSettings, weights: Weights, count: int, seed: int, device: torch.device) -> Pixels:
     """Pictures [count, S, S, 3] that weights generate."""
+    # As in training: by how many threads a sum is shared changes how it is rounded.
     torch.set_num_threads(settings.threads)
     generator = make_networks(settings)[0].to(device).eval()
     load(generator, weights.generator)

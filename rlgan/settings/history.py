@@ -95,7 +95,7 @@ def read(defaults: S, saved: Mapping[str, Any]) -> S:
             raise UsageError(f"the setting {setting.name} is missing")
     # Not passed over: a setting that this version does not know may have changed the result.
     if left:
-        raise UsageError(f"it has settings that nobody knows: {', '.join(sorted(left))}")
+        raise UsageError(f"it has settings that this version does not know: {', '.join(sorted(left))}")
     return updated(defaults, values)
 
 

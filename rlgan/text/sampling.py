@@ -17,6 +17,7 @@ from rlgan.types import Rollout, Weights
 
 def generate(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int) -> Rollout:
     """Generate `count` sequences; the first n are the same however many are asked for."""
+    # Whole rounds, of which the rest is cut off: fewer rows at a time would round otherwise.
     rounds = math.ceil(count / rollouts.settings.rows)
     parts = [rollouts.generate(weights, stream(seed, Purpose.EVALUATION, i)) for i in range(rounds)]
     return Rollout.join(parts)[:count]
