@@ -25,6 +25,9 @@ REDUCTIONS: dict[str, Callable[[Float], float]] = {
 class TextScorer:
     """A trained discriminator: implements `envs.Scorer`, and scores texts as a whole.
 
+    The log-odds of a structured discriminator (`rlgan.text.forms`) are its score f of a token less the log-probability
+    that a policy gave it. Here it knows of no policy and gives f, by which softmax(f) is a language model of real text.
+
     Args:
         discriminator: in evaluation mode.
         vocabulary: its words, by token.
