@@ -12,7 +12,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
-from rlgan.settings import check, resolve
+from rlgan.settings import TypedPath, check, resolve
 from rlgan.task import EvaluationTools, Result, Say
 
 
@@ -20,7 +20,7 @@ from rlgan.task import EvaluationTools, Result, Say
 class EvaluateSettings:
     """The run, and how it is shown."""
 
-    run: Annotated[Positional[str], arg(metavar="RUN")]
+    run: Annotated[Positional[str], TypedPath(), arg(metavar="RUN")]
     """The run's directory, or that of several seeds: then medians over the seeds."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""

@@ -7,14 +7,14 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
-from rlgan.settings import AtLeast, check, resolve
+from rlgan.settings import AtLeast, TypedPath, check, resolve
 
 
 @dataclass(frozen=True)
 class SampleSettings:
     """The run, and how much is sampled."""
 
-    run: Annotated[Positional[str], arg(metavar="RUN")]
+    run: Annotated[Positional[str], TypedPath(), arg(metavar="RUN")]
     """The run's directory."""
     count: Annotated[int, AtLeast(1)] = 10
     """How many samples."""

@@ -24,6 +24,7 @@ from rlgan.settings import (
     flatten,
     foreign_names,
     is_import,
+    pasteable,
     resolve,
     updated,
 )
@@ -295,9 +296,9 @@ def new_directory(task: Task, recipe: Any) -> Path:
 
 
 def _say_what_next(terminal: "Terminal", task: Task, name: str, directory: "RunDirectory", stopped: str | None) -> None:
-    path = directory.path
+    path = pasteable(directory.path)
     if stopped:
         again = "" if name == DEFAULT_TASK else f"{name} "
         terminal.say(f"stopped by {stopped} and saved; to go on: rlgan train {again}--run-dir {path} --resume")
-    terminal.say(f"the run lies in {path}; to see it: {beside_python('tensorboard')} --logdir {path}")
+    terminal.say(f"the run lies in {directory.path}; to see it: {beside_python('tensorboard')} --logdir {path}")
     terminal.say(f"{task.item}: {beside_python('rlgan')} sample {path}")

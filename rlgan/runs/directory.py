@@ -100,10 +100,13 @@ class RunDirectory:
         Raises:
             RunError: another process is at work in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        if isinstance(self._lock_file, Path):
-            self._lock(self._lock_file)
-            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if isinstance(self._lock_file, Path):
+                self._lock(self._lock_file)
+                return
+        except PermissionError as error:
+            raise RunError(f"{self.path} can't be written: {error}; give another --run-dir") from error
         self._lock_file.write_bytes(self._claim)
         # A resumed run appends to its log, and only a file of this machine can be appended to.
         if (log := self.path / "log.txt").exists():

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import UsageError
 from rlgan.runs.sinks import DEFAULT_SINKS, SINKS
-from rlgan.settings import AtLeast, Choice, check_address, printable
+from rlgan.settings import AtLeast, Choice, TypedPath, check_address, printable
 from rlgan.task import Bounds
 
 
@@ -36,7 +36,7 @@ class RecordSettings:
 class RunSettings:
     """How the recipe is run: nothing here changes the result, except --mixed-fleet; all may change with --resume."""
 
-    run_dir: str | None = None
+    run_dir: Annotated[str | None, TypedPath()] = None
     """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default
     runs/<task>-<method>-<time>."""
     resume: bool = False
