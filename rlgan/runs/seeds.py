@@ -52,6 +52,7 @@ def train_seeds(
             for seed in ended:
                 del running[seed]
             if stop.signal:
+                stop.take()
                 _stop(running.values())
             else:
                 _report(ended)

@@ -70,6 +70,7 @@ class Training(Generic[W, P]):
                 self._evaluate()
             if self.step % self._context.record.checkpoint_every == 0:
                 self._save()
+        self._stop.take()
         # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
         if not self._stop.signal:
             self._evaluate()
@@ -179,7 +180,7 @@ def train(
     )
     recovery = Recovery(engine.learner.restart, checkpoints, recipe_id, terminal.say)
     try:
-        with stopping() as stop, terminal:
+        with stopping(lambda line: terminal.say(f"{line}; {checkpoints.survivor()}")) as stop, terminal:
             recovery.run(lambda begin: Training(context, begin, stop), start)
     except DivergenceError as error:
         raise RunError(f"{error}; {checkpoints.survivor()}") from error

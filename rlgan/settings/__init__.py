@@ -29,8 +29,8 @@ from rlgan.settings.paths import (
 )
 
 __all__ = [
-    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "TypedPath", "Was", "absolute",
-    "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "differences", "flatten", "foreign_names", "identity",
-    "imported_objects", "is_import", "modules_found_here", "new_png", "old_flags", "pasteable", "printable", "read",
-    "resolve", "typed_path", "updated",
+    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "TypedPath", "Was",
+    "absolute", "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "differences",
+    "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here", "new_png",
+    "old_flags", "pasteable", "printable", "read", "resolve", "typed_path", "updated",
 ]  # fmt: skip
