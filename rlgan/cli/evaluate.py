@@ -12,7 +12,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
-from rlgan.settings import TypedPath, check, resolve
+from rlgan.settings import TypedPath, check, printable, resolve
 from rlgan.task import EvaluationTools, Result, Say
 
 
@@ -97,10 +97,10 @@ def show(result: Result, lines: list[str], *, as_json: bool) -> None:
         for name, value in entry.items():
             values = value if isinstance(value, list) else [value]
             if not any(isinstance(each, dict) for each in values):  # tables are for the task to print
-                print(f"{name:44} {' '.join(_brief(each) for each in values)}")
+                print(printable(f"{name:44} {' '.join(_brief(each) for each in values)}"))
         print()
     for line in lines:
-        print(line)
+        print(printable(line))
 
 
 def _brief(value: object) -> str:

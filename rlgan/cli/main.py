@@ -1,13 +1,13 @@
 """`rlgan COMMAND ...`: finds the command, and turns every failure into one line and an exit code."""
 
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 
 from rlgan import __version__
 from rlgan.errors import RunError, UsageError
+from rlgan.runs.streams import escaping_streams, silence, unread_is_no_fault
 from rlgan.settings import printable, resolve
 from rlgan.task import TASKS, find_task
 
@@ -53,23 +53,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before training (130 for Ctrl-C, 143 for SIGTERM).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(help_text())
-        return 0 if words else 2
-    if words[0] == "--version":
-        print(f"rlgan {__version__}")
-        return 0
+    with escaping_streams():
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
     ended_by: list[int] = []
     try:
+        if not words or words[0] in ("-h", "--help"):
+            print(help_text(), flush=True)
+            return 0 if words else 2
+        if words[0] == "--version":
+            print(f"rlgan {__version__}", flush=True)
+            return 0
         if words[0] not in COMMANDS:
             raise UsageError(f"unknown command {words[0]!r}: give one of {', '.join(COMMANDS)}")
         with _terminable(ended_by):
             resolve(words[0], COMMANDS)(words[1:])
+            sys.stdout.flush()  # here, where it is told if that fails
     except UsageError as error:
         return _fail(error, 2)
     except BrokenPipeError:  # who read our output has gone, as `head` does: no fault, and nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
     except (RunError, OSError) as error:
+        if isinstance(error, OSError):
+            silence(sys.stdout)  # it may be what failed, and would fail again when this process ends
         return _fail(error, 1)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}", 1)
@@ -96,5 +104,6 @@ def _terminable(ended_by: list[int]) -> Iterator[None]:
 
 def _fail(error: object, code: int) -> int:
     line = " ".join(str(error).split())
-    print(f"rlgan: error: {printable(line)}", file=sys.stderr)
+    with unread_is_no_fault(sys.stderr):
+        print(f"rlgan: error: {printable(line)}", file=sys.stderr, flush=True)
     return code

@@ -42,12 +42,14 @@ def reproduce(words: list[str]) -> None:
     check(options)
     out = new_png("--out", options.figure if options.out is None else options.out)
     task = TASK_OF[options.figure]
+    from rlgan.runs.streams import say  # late: the same holds
+
     request = FigureRequest(
         paper=_recipe(task, "paper", options),
         chosen=_recipe(task, options.preset, options),
         out=out,
         map_=_in_processes,
-        say=print,
+        say=say,
     )
     resolve(task.figures[options.figure].draw, {})(request)
     print(out)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rlgan.errors import RunError
 from rlgan.runs.signals import stopping
+from rlgan.runs.streams import say
 
 POLL_SECONDS = 0.2
 
@@ -39,7 +40,7 @@ def train_seeds(
     waiting, running, failed = list(seeds), dict[int, BaseProcess](), list[int]()
     # Not by forking: a copy of a process with threads may find a lock taken that nobody will give back.
     context = multiprocessing.get_context("spawn")
-    print(f"{len(seeds)} runs in {folder}", flush=True)
+    say(f"{len(seeds)} runs in {folder}")
     with stopping() as stop:
         while running or (waiting and not stop.signal):
             while waiting and not stop.signal and len(running) < (os.cpu_count() or 1):
@@ -63,7 +64,7 @@ def train_seeds(
             f"seeds {names} of {len(seeds)} failed, for the reason above; --resume goes on with what they have saved"
         )
     if stop.signal:
-        print(f"All runs were stopped by {stop.signal} and have saved; to go on, type the same with --resume")
+        say(f"All runs were stopped by {stop.signal} and have saved; to go on, type the same with --resume")
     return not stop.signal
 
 
@@ -76,9 +77,9 @@ def _stop(processes: Collection[BaseProcess]) -> None:
 
 
 def _report(ended: dict[int, int | None]) -> None:
-    """Print how runs have ended, by seed."""
+    """Say how runs have ended, by seed."""
     for seed, code in ended.items():
-        print(f"seed {seed}: {'failed' if code else 'done'}", flush=True)
+        say(f"seed {seed}: {'failed' if code else 'done'}")
 
 
 def _train_one(main: Callable[[list[str]], int], command: list[str], run_dir: Path, seed: int) -> None:

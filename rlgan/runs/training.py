@@ -163,7 +163,7 @@ def train(
         terminal.say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
     checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints)
-    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics)
+    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, terminal.say)
     context = TrainingContext(
         schedule=schedule,
         reporter=task.reporter,

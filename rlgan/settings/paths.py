@@ -1,6 +1,7 @@
 """Paths and addresses as people type them."""
 
 import os
+import re
 import shlex
 import stat
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ def check_address(flag: str, address: str) -> None:
             raise UsageError(
                 f"{flag} contains a user name or a password, which logs and process lists would show: leave it out"
             )
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -93,13 +97,16 @@ def pasteable(path: object) -> str:
 
 
 def printable(line: str) -> str:
-    r"""A line that any terminal and file takes: what is not UTF-8 in a name of a file comes as an escape.
+    r"""A line that any terminal and file takes, and that does nothing to a terminal.
+
+    What is not UTF-8 in a name of a file comes as an escape, and so do control characters, which may begin a sequence
+    that moves the cursor or sets the title. Tabs and line ends stay.
 
     Example:
-        >>> printable("caf\udce9.txt")
-        'caf\\udce9.txt'
+        >>> printable("caf\udce9.txt \x1b[2J")
+        'caf\\udce9.txt \\x1b[2J'
     """
-    return line.encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", line.encode("utf-8", "backslashreplace").decode())
 
 
 def check_new(flag: str, file: Path) -> None:
