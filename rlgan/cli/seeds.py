@@ -8,7 +8,7 @@ from typing import Any
 
 from rlgan.cli.train import new_directory
 from rlgan.errors import RunError, UsageError
-from rlgan.runs.directory import RunDirectory
+from rlgan.runs.directory import RunDirectory, unused_directory
 from rlgan.runs.loading import load_run, same_task, saved_settings
 from rlgan.runs.seeds import train_seeds
 from rlgan.settings import differences, flatten, resolve, updated
@@ -29,7 +29,7 @@ def train_several(task: Task, name: str, asked: Any, words: list[str]) -> None:
         raise UsageError(f"--seeds needs a task with a setting --seed: {task.name} has none")
     if "://" in (asked.run.run_dir or ""):
         raise UsageError("--seeds needs a --run-dir on this machine: give a path")
-    folder = Path(asked.run.run_dir or new_directory(task, asked.recipe))
+    folder = Path(asked.run.run_dir or unused_directory(new_directory(task, asked.recipe)))
     seeds = range(asked.recipe.seed, asked.recipe.seed + asked.command.seeds)
     for run in seeds_in(folder) if asked.run.resume else ():
         _check_same(run, task, name, asked.recipe, seeds)

@@ -99,7 +99,7 @@ def resolve_settings(task: Task, name: str, words: list[str]) -> tuple[Any, dict
         check_choices(asked.recipe)
         asked = parse(kind, words, program, kind(task.preset(asked.recipe), run_defaults, CommandSettings()))
     else:
-        asked = _continued(kind, asked, saved, task, name, words, program)
+        asked, saved = _continued(kind, asked, saved, task, name, words, program)
     check(asked)
     return asked, saved
 
@@ -131,8 +131,12 @@ def _saved(run: RunSettings) -> dict[str, Any] | None:
 
 def _continued(
     kind: Any, asked: Any, saved: dict[str, Any], task: Task, name: str, words: list[str], program: str
-) -> Any:
-    """What was typed, over the settings of a saved run."""
+) -> tuple[Any, dict[str, Any] | None]:
+    """What was typed, over the settings of a saved run; and its config, or None where another recipe was typed.
+
+    A run that has not begun, because a picture can't be used, say, takes another recipe.
+    """
+    from rlgan.runs.directory import RunDirectory
     from rlgan.runs.loading import same_task, saved_run_settings, saved_settings
 
     where = f"{asked.run.run_dir}/config.json"
@@ -147,9 +151,10 @@ def _continued(
     if asked.run.bounds == Bounds():
         run = dataclasses.replace(asked.run, bounds=before.bounds)
         asked = dataclasses.replace(asked, run=run)
-    if changes := differences(recipe, asked.recipe, ignored=task.places):
+    changes = differences(recipe, asked.recipe, ignored=task.places)
+    if changes and RunDirectory(asked.run.run_dir).has_begun():
         raise UsageError(f"--resume can't change {', '.join(changes)}: leave it as it was, or start another run")
-    return asked
+    return asked, None if changes else saved
 
 
 def _outside(saved: dict[str, Any], task: Task, where: str) -> list[str]:
@@ -170,39 +175,59 @@ def train_one(task: Task, name: str, recipe: Any, run: RunSettings, saved: dict[
     """
     from rich.console import Console
 
-    from rlgan.runs.directory import RunDirectory
+    from rlgan.runs.directory import RunDirectory, unused_directory
     from rlgan.runs.files import fingerprint
     from rlgan.runs.terminal import Terminal
 
-    directory = RunDirectory(run.run_dir or new_directory(task, recipe))
-    relative = isinstance(directory.path, Path) and not directory.path.is_absolute()
-    if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
-        raise UsageError(
-            f"--run-dir {directory.path} is relative: a job's directory goes when it ends, so give an absolute path"
-        )
-    directory.check(resume=run.resume)
+    check_directory(run)
     loaded = load_task(task, recipe)
     recipe_id = fingerprint(*loaded.facts.identity)
     if saved is not None and saved["recipe_id"] != recipe_id:
         raise RunError(
-            f"{loaded.facts.data} is not the data that {directory.path} was trained on: give the same with --data"
+            f"{loaded.facts.data} is not the data that {run.run_dir} was trained on: give the same with --data"
         )
     if run.bounds == Bounds():
         run = dataclasses.replace(run, bounds=task.bounds(recipe))
     terminal = Terminal(Console())
     engine = make_engine(loaded, run, terminal)
+    directory = RunDirectory(run.run_dir) if run.run_dir else None
     try:
+        # Only here, when all that can be refused has been: nothing is left behind then.
+        directory = directory or RunDirectory(unused_directory(new_directory(task, recipe)))
         directory.claim()
+        # Another run may have begun here since it was looked at, and even have ended.
+        directory.check(resume=run.resume)
+        directory.check_saved(saved)
         config = _config(name, loaded, run, recipe_id, engine.kinds)
         stopped = _train_with(engine, task, loaded, run, directory, config, saved, terminal)
     except BaseException:
         engine.close()
         with contextlib.suppress(RunError, OSError):  # they would hide why the run ends
-            directory.close()
+            if directory is not None:
+                directory.close()
         raise
     engine.close()
     _say_what_next(terminal, task, name, directory, stopped)
     directory.close()
+
+
+def check_directory(run: RunSettings) -> None:
+    """Check that a run may be written where it was typed.
+
+    Raises:
+        UsageError: it is relative, in a job, whose directory goes when it ends.
+        RunError: it holds something else.
+    """
+    from rlgan.runs.directory import RunDirectory
+
+    in_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+    directory = RunDirectory(run.run_dir or "runs")
+    if in_job and isinstance(directory.path, Path) and not directory.path.is_absolute():
+        raise UsageError(
+            f"--run-dir {directory.path} is relative: a job's directory goes when it ends, so give an absolute path"
+        )
+    if run.run_dir:
+        directory.check(resume=run.resume)
 
 
 def _config(name: str, loaded: LoadedTask, run: RunSettings, recipe_id: str, kinds: dict[str, str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from rlgan.errors import RunError
+from rlgan.runs.directory import RunDirectory
 from rlgan.runs.signals import stopping
 from rlgan.runs.streams import say
 
@@ -34,8 +35,8 @@ def train_seeds(
     Raises:
         RunError: the directory holds something and this is no resume, or runs failed.
     """
-    if not resume and folder.is_dir() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty: give --run-dir another path, or --resume to go on with it")
+    if not resume:
+        RunDirectory(folder).check(resume=False)
     folder.mkdir(parents=True, exist_ok=True)
     waiting, running, failed = list(seeds), dict[int, BaseProcess](), list[int]()
     # Not by forking: a copy of a process with threads may find a lock taken that nobody will give back.
