@@ -194,7 +194,7 @@ def train_one(task: Task, name: str, recipe: Any, run: RunSettings, saved: dict[
     try:
         # Only here, when all that can be refused has been: nothing is left behind then.
         directory = directory or RunDirectory(unused_directory(new_directory(task, recipe)))
-        directory.claim()
+        directory.claim(terminal.say)
         # Another run may have begun here since it was looked at, and even have ended.
         directory.check(resume=run.resume)
         directory.check_saved(saved)
