@@ -126,6 +126,11 @@ class WorkerPool:
             )
         self.roster.has_started = True
 
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self.roster.workers:
+            self._cluster.kill(worker.actor)
+
     def submit(self, jobs: Sequence[Job]) -> None:
         """Send jobs to the workers, which do them meanwhile."""
         # Workers that have finished while nobody watched are free, but still count as busy.
