@@ -9,9 +9,6 @@ from threadpoolctl import threadpool_limits
 
 from rlgan.errors import RunError
 
-# cuBLAS reads it once, when it starts: it must be there before the first product on a GPU.
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-
 
 def prepare(gpus: float) -> torch.device:
     """Make this process compute with one thread and deterministically, and give its device.
@@ -22,6 +19,8 @@ def prepare(gpus: float) -> torch.device:
     Raises:
         RunError: a GPU was promised and torch finds none.
     """
+    # cuBLAS reads it once, when it starts: it must be there before the first product on a GPU.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(1)
     # numpy's too: on a machine that does other work, its threads wait for each other (80 times the CPU time, seen).
     threadpool_limits(1)

@@ -29,7 +29,7 @@ class Weights:
     version: int
     generator: Tensors
     discriminator: Tensors
-    latest: Tensors = field(default_factory=dict)  # the generator itself, where `generator` is an average of it
+    raw: Tensors = field(default_factory=dict)  # the generator itself, where `generator` is an average of it
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Rollout:
         Raises:
             ValueError: there is none, or they come from different versions of the weights.
         """
+        # Of one version alone: the rewards of different discriminators do not compare.
         versions = sorted({shard.version for shard in shards})
         if len(versions) != 1:
             raise ValueError(f"shards come from versions {versions} of the weights: join shards of one version")
@@ -87,7 +88,7 @@ class RealBatch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a step computes. Depends on the step alone, so that whoever asks gets the same."""
+    """What a step computes. It depends on the step alone, so that every process that asks gets the same."""
 
     supervision: float  # w in w * MLE + (1 - w) * adversarial loss; in [0, 1]
     discriminator_steps: int  # updates of the discriminator, each on fresh draws; 0 leaves it alone
@@ -95,6 +96,7 @@ class Plan:
     rollouts: bool = True  # fakes come as rollouts; else the adapter makes them itself
     generator_steps: int = 1  # updates of the generator, before the discriminator's; 0 leaves it alone
     learning_rate: float = 1.0  # factor on both players' rates
+    rewards: bool = True  # the generator's update reads the rewards of its rollouts; else workers compute none
 
     @property
     def draws(self) -> int:
@@ -118,7 +120,7 @@ class Evaluation:
 
 
 class Map(Protocol):
-    """Who applies a function to all items: `map`, a pool's, or workers. Function, items and results are picklable."""
+    """Applies a function to all items: `map`, that of a pool, or rollout workers; all is picklable."""
 
     def __call__(self, function: Callable[[Item], Result], items: Sequence[Item], /) -> Iterable[Result]:
         """The results, in the order of the items."""

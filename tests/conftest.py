@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -94,3 +95,19 @@ def digest():
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
     return of
+
+
+@pytest.fixture
+def learn(tmp_path):
+    """Train on the stories by words of the command line, in this process; gives the last line of metrics.jsonl."""
+    from rlgan.cli.main import main
+
+    def trained(*words):
+        run = tmp_path / "run"
+        assert main(["train", "--workers", "0", "--evaluate-every", "10000", "--run-dir", str(run), *words]) == 0
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        assert lines[0]["test_perplexity"] > 0.95 * 394  # untrained; convolutions start well above it
+        assert lines[0]["unigram_perplexity"] == pytest.approx(106.7, abs=0.1)
+        return lines[-1]
+
+    return trained

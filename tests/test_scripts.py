@@ -104,3 +104,16 @@ def test_an_unknown_argument_of_the_tests_is_refused(train, checkout, tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "unknown argument --fast" in done.stderr
+
+
+def test_a_long_part_that_is_not_there_is_refused_with_those_there_are(train, checkout, tmp_path):
+    train()
+    shutil.copytree(ROOT / "tests" / "long", checkout / "tests" / "long")
+    for words in ([], ["forever"]):
+        done = subprocess.run(
+            [checkout / "scripts" / "test", "--long", *words], capture_output=True, text=True,
+            env=os.environ | {"PYTHON": str(tmp_path / "python")},
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "--long needs a part: one of " in done.stderr
+        assert "learning" in done.stderr

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from tyro.conf import Positional, arg
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
 from rlgan.settings import TypedPath, check, printable, resolve
-from rlgan.task import EvaluationTools, Result, Say
+from rlgan.task import EvaluationTools, Result
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def evaluate(words: list[str]) -> None:
 
 @contextmanager
 def evaluation_tools(which: str, *, trust_imports: bool) -> Iterator[EvaluationTools]:
-    """What an evaluation can call on.
+    """What an evaluation can call on, with the terminal's last line for what is computed now.
 
     Args:
         which: of the checkpoints of other runs that it opens.
@@ -74,18 +73,10 @@ def evaluation_tools(which: str, *, trust_imports: bool) -> Iterator[EvaluationT
     """
     from rich.console import Console
 
-    from rlgan.device import prepare
-    from rlgan.engine.processes import in_processes
-    from rlgan.runs.loading import load_run, measure, prepare_task
+    from rlgan.runs import evaluation
 
     with Console(stderr=True).status("") as status:
-        say: Say = status.update
-        yield EvaluationTools(
-            load_run=lambda path: load_run(path, which, trust_imports=trust_imports),
-            prepare=partial(prepare_task, map_=in_processes, status=say),
-            measure=partial(measure, device=prepare(0)),
-            status=say,
-        )
+        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status.update)
 
 
 def show(result: Result, lines: list[str], *, as_json: bool) -> None:

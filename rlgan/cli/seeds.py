@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlgan.cli.train import new_directory
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, unused_directory
 from rlgan.runs.loading import load_run, same_task, saved_settings
+from rlgan.runs.request import Request
 from rlgan.runs.seeds import train_seeds
+from rlgan.runs.start import new_directory
 from rlgan.settings import differences, flatten, resolve, updated
 from rlgan.task import EvaluationTools, Result, Task
 
 
-def train_several(task: Task, name: str, asked: Any, words: list[str]) -> None:
+def train_several(request: Request, count: int, words: list[str]) -> None:
     """One run for each seed, in processes of their own.
 
     Raises:
@@ -25,15 +26,16 @@ def train_several(task: Task, name: str, asked: Any, words: list[str]) -> None:
     from rlgan.cli.evaluate import evaluation_tools
     from rlgan.cli.main import main
 
-    if "seed" not in flatten(asked.recipe):
+    task, name, recipe, run_settings = request.task, request.name, request.recipe, request.run
+    if "seed" not in flatten(recipe):
         raise UsageError(f"--seeds needs a task with a setting --seed: {task.name} has none")
-    if "://" in (asked.run.run_dir or ""):
+    if "://" in (run_settings.run_dir or ""):
         raise UsageError("--seeds needs a --run-dir on this machine: give a path")
-    folder = Path(asked.run.run_dir or unused_directory(new_directory(task, asked.recipe)))
-    seeds = range(asked.recipe.seed, asked.recipe.seed + asked.command.seeds)
-    for run in seeds_in(folder) if asked.run.resume else ():
-        _check_same(run, task, name, asked.recipe, seeds)
-    if train_seeds(main, ["train", name, *words], folder, seeds, resume=asked.run.resume):
+    folder = Path(run_settings.run_dir or unused_directory(new_directory(task, recipe)))
+    seeds = range(recipe.seed, recipe.seed + count)
+    for run in seeds_in(folder) if run_settings.resume else ():
+        _check_same(run, task, name, recipe, seeds)
+    if train_seeds(main, ["train", name, *words], folder, seeds, resume=run_settings.resume):
         with evaluation_tools("newest", trust_imports=True) as tools:
             print(json.dumps(evaluate_seeds(seeds_in(folder), "newest", tools, trust_imports=True)))
 
@@ -72,7 +74,7 @@ def _check_same(run: Path, task: Task, name: str, recipe: Any, seeds: range) -> 
         return
     saved, where = RunDirectory(run).config(), f"{run}/config.json"
     same_task(saved, name, where)
-    before = saved_settings(saved, task, where, trust_imports=True)
+    before = saved_settings(saved, task, where)
     found = differences(updated(before, {"seed": recipe.seed}), recipe, task.places)
     if before.seed not in seeds:
         found.append(f"its seed, {before.seed}, is not from {seeds.start} to {seeds.stop - 1}")

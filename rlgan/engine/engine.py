@@ -1,4 +1,4 @@
-"""Who computes, as the training loop sees it: a learner, rollouts, and counts of what the processes did.
+"""The engine, as the training loop sees it: a learner, rollouts, and counts of what the processes did.
 
 `rlgan.engine.local.LocalEngine` does everything in this process, `rlgan.engine.ray_engine.RayEngine` with Ray actors;
 the result is the same, bit for bit. Both have their own types for weights that are kept for rollouts (W) and for the
@@ -85,7 +85,7 @@ class EngineStatistics(Protocol):
 
 
 class Engine(Protocol[W, P]):
-    """Who computes; each part is for one kind of caller."""
+    """What computes a run: this process, or Ray actors. Each part is for one kind of caller."""
 
     @property
     def where(self) -> str:

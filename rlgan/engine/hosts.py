@@ -46,6 +46,7 @@ class RolloutHost:
     def __init__(
         self, shard_maker: Callable[[torch.device], RolloutMaker], gpus: float, imported: Mapping[str, Any]
     ) -> None:
+        # First: the task may name objects that this process cannot import.
         adopt(imported)
         self._device = prepare(gpus)
         self._maker = shard_maker(self._device)
@@ -102,7 +103,7 @@ class LearnerHost:
 
     def reserve_port(self) -> int:
         """Open the port at which the other learners reach this one, and return its number."""
-        self._listening, number = parallel.port(current_location(self._device).address)
+        self._listening, number = parallel.reserve_port(current_location(self._device).address)
         return number
 
     def begin(self, address: str, port: int, rank: int, size: int) -> None:
@@ -118,11 +119,13 @@ class LearnerHost:
         if size > 1:
             nccl = self._gpus >= 1  # it needs a whole GPU per process
             here = current_location(self._device).address
-            group = parallel.meet(self._listening, address, port, here, rank, size, nccl=nccl)
+            group = parallel.init_process_group(self._listening, address, port, here, rank, size, nccl=nccl)
         self._learner = self._task.learner(self._device, group)
+        # The first evaluates for all, and the others need no memory for it.
         if rank == 0:
             self._evaluator = self._task.evaluator(self._device)
 
+    # An argument for each shard: Ray fetches the arguments of a call, but not what a list among them refers to.
     def update(self, step: int, plan: Plan, *shards: Rollout) -> Metrics:
         """Do a training step on this learner's shards, which come draw by draw."""
         size = len(shards) // max(plan.draws, 1)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlgan.engine.ray_environment import ATTACHED, ray
+from rlgan.engine.ray_environment import ATTACHED, ray, set_variables
 
 import psutil
 
@@ -67,6 +67,8 @@ def connect(run: EngineSettings, shards: int) -> Connection:
     others = frozenset(family())
     if ray.is_initialized():
         return Connection(joined_before=True, folder=None, others=others)
+    # Ray's own processes read them too, each time that they are started.
+    set_variables()
     folder = None if ATTACHED else temporary_folder()
     connection = Connection(joined_before=False, folder=folder, others=others)
     try:

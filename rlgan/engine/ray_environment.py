@@ -5,19 +5,26 @@ Modules take `ray` from here, before anything else of Ray (ruff's import order i
 
 import os
 
-if os.environ.get("RAY_ADDRESS") in (None, "", "local"):
-    # An empty address would make Ray look for any cluster that runs on this machine.
-    os.environ.pop("RAY_ADDRESS", None)
-    # A local Ray listens on all interfaces. With this variable, which is meant for other systems, it binds to loopback.
-    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Under `uv run` Ray would pack the current directory, data and all, for workers that lie beside it on this disk.
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-# An actor without GPUs must not see any. This is Ray's coming default; it warns until one is chosen.
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-import ray
+def set_variables() -> None:
+    """Set the environment variables of Ray; what the person has set stays."""
+    if os.environ.get("RAY_ADDRESS") in (None, "", "local"):
+        # An empty address would make Ray look for any cluster that runs on this machine.
+        os.environ.pop("RAY_ADDRESS", None)
+        # A local Ray listens on all interfaces. With this variable, which is meant for other systems, it binds to
+        # loopback.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Under `uv run` Ray would pack the current directory, data and all, for workers on the same disk.
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    # An actor without GPUs must not see any. This is Ray's coming default; it warns until one is chosen.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+set_variables()
+
+import ray  # noqa: E402 - it reads the variables when it is imported
 
 ATTACHED = "RAY_ADDRESS" in os.environ  # whether somebody else started the Ray that is used
 
-__all__ = ["ATTACHED", "ray"]
+__all__ = ["ATTACHED", "ray", "set_variables"]

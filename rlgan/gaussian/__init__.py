@@ -19,6 +19,7 @@ TASK = Task(
     title=lambda settings: f"{settings.target}-{settings.preset}",
     # No rollouts, so workers would have nothing to do; and a step takes milliseconds.
     run_defaults={"workers": 0, "checkpoint_every": 500},
+    networks="rlgan.gaussian.players:networks_of",
     seeds="rlgan.gaussian.measures:summarise",
     figures={
         "figure2": Figure("density and D before and after training", "rlgan.gaussian.reproduce:figure2"),

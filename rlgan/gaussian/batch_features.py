@@ -19,7 +19,7 @@ class BatchFeature(Protocol):
     width: int  # E, how many numbers
 
     def __call__(self, hidden: Tensor, /) -> Tensor:
-        """For each sample of groups [N, g, H], numbers [N, g, E]."""
+        """Compute the feature: E numbers [N, g, E] for each sample of groups [N, g, H]."""
         ...
 
 
@@ -85,13 +85,13 @@ def one_by_one(_: GroupOptions) -> MinibatchGroup:
 
 
 def discrimination(options: GroupOptions) -> MinibatchGroup:
-    """With minibatch discrimination."""
+    """Minibatch discrimination, as the settings describe it."""
     feature = MinibatchDiscrimination(options.hidden, options.kernels, options.kernel_dimension)
     return MinibatchGroup(options.size, feature)
 
 
 def deviation(options: GroupOptions) -> MinibatchGroup:
-    """With the minibatch standard deviation."""
+    """The minibatch standard deviation, as a batch feature."""
     return MinibatchGroup(options.size, MinibatchDeviation())
 
 

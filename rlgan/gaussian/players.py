@@ -5,6 +5,7 @@ from rlgan.gaussian.networks import PerceptronDiscriminator, PerceptronGenerator
 from rlgan.gaussian.settings import GaussianSettings
 from rlgan.gaussian.tables import ACTIVATIONS, BATCH_FEATURES, OUTPUTS, TARGETS
 from rlgan.settings import resolve
+from rlgan.task import LoadedRun
 
 HIDDEN = (6, 5)  # units of the hidden layers (Yala & Song, section 2.1)
 
@@ -25,3 +26,8 @@ def make_networks(settings: GaussianSettings) -> tuple[PerceptronGenerator, Perc
         PerceptronGenerator([dimensions, *hidden, dimensions], scale=scale, output=output, activation=activation),
         PerceptronDiscriminator([dimensions, *hidden, 1], group, scale=scale, activation=activation),
     )
+
+
+def networks_of(run: LoadedRun) -> tuple[PerceptronGenerator, PerceptronDiscriminator]:
+    """Both networks of a run, with fresh weights."""
+    return make_networks(run.settings)

@@ -21,6 +21,7 @@ TASK = Task(
     # Rollout workers would decode the pictures, once, and then be idle.
     run_defaults={"workers": 0},
     places=("data", "cache"),
+    networks="rlgan.images.players:networks_of",
     figures={
         "figure5": Figure(
             "the average picture, and pictures after epochs 2, 5, 10 and 17", "rlgan.images.reproduce:figure5"

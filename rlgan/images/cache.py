@@ -122,7 +122,7 @@ class Cache:
                     raise
             if self.manifest(check=True):  # another process made the same
                 return
-            # Moved away before it is removed, so that nobody finds half of it; those who have it mapped keep theirs.
+            # Moved away before it is removed, so that no process finds half of it; those that have it mapped keep it.
             damaged = _new_folder(self.folder.parent, ".damaged-")
             self.folder.rename(damaged / "cache")
             shutil.rmtree(damaged, ignore_errors=True)

@@ -47,7 +47,7 @@ class ImageEvaluator:
     """Evaluates weights: a pure function of them, of the pictures and of the seed."""
 
     def __init__(self, settings: ImageSettings, pictures: Pictures, device: torch.device) -> None:
-        torch.set_num_threads(settings.threads)  # as the learner has it, whoever measures
+        torch.set_num_threads(settings.threads)  # as in the learner: their number changes how sums are rounded
         self.settings = settings
         self.pictures = pictures
         self.generator = make_networks(settings)[0].to(device).eval()
@@ -79,8 +79,8 @@ class ImageEvaluator:
     def evaluate(self, weights: Weights) -> Evaluation:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
         pictures = {}
-        if weights.latest:
-            load(self.generator, weights.latest)
+        if weights.raw:
+            load(self.generator, weights.raw)
             pictures["samples_without_average"] = grids.grid(self.made(SHOWN), COLUMNS)
         load(self.generator, weights.generator)
         made = self.made(len(self.test))
@@ -107,7 +107,7 @@ class ImageEvaluator:
 
 
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
-    """Of `rlgan evaluate RUN`: what its training measures, and the true FID where Inception's weights are given."""
+    """Measure a run for `rlgan evaluate RUN`: as in training, and the true FID if Inception's weights are given."""
     run = dataclasses.replace(run, settings=updated(run.settings, {"cache": options.cache}))
     task = tools.prepare(run)
     result = tools.measure(run, task)

@@ -1,6 +1,6 @@
 """The pictures of a run: found, split, and made once into a cache that is named by all that they depend on.
 
-No run reads another's pixels, and a picture is decoded once, by whoever there is to do it.
+No run reads another's pixels, and a picture is decoded once, by the rollout workers or by processes of this machine.
 """
 
 import os

@@ -11,8 +11,10 @@ from rlgan.images.networks import (
     MaxoutDiscriminator,
     MaxoutGenerator,
 )
-from rlgan.images.settings import IMAGE_NETWORKS, ImageSettings
+from rlgan.images.settings import ImageSettings
+from rlgan.images.tables import IMAGE_NETWORKS
 from rlgan.settings import resolve
+from rlgan.task import LoadedRun
 
 Pair = tuple[nn.Module, nn.Module]
 
@@ -40,3 +42,8 @@ def convolutional_pair(settings: ImageSettings) -> Pair:
         ConvolutionalGenerator(a.noise_size, channels, mixed=a.mixed_precision),
         ConvolutionalDiscriminator(channels, mixed=a.mixed_precision),
     )
+
+
+def networks_of(run: LoadedRun) -> Pair:
+    """Both networks of a run, with fresh weights."""
+    return make_networks(run.settings)

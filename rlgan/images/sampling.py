@@ -48,7 +48,7 @@ def sample(settings: ImageSettings, weights: Weights, count: int, seed: int, dev
 
 
 def draw_samples(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
-    """Of `rlgan sample RUN`: draw a grid into a file, and give the file's name."""
+    """Draw a grid of samples into a file for `rlgan sample RUN`, and give the file's name."""
     out = new_png("--out", "samples" if options.out is None else options.out)
     made = sample(run.settings, run.weights, count, seed, prepare(0))
     save_png(grid(made, math.ceil(math.sqrt(count))), out)

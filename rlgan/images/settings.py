@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from rlgan.errors import UsageError
-from rlgan.images.tables import FILTERS, SOURCES
+from rlgan.images.tables import FILTERS, IMAGE_NETWORKS, SOURCES
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
 from rlgan.settings import AtLeast, Below, Choice, MoreThan, OneOf, TypedPath, updated
@@ -14,10 +14,6 @@ from rlgan.task import Bounds
 
 FEATURES = "random_convolutions_320"  # the network that pictures are measured by
 SIZES = tuple(2**n for n in range(3, 10))  # of pictures
-IMAGE_NETWORKS = {
-    "maxout": "rlgan.images.players:maxout_pair",
-    "convolutional": "rlgan.images.players:convolutional_pair",
-}
 
 
 @dataclass(frozen=True)

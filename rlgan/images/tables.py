@@ -13,3 +13,9 @@ FILTERS: dict[str, str] = {
     "bilinear": "PIL.Image:Resampling.BILINEAR",
     "box": "PIL.Image:Resampling.BOX",
 }
+
+# (ImageSettings) -> the generator and the discriminator.
+IMAGE_NETWORKS: dict[str, str] = {
+    "maxout": "rlgan.images.players:maxout_pair",
+    "convolutional": "rlgan.images.players:convolutional_pair",
+}

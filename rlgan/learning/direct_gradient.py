@@ -45,7 +45,7 @@ class DirectGradient:
         self.group = group
         self.generator = generator
         self.discriminator = discriminator
-        self.others: dict[str, nn.Module] = {}
+        self.auxiliary_modules: dict[str, nn.Module] = {}
         self.noise = noise
         self.loss = loss
         self.r1 = r1
@@ -66,6 +66,7 @@ class DirectGradient:
                 "the plan"
             )
         fake = self.discriminator(self.generator(self._noise(real, rng)))
+        # The generator changes no real sample, so that nothing has to flow back through these.
         with torch.no_grad():
             true = self.discriminator(self._tensor(real)) if self.loss.paired else fake
         value = self.loss.generator(true, fake)
@@ -158,7 +159,7 @@ def direct_gradient_learner(
             "discriminator": make_optimizer(discriminator, players.discriminator_learning_rate, optimization),
         },
         gradient_norm=math.inf,
-        average=players.generator_ema_decay,
+        generator_ema_decay=players.generator_ema_decay,
         seed=seed,
     )
 

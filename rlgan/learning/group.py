@@ -22,7 +22,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from rlgan.errors import LearnerLostError
-from rlgan.learning import losses as objectives
+from rlgan.learning.losses import masked_mean
 from rlgan.types import Metrics
 
 # Seconds that a learner waits for the others, who do the same on as much: longer than the shards take to come.
@@ -57,6 +57,7 @@ class Group:
         """The whole batch [B, ...] out of everyone's rows; without gradient."""
         if self.size == 1:
             return own
+        # gloo has no type for bool.
         if own.dtype == torch.bool:
             return self.gather(own.byte()).bool()
         sent = own.detach().contiguous()
@@ -73,7 +74,7 @@ class Group:
 
     def masked_mean(self, values: Tensor, mask: Tensor) -> Tensor:
         """This learner's part of the mean over all counted places of the batch: the mean of the parts is that."""
-        mean = objectives.masked_mean(values, mask)
+        mean = masked_mean(values, mask)
         if self.size == 1:
             return mean
         counted = mask.sum().to(mean.dtype)
@@ -83,6 +84,7 @@ class Group:
         """Put the means over all learners in the place of tensors."""
         if self.size == 1:
             return
+        # One message for all tensors: the latency of each would add up.
         flat = self.mean(torch.cat([tensor.flatten() for tensor in tensors]))
         means = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, mean in zip(tensors, means, strict=True):
@@ -93,6 +95,7 @@ class Group:
         if self.size == 1:
             return own
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        # In float64, since a count of tokens may have more digits than float32.
         means = self.mean(torch.tensor(list(own.values()), dtype=torch.float64, device=device))
         return dict(zip(own, means.tolist(), strict=True))
 
@@ -138,6 +141,7 @@ class _WholeBatch(TorchFunctionMode):
         }
 
     def __torch_function__(self, function: Any, _: Iterable[type], arguments: Any = (), options: Any = None) -> Any:
+        # Replaced here, not in the networks: those need not know that others compute on other rows of their batch.
         return self.instead.get(function, function)(*arguments, **(options or {}))
 
     def _whole(self, own: Tensor) -> Tensor:
@@ -173,6 +177,7 @@ class _WholeBatch(TorchFunctionMode):
         mean = self.group.mean(x.float().mean(places))
         centred = x.float() - mean.view(of_channels)
         variance = self.group.mean(centred.square().mean(places))
+        # torch keeps the unbiased variance for evaluations, and normalises with the biased one.
         count = self.group.size * x.numel() // x.shape[1]
         for running, value in ((running_mean, mean), (running_var, variance * count / (count - 1))):
             if running is not None:
@@ -190,42 +195,45 @@ def _waiting() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # what both gloo and NCCL raise
-        raise LearnerLostError(f"a learner waits for the others in vain: {str(error).splitlines()[0]}") from error
+        raise LearnerLostError(f"another learner did not answer: {str(error).splitlines()[0]}") from error
 
 
-def port(address: str) -> tuple[socket.socket, int]:
-    """A port on an address of this machine where nobody listens, and the socket that holds it."""
-    held = socket.create_server((address, 0))
-    return held, held.getsockname()[1]
+def reserve_port(address: str) -> tuple[socket.socket, int]:
+    """Reserve a free port on an address of this machine: the socket that listens there, and the port's number."""
+    listening = socket.create_server((address, 0))
+    return listening, listening.getsockname()[1]
 
 
-def meet(held: socket.socket | None, address: str, number: int, own: str, rank: int, size: int, nccl: bool) -> Group:
+def init_process_group(
+    listening: socket.socket | None, address: str, port: int, own_address: str, rank: int, size: int, *, nccl: bool
+) -> Group:
     """Join the other learners.
 
     Args:
-        held: of learner 0, the socket that listens for the others.
+        listening: in learner 0 the socket of `reserve_port`, in the others None.
         address: learner 0's.
-        number: of its port.
-        own: this learner's address: all that it sends and is sent goes by the interface that has it.
+        port: learner 0's.
+        own_address: this learner's: all that it sends and receives goes through the network interface that has it.
         rank: of this learner, from 0.
         size: how many there are.
-        nccl: each has a GPU of its own, and they speak by it; else by gloo.
+        nccl: each has a GPU of its own, and they communicate by NCCL; else by gloo.
 
     Raises:
-        LearnerLostError: the others did not come.
+        LearnerLostError: another learner did not join in `TIMEOUT` seconds.
     """
-    names = [name for name, has in psutil.net_if_addrs().items() if any(each.address == own for each in has)]
+    interfaces = psutil.net_if_addrs().items()
+    names = [name for name, addresses in interfaces if any(each.address == own_address for each in addresses)]
     if names:
         os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = names[0]
     timeout = datetime.timedelta(seconds=TIMEOUT)
     with _waiting():
         store = distributed.TCPStore(  # type: ignore[attr-defined]
             address,
-            number,
+            port,
             size,
-            is_master=held is not None,
+            is_master=listening is not None,
             timeout=timeout,
-            master_listen_fd=held.detach() if held else None,
+            master_listen_fd=listening.detach() if listening else None,
         )
         distributed.init_process_group(
             "nccl" if nccl else "gloo", store=store, rank=rank, world_size=size, timeout=timeout

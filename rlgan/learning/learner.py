@@ -31,10 +31,11 @@ class Learner:
     Args:
         adapter: holds the networks and gives the losses.
         source: of real batches.
-        optimizers: by name: over the parameters of `generator`, of `discriminator` and of each of `adapter.others`
-            that has any.
+        optimizers: by name: over the parameters of `generator`, of `discriminator` and of each of
+            `adapter.auxiliary_modules` that has any.
         gradient_norm: gradients of a larger norm are scaled down to it.
-        average: decay per step of an average of the generator's weights, which evaluations then use; 0 for none.
+        generator_ema_decay: decay per step of an exponential moving average of the generator's weights, which
+            evaluations then use; 0: no average.
         seed: of the learner's own draws (noise, dropout).
     """
 
@@ -45,7 +46,7 @@ class Learner:
         optimizers: dict[str, torch.optim.Optimizer],
         *,
         gradient_norm: float,
-        average: float,
+        generator_ema_decay: float,
         seed: int,
     ) -> None:
         self.adapter = adapter
@@ -53,10 +54,10 @@ class Learner:
         self.source = source
         self.optimizers = optimizers
         self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
-        self.networks |= adapter.others
+        self.networks |= adapter.auxiliary_modules
         self.gradient_norm = gradient_norm
-        self.average = average
-        self.averaged = copy.deepcopy(adapter.generator) if average else adapter.generator
+        self.generator_ema_decay = generator_ema_decay
+        self.generator_ema = copy.deepcopy(adapter.generator) if generator_ema_decay else adapter.generator
         self.seed = seed
         self.version = 0
 
@@ -81,20 +82,21 @@ class Learner:
 
     def _update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
         metrics: Metrics = {}
+        # The generator first: its rollouts and their rewards are by the networks before this step.
         for i in range(plan.generator_steps):
             fakes = draws[0] if plan.draws and plan.supervision < 1 else None
             real = self._real(step, i) if plan.supervision > 0 or not plan.rollouts else None
-            loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._numbers(step, i))
+            loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._rng(step, i))
             metrics |= self._apply("generator", loss, step, plan.learning_rate)
-            for name, value in loss.others.items():
-                other = Loss(value, {f"loss_{name}": value.detach()})
-                metrics |= self._apply(name, other, step, plan.learning_rate)
+            for name, value in loss.auxiliary_losses.items():
+                auxiliary = Loss(value, {f"loss_{name}": value.detach()})
+                metrics |= self._apply(name, auxiliary, step, plan.learning_rate)
         if plan.generator_steps:
-            self._take_average(step)
+            self._update_ema(step)
         for j in range(plan.discriminator_steps):
             fakes = draws[j] if plan.rollouts and not plan.random_fakes else None
-            numbers = self._numbers(step, plan.generator_steps + j)
-            loss = self.adapter.discriminator_loss(fakes, self._real(step, j), numbers)
+            rng = self._rng(step, plan.generator_steps + j)
+            loss = self.adapter.discriminator_loss(fakes, self._real(step, j), rng)
             metrics |= self._apply("discriminator", loss, step, plan.learning_rate)
         self.version = step + 1
         return metrics
@@ -108,8 +110,8 @@ class Learner:
 
     def evaluated_weights(self) -> Weights:
         """What evaluations and samples use: with the average of the generator's weights, where there is one."""
-        latest = unload(self.networks["generator"]) if self.average else {}
-        return Weights(self.version, unload(self.averaged), unload(self.networks["discriminator"]), latest)
+        raw = unload(self.networks["generator"]) if self.generator_ema_decay else {}
+        return Weights(self.version, unload(self.generator_ema), unload(self.networks["discriminator"]), raw)
 
     def state_dict(self) -> State:
         """Everything that the next step depends on, in groups of named tensors.
@@ -118,8 +120,8 @@ class Learner:
             DivergenceError: a tensor is not finite: this must not become a checkpoint.
         """
         state: State = {name: unload(network) for name, network in self.networks.items()}
-        if self.average:
-            state["generator_average"] = unload(self.averaged)
+        if self.generator_ema_decay:
+            state["generator_average"] = unload(self.generator_ema)
         for name, optimizer in self.optimizers.items():
             moments = optimizer.state_dict()["state"]
             state[f"{name}_optimizer"] = {
@@ -137,8 +139,8 @@ class Learner:
         """Take up a state that `state_dict` gave at this version."""
         for name, network in self.networks.items():
             load(network, state[name])
-        if self.average:
-            load(self.averaged, state["generator_average"])
+        if self.generator_ema_decay:
+            load(self.generator_ema, state["generator_average"])
         for name, optimizer in self.optimizers.items():
             moments: dict[int, dict[str, torch.Tensor]] = {}
             for key, value in state[f"{name}_optimizer"].items():
@@ -149,18 +151,18 @@ class Learner:
         self.version = version
 
     @torch.no_grad()
-    def _take_average(self, step: int) -> None:
-        if not self.average:
+    def _update_ema(self, step: int) -> None:
+        if not self.generator_ema_decay:
             return
-        # Young averages forget faster, else the untrained weights would stay in them for long.
-        decay = min(self.average, (step + 1) / (step + 10))
+        # A young average forgets faster: else the untrained weights would count in it for long.
+        decay = min(self.generator_ema_decay, (step + 1) / (step + 10))
         generator = self.networks["generator"]
         # Buffers too: what a normalisation has seen goes with the weights that it saw it under.
         for of in (nn.Module.parameters, nn.Module.buffers):
-            for mean, value in zip(of(self.averaged), of(generator), strict=True):
+            for mean, value in zip(of(self.generator_ema), of(generator), strict=True):
                 mean.lerp_(value, 1 - decay)
 
-    def _numbers(self, step: int, update: int) -> np.random.Generator:
+    def _rng(self, step: int, update: int) -> np.random.Generator:
         # Dropout draws from torch's own generators, which are seeded by the same key. Not by `torch.manual_seed`: where
         # CUDA is not in use, that keeps the caller's traceback, which takes longer than a small network's update.
         seed = torch_seed(self.seed, Purpose.LEARNER, step, update, 1)
@@ -180,9 +182,11 @@ class Learner:
         norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
         metrics = self.group.metrics({key: float(value) for key, value in loss.metrics.items()})
         metrics[f"gradient_norm_{name}"] = float(norm)
+        # Before the step is taken, so that an error leaves the networks as they were.
         for key, number in metrics.items():
             if not math.isfinite(number):
                 raise DivergenceError(f"{key} is {number} in the update of the {name} of step {step}")
+        # Put back after the step: the optimiser's own rate belongs to the recipe, the factor to the step.
         group = self.optimizers[name].param_groups[0]
         full = group["lr"]
         group["lr"] = rate * full

@@ -1,4 +1,4 @@
-"""What the learner asks of a kind of learning signal: the two losses of a batch."""
+"""What the learner asks of a learning signal: the two losses of a batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ from rlgan.types import RealBatch, Rollout
 
 @dataclass(frozen=True)
 class Loss:
-    """What an optimiser lowers, and what a person reads beside it."""
+    """What an optimiser minimises, and the metrics of the same batch."""
 
     value: Tensor  # [] with gradient
     metrics: dict[str, Tensor]  # each [] without
-    others: dict[str, Tensor] = field(default_factory=dict)  # of the adapter's other modules that learn, by name
+    auxiliary_losses: dict[str, Tensor] = field(default_factory=dict)  # of the adapter's auxiliary modules, by name
 
 
 class Adapter(Protocol):
-    """What the learner asks of a kind of learning signal. It holds the networks.
+    """A learning signal, as the learner asks it. It holds the networks.
 
     Where several learners share every batch, fakes and real samples are this learner's rows, and so is the loss: the
     mean of the losses of all is that of the batch.
@@ -43,16 +43,16 @@ class Adapter(Protocol):
         ...
 
     @property
-    def others(self) -> Mapping[str, nn.Module]:
+    def auxiliary_modules(self) -> Mapping[str, nn.Module]:
         """Modules beside the two networks that learn or keep something from step to step, by name."""
         ...
 
     def generator_loss(
-        self, fakes: Rollout | None, real: RealBatch | None, supervision: float, numbers: np.random.Generator
+        self, fakes: Rollout | None, real: RealBatch | None, supervision: float, rng: np.random.Generator
     ) -> Loss:
         """The generator's loss; `fakes` or `real` is None where the supervision leaves it no weight."""
         ...
 
-    def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, numbers: np.random.Generator) -> Loss:
+    def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
         """The discriminator's loss of one update; without `fakes`, against random samples."""
         ...

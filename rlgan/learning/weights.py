@@ -6,15 +6,16 @@ import torch
 from rlgan.types import Float, Tensors
 
 
-def sample_noise(numbers: np.random.Generator, rows: int, size: int) -> Float:
+def sample_noise(rng: np.random.Generator, rows: int, size: int) -> Float:
     """The generator's first state, z ~ N(0, I), float32 [rows, size]. The paper does not say its law."""
-    return numbers.standard_normal((rows, size), dtype=np.float32)
+    return rng.standard_normal((rows, size), dtype=np.float32)
 
 
 @torch.no_grad()
 def load(network: torch.nn.Module, tensors: Tensors) -> None:
     """Copy numpy arrays, which may be read-only, into a network's parameters and buffers of the same names."""
     for name, tensor in network.state_dict().items():
+        # `torch.from_numpy` warns of an array that is read-only, as those from an object store are.
         tensor.copy_(torch.tensor(tensors[name]))
 
 

@@ -8,9 +8,9 @@ from rlgan.engine.engine import Engine, P, W
 from rlgan.runs.budget import Budget
 from rlgan.runs.checkpoints import Checkpoints
 from rlgan.runs.meter import WallTime
+from rlgan.runs.observers import Observers
 from rlgan.runs.recorder import Recorder
 from rlgan.runs.settings import RecordSettings
-from rlgan.runs.terminal import Terminal
 from rlgan.task import Facts, Reporter, Schedule
 
 
@@ -27,6 +27,6 @@ class TrainingContext(Generic[W, P]):
     engine: Engine[W, P]
     checkpoints: Checkpoints
     recorder: Recorder
-    terminal: Terminal
+    observers: Observers
     budget: Budget
     wall_time: WallTime

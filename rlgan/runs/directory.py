@@ -24,7 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rlgan.errors import RunError
 from rlgan.runs.checkpoints import Checkpoints
@@ -57,6 +57,7 @@ class RunDirectory:
         self.checkpoints = Checkpoints(self.path / "checkpoints")
         self._lock_file = self.path / ".lock"
         self._claim = uuid.uuid4().hex.encode()
+        self._locked: IO[str] | None = None
         self._published: dict[Path, int] = {}  # sizes of the files that were copied to the store
 
     @cached_property
@@ -90,16 +91,12 @@ class RunDirectory:
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a directory: give --run-dir another path")
-        if self._holds_a_run():
+        if _holds_a_run(self.path):
             if not resume and self.has_begun():
                 raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
             if not self.config_file.is_file():
                 raise RunError(f"{self.path} is not empty and holds no run (no config.json): give another --run-dir")
         check_links(self.path)
-
-    def _holds_a_run(self) -> bool:
-        names = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set()
-        return bool(names & RUN_NAMES) or any(name.startswith("seed-") for name in names)
 
     def has_begun(self) -> bool:
         """Whether there is anything to go on with, or to lose: not where the data was refused, say."""
@@ -107,21 +104,8 @@ class RunDirectory:
         fresh = isinstance(self.path, Path) and self.config_file.is_file()
         return not fresh or bool(self.checkpoints.steps()) or self.metrics_file.exists()
 
-    def check_saved(self, saved: dict[str, Any] | None) -> None:
-        """Check that the directory still holds what was found in it before; this process has claimed it.
-
-        Args:
-            saved: the config that was found; None where there was none.
-
-        Raises:
-            RunError: another run has begun here meanwhile, which may even have ended.
-        """
-        now = self.config() if self.config_file.is_file() and self.has_begun() else None
-        if now is not None and now["recipe_id"] != (saved or now | {"recipe_id": None})["recipe_id"]:
-            raise RunError(f"{self.path} holds another run, which was started meanwhile: give another --run-dir")
-
     def claim(self, say: Callable[[str], None] = lambda _: None) -> None:
-        """Make the directory, and lock it until this process ends.
+        """Make the directory, and lock it until `close`, or until this process ends.
 
         An object store has no locks: there, the process that claims a run last has it, and the one that had it before
         stops at its next evaluation. What both have written meanwhile is the same, bit for bit.
@@ -180,7 +164,9 @@ class RunDirectory:
                 self._published[file] = target.write_bytes(file.read_bytes())
 
     def close(self) -> None:
-        """Copy what is left to copy, and remove what this machine holds of a run in an object store."""
+        """Give the run back, copy what is left to copy, and remove what this machine holds of a run in a store."""
+        if self._locked is not None:
+            self._locked.close()
         if not isinstance(self.path, Path):
             try:
                 with suppress(RunError):  # another process has the run, and writes the same
@@ -219,6 +205,26 @@ class RunDirectory:
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise RunError(f"{self.vocabulary_file} is not a list of words: it is damaged")
         return tuple(words)
+
+
+def check_saved(run: RunDirectory, saved: dict[str, Any] | None) -> None:
+    """Check that a directory, which this process has claimed, still holds what was found in it before.
+
+    Args:
+        run: the directory.
+        saved: the config that was found; None where there was none.
+
+    Raises:
+        RunError: another run has begun here meanwhile, which may even have ended.
+    """
+    now = run.config() if run.config_file.is_file() and run.has_begun() else None
+    if now is not None and (saved is None or now["recipe_id"] != saved["recipe_id"]):
+        raise RunError(f"{run.path} holds another run, which was started meanwhile: give another --run-dir")
+
+
+def _holds_a_run(path: Place) -> bool:
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    return bool(names & RUN_NAMES) or any(name.startswith("seed-") for name in names)
 
 
 def unused_directory(path: Path) -> Path:

@@ -1,5 +1,6 @@
 """Files that are whole or absent, on a disk or in an object store, and small helpers to read them."""
 
+import datetime
 import errno
 import hashlib
 import json
@@ -72,6 +73,12 @@ def sync_folder(folder: Path) -> str | None:
             raise
         return str(error)
     return None
+
+
+def append_to_log(file: Path, line: str) -> None:
+    """Append a line with the time; the file is opened for each line, so that a run that is killed loses none."""
+    with file.open("a", encoding="utf-8") as log:
+        log.write(f"{datetime.datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
 
 
 def read_json(file: Place) -> Any:

@@ -1,11 +1,12 @@
 """Opens a run that is there: its settings, and one of its checkpoints, checked byte by byte.
 
-A run's directory may come from a stranger. It is data, not a program: what its config names outside of this package is
-imported only where the person who opens it says so (`trust_imports`).
+A run's directory may come from an untrusted source. It is data, not a program: what its config names
+outside of this package is imported only where the person who opens it says so (`trust_imports`).
 """
 
 import functools
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from rlgan.errors import RunError, UsageError
@@ -49,11 +50,11 @@ def same_task(saved: dict[str, Any], name: str, where: object) -> None:
         )
 
 
-def saved_settings(saved: dict[str, Any], task: Task, where: object, *, trust_imports: bool) -> Any:
+def saved_settings(saved: dict[str, Any], task: Task, where: object) -> Any:
     """The recipe of a saved run.
 
     Raises:
-        RunError: it does not fit the task's settings, or names code that is not trusted.
+        RunError: it does not fit the task's settings.
     """
     try:
         recipe = {name: value for name, value in saved["recipe"].items() if name != "cache"}
@@ -63,11 +64,24 @@ def saved_settings(saved: dict[str, Any], task: Task, where: object, *, trust_im
         check(settings)
     except (TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None
-    if (outside := foreign_names(settings)) and not trust_imports:
+    return settings
+
+
+def check_trust(settings: Any, where: object, trusted: Collection[str] = ()) -> None:
+    """Check that settings out of a file name no code from outside of the package.
+
+    Args:
+        settings: a recipe, or how it is run.
+        where: the file, for the error.
+        trusted: what may be named all the same, as `foreign_names` has it.
+
+    Raises:
+        RunError: they do.
+    """
+    if outside := [name for name in foreign_names(settings) if name not in trusted]:
         raise RunError(
             f"{where} names code from outside of rlgan ({', '.join(outside)}): give --trust-imports to import it"
         )
-    return settings
 
 
 def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
@@ -77,6 +91,7 @@ def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
         RunError: a value makes no sense.
     """
     try:
+        # Unlike a recipe, this may lack settings or have unknown ones: it does not say what the result is.
         known = {setting.name for setting in all_settings(RunSettings)}
         values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved["run"].items() if name in known}
         settings = updated(RunSettings(), values)
@@ -135,7 +150,9 @@ def load_run(path: str, which: str, *, trust_imports: bool = False) -> LoadedRun
     run = RunDirectory(path)
     saved = run.config()
     task = saved_task(saved, run.config_file, trust_imports=trust_imports)
-    settings = saved_settings(saved, task, run.config_file, trust_imports=trust_imports)
+    settings = saved_settings(saved, task, run.config_file)
+    if not trust_imports:
+        check_trust(settings, run.config_file)
     checkpoint = open_checkpoint(run, which, saved["recipe_id"], functools.partial(print, file=sys.stderr))
     return LoadedRun(
         str(run.path), task, settings, checkpoint.step, checkpoint.weights, checkpoint.recipe_id, run.words
@@ -150,6 +167,7 @@ def prepare_task(run: LoadedRun, map_: Map, status: Say) -> LoadedTask:
         RunError: it is not what the run was trained on.
     """
     loaded = load_task(run.task, run.settings)
+    # Before `prepare`, which may take minutes.
     if fingerprint(*loaded.facts.identity) != run.recipe_id:
         raise RunError(f"{loaded.facts.data} is not the data that {run.path} was trained on: put it back")
     loaded.prepare(map_, status)

@@ -11,12 +11,12 @@ from rlgan.runs.context import TrainingContext
 from rlgan.runs.meter import Meter
 from rlgan.types import Metrics
 
-# Seconds between the metrics that are given to whoever watches the run.
+# Seconds between the metrics for those who watch the run.
 PROGRESS_SECONDS = 5
 
 
 class Monitor(Generic[W, P]):
-    """Measures a run, and gives what it finds to the recorder, the terminal and the alarm.
+    """Measures a run, and gives what it finds to the recorder, the observers and the alarm.
 
     Args:
         context: of the run.
@@ -41,10 +41,10 @@ class Monitor(Generic[W, P]):
         if time.monotonic() - self._last_progress >= PROGRESS_SECONDS:
             context.recorder.progress(step, self._run_metrics(step, self._meter.read()))
         rate = f"{self._meter.per_second():,.0f} {context.facts.throughput_metric}/s"
-        context.terminal.show(context.budget.fraction(step), f"step {step}  {rate}  {self._brief}")
+        context.observers.display.show(context.budget.fraction(step), f"step {step}  {rate}  {self._brief}")
 
-    def evaluate(self, step: int) -> float:
-        """Evaluate the current weights, record and say what was found; return the score.
+    def evaluate(self, step: int) -> Metrics:
+        """Evaluate the current weights; record, say and return what was found.
 
         Raises:
             DivergenceError: a metric is not finite; nothing is recorded.
@@ -54,6 +54,7 @@ class Monitor(Generic[W, P]):
         rates = self._meter.read()
         with context.wall_time.spend("evaluation"):
             evaluation = context.engine.learner.evaluate()
+        # Before anything is recorded: JSON has no NaN, and what compares with a NaN is never the best.
         _check_finite(evaluation.metrics, step)
         metrics = self._run_metrics(step, rates)
         with context.wall_time.spend("evaluation"):
@@ -62,9 +63,9 @@ class Monitor(Generic[W, P]):
         self._brief = context.reporter.brief(evaluation)
         first, *others = context.reporter.summary(evaluation)
         for line in (f"step {step}: {first}", *others):
-            context.terminal.say(line)
+            context.observers.display.say(line)
         self._alarm.check_evaluation(step, evaluation.metrics)
-        return evaluation.metrics[context.facts.selection_metric]
+        return evaluation.metrics
 
     def restart_meter(self) -> None:
         """Begin to count anew what the next evaluation tells of training."""

@@ -44,8 +44,8 @@ def train_seeds(
     context = multiprocessing.get_context("spawn")
     say(f"{len(seeds)} runs in {folder}")
     with stopping() as stop:
-        while running or (waiting and not stop.signal):
-            while waiting and not stop.signal and len(running) < usable_cpus():
+        while running or (waiting and not stop.reason):
+            while waiting and not stop.reason and len(running) < usable_cpus():
                 seed = waiting.pop(0)
                 run_dir = folder / f"seed-{seed}"
                 running[seed] = context.Process(target=_train_one, args=(main, command, run_dir, seed))
@@ -54,7 +54,7 @@ def train_seeds(
             ended = {seed: process.exitcode for seed, process in running.items() if not process.is_alive()}
             for seed in ended:
                 del running[seed]
-            if stop.signal:
+            if stop.reason:
                 stop.take()
                 _stop(running.values())
             else:
@@ -65,9 +65,9 @@ def train_seeds(
         raise RunError(
             f"seeds {names} of {len(seeds)} failed, for the reason above; --resume goes on with what they have saved"
         )
-    if stop.signal:
-        say(f"All runs were stopped by {stop.signal} and have saved; to go on, type the same with --resume")
-    return not stop.signal
+    if stop.reason:
+        say(f"All runs were stopped by {stop.reason} and have saved; to go on, type the same with --resume")
+    return not stop.reason
 
 
 def _stop(processes: Collection[BaseProcess]) -> None:

@@ -1,6 +1,5 @@
 """What a person sees of a run: lines of text, and a progress bar where the output is a terminal."""
 
-import datetime
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rlgan.runs.files import append_to_log
 from rlgan.runs.streams import unread_is_no_fault
 from rlgan.settings import printable
 
@@ -48,10 +48,9 @@ class Terminal:
             else:  # where the reader of a pipe goes, rich would end this process
                 print(line, file=self._console.file, flush=True)
         if self._log:
-            # Opened for each line: a run that is killed loses none. A full disk ends the run where it loses something,
-            # which a line of the log is not.
-            with suppress(OSError), self._log.open("a", encoding="utf-8") as log:
-                log.write(f"{datetime.datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
+            # A full disk ends the run where it loses something, which a line of the log is not.
+            with suppress(OSError):
+                append_to_log(self._log, line)
 
     def show(self, done: float, text: str) -> None:
         """Show which fraction of the run is done, in [0, 1], and a text beside it."""

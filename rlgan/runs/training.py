@@ -14,12 +14,13 @@ from rlgan.runs.directory import RunDirectory
 from rlgan.runs.lookahead import Lookahead
 from rlgan.runs.meter import WallTime
 from rlgan.runs.monitor import Monitor
+from rlgan.runs.observers import Callback, Observers, StopTraining
 from rlgan.runs.recorder import Recorder
 from rlgan.runs.recovery import Recovery
 from rlgan.runs.settings import RunSettings
-from rlgan.runs.signals import Stop, stopping
-from rlgan.runs.terminal import Terminal
+from rlgan.runs.signals import Stop
 from rlgan.task import Bounds, LoadedTask, Schedule
+from rlgan.types import Metrics
 
 
 class Training(Generic[W, P]):
@@ -39,8 +40,12 @@ class Training(Generic[W, P]):
         self._context = context
         self._start = start
         self._stop = stop
+        say, checkpoints = context.observers.display.say, context.checkpoints
+        stop.say_unsaved = lambda line: say(f"{line}; {checkpoints.survivor()}")
         self._evaluate_every = context.record.evaluate_every or context.schedule.evaluate_every
-        self._alarm = CollapseAlarm(context.reporter.collapse, context.record.on_collapse, context.terminal.say)
+        self._alarm = CollapseAlarm(
+            context.reporter.collapse, context.record.on_collapse, context.observers.display.say
+        )
         self._saved_step = start.step if start else -1
         self._best_score = context.checkpoints.best_score()
         self._scores: dict[int, float] = {}  # of the last evaluation, by its step
@@ -66,16 +71,17 @@ class Training(Generic[W, P]):
             del rollouts  # the next ones need the memory
             self.step += 1
             self._monitor.update(self.step, metrics)
-            if self.step % self._evaluate_every == 0 and not self._stop.signal:
+            self._tell(self._context.observers.on_step, metrics)
+            if self.step % self._evaluate_every == 0 and not self._stop.reason:
                 self._evaluate()
             if self.step % self._context.record.checkpoint_every == 0:
                 self._save()
         self._stop.take()
-        # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
-        if not self._stop.signal:
+        # Something that asks to stop, such as Slurm before a time limit, may not wait for an evaluation: only save.
+        if not self._stop.reason:
             self._evaluate()
         self._save()
-        if self._alarm.stop_reason and not self._stop.signal:
+        if self._alarm.stop_reason and not self._stop.reason:
             raise RunError(
                 f"{self._alarm.stop_reason}. The run stopped, as --on-collapse asks; step {self.step} is saved"
             )
@@ -83,6 +89,7 @@ class Training(Generic[W, P]):
     def _restore(self) -> None:
         """Set the engine and what was recorded to the checkpoint, or to the beginning."""
         context = self._context
+        # What was recorded after the checkpoint will be recorded again.
         context.recorder.rewind(self._saved_step)
         engine = context.engine
         self._lookahead = Lookahead(
@@ -94,19 +101,27 @@ class Training(Generic[W, P]):
         self._monitor = Monitor(context, self._alarm)
 
     def _is_over(self) -> bool:
-        return bool(self._stop.signal or self._alarm.stop_reason) or self._context.budget.is_spent(self.step)
+        return bool(self._stop.reason or self._alarm.stop_reason) or self._context.budget.is_spent(self.step)
 
     def _evaluate(self) -> None:
         """Measure the current weights, once per step, and save them if they are the best so far."""
         if self._context.recorder.last_step == self.step:
             return
-        score = self._monitor.evaluate(self.step)
+        metrics = self._monitor.evaluate(self.step)
+        score = metrics[self._context.facts.selection_metric]
         self._scores = {self.step: score}
         if self.step > 0 and score < self._best_score:
             self._best_score = score
             self._save()
+        self._tell(self._context.observers.on_evaluation, metrics)
         # After the save, whose time is not training's.
         self._monitor.restart_meter()
+
+    def _tell(self, callback: Callback, metrics: Metrics) -> None:
+        try:
+            callback(self.step, metrics)
+        except StopTraining:
+            self._stop.reason = "StopTraining"
 
     def _save(self) -> None:
         """Save a checkpoint, once per step."""
@@ -135,7 +150,7 @@ def train(
     start: Checkpoint | None,
     recipe_id: str,
     engine: Engine[W, P],
-    terminal: Terminal,
+    observers: Observers,
 ) -> str | None:
     """Train a task until a bound is reached, or somebody asks to stop.
 
@@ -147,23 +162,23 @@ def train(
         start: the checkpoint to go on from, or None.
         recipe_id: SHA-256 of the recipe and the data, for the checkpoints.
         engine: who computes.
-        terminal: who is told.
+        observers: who is told, and who may stop the run.
 
     Returns:
-        The signal that stopped the run, or None.
+        The signal that stopped the run, "StopTraining" where a callback did, or None.
 
     Raises:
         RunError: a loss or a gradient is not finite, a checkpoint can't be saved, or a process died.
     """
     schedule, record = task.schedule, settings.record
     budget = _budget(settings.bounds, schedule, start.seconds if start else 0.0)
-    step = start.step if start else 0
+    step, say = start.step if start else 0, observers.display.say
     # Here, not in the loop: there, a learner lost in the last evaluation would leave the run without that evaluation.
     if budget.is_spent(step):
-        terminal.say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
+        say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
-    checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints, terminal.say)
-    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, terminal.say)
+    checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints, say)
+    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, say)
     context = TrainingContext(
         schedule=schedule,
         reporter=task.reporter,
@@ -174,19 +189,19 @@ def train(
         engine=engine,
         checkpoints=checkpoints,
         recorder=recorder,
-        terminal=terminal,
+        observers=observers,
         budget=budget,
         wall_time=WallTime(),
     )
-    recovery = Recovery(engine.learner.restart, checkpoints, recipe_id, terminal.say)
+    recovery = Recovery(engine.learner.restart, checkpoints, recipe_id, say)
     try:
-        with stopping(lambda line: terminal.say(f"{line}; {checkpoints.survivor()}")) as stop, terminal:
+        with observers.stopping() as stop, observers.display:
             recovery.run(lambda begin: Training(context, begin, stop), start)
     except DivergenceError as error:
         raise RunError(f"{error}; {checkpoints.survivor()}") from error
     finally:
         recorder.close()
-    return stop.signal
+    return stop.reason
 
 
 def _budget(bounds: Bounds, schedule: Schedule, seconds_before: float) -> Budget:

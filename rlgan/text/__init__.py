@@ -27,4 +27,6 @@ TASK = Task(
     bounds=bounds_of,
     evaluation_lines="rlgan.text.evaluation:result_lines",
     places=("data",),
+    networks="rlgan.text.trained:networks_of",
+    scorer="rlgan.text.trained:scorer_of",
 )

@@ -15,14 +15,14 @@ from rlgan.rng import Purpose, stream
 from rlgan.settings import updated
 from rlgan.text import measures as reading
 from rlgan.text import ngrams as quality
-from rlgan.text.corpus import Corpus, Rows, batch, to_text
-from rlgan.text.networks import TextGenerator
+from rlgan.text.assembly import sampler
+from rlgan.text.corpus import Corpus, Rows, batch
+from rlgan.text.models.generator import TextGenerator
 from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
-from rlgan.text.players import sampler
 from rlgan.text.sampling import generate
 from rlgan.text.settings import PAPER, TextSettings
-from rlgan.text.stories import UNKNOWN
 from rlgan.text.task import TextTask
+from rlgan.text.vocabulary import UNKNOWN, to_text
 from rlgan.types import Metrics, Tokens, Weights
 
 # The one language model of `lm_score` and `reverse_lm_score`: MLE by our own learner, always the same.
@@ -48,7 +48,7 @@ class TextBenchmark:
         corpus: `lm_score` is by a language model of its training rows.
         samples: rows that a language model for `reverse_lm_score` is trained on, at most as many as the corpus has.
         device: where to compute.
-        tell: is told what comes next.
+        tell: shows what is computed next.
 
     Raises:
         RunError: a held-out split has a single row.
@@ -75,8 +75,8 @@ class TextBenchmark:
     def generated(self, settings: TextSettings, weights: Weights, temperature: float) -> Metrics:
         """Measure what a run with this recipe and these weights writes at a temperature."""
         self.tell(f"temperature {temperature:g}: sampling")
-        player = sampler(settings, self.corpus.words, self.device, temperature)
-        made = generate(player, weights, self.samples, settings.seed)
+        rollouts = sampler(settings, self.corpus.words, self.device, temperature)
+        made = generate(rollouts, weights, self.samples, settings.seed)
         entropy = -float(made.log_probs.sum() / made.mask.sum())
         self.tell(f"temperature {temperature:g}: measuring")
         written = Rows(made.tokens, made.mask)
@@ -135,7 +135,7 @@ def score(model: TextGenerator, rows: Rows) -> float:
 
 
 def carried_perplexity(settings: TextSettings, corpus: Corpus, weights: Weights, device: torch.device) -> float:
-    """Of a corpus's test rows as one stream; see `rlgan.text.measures`."""
+    """The perplexity of a corpus's test rows, read as one stream; see `rlgan.text.measures`."""
     generator = sampler(settings, corpus.words, device).generator
     load(generator, weights.generator)
     rng = stream(settings.seed, Purpose.EVALUATION, 0, 2)

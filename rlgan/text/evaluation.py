@@ -9,14 +9,16 @@ from rlgan.errors import DataError, RunError
 from rlgan.settings import differences
 from rlgan.task import EvaluationTools, LoadedRun, Result
 from rlgan.text.benchmark import PROTOCOL, TextBenchmark, carried_perplexity, difference
+from rlgan.text.corpora.files import with_test
 from rlgan.text.corpus import Corpus
 from rlgan.text.evaluator import TextEvaluator
+from rlgan.text.methods.method import find_method
 from rlgan.text.sampling import vocabulary_of
 from rlgan.text.settings import EvaluateOptions, TextSettings, labels_of
 
 
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
-    """Of `rlgan evaluate RUN`: what training measures, and the quality of what is written beside that of real text.
+    """Measure a run for `rlgan evaluate RUN`: as in training, and the quality of its text beside that of real text.
 
     Raises:
         RunError: the run's own data is not there, a text can't be read, or a control does not compare.
@@ -28,10 +30,11 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
     if corpus.words != words:
         raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
-    others = [_control(path, corpus, tools) for path in options.control]
+    # Opened before the measuring, which takes minutes: a control that does not compare is refused at once.
+    controls = [_control(path, corpus, tools) for path in options.control]
     tested: Result = {}
     if options.data is not None:
-        corpus, unknown = corpus.with_test(Path(options.data), run.settings.corpus)
+        corpus, unknown = with_test(corpus, Path(options.data))
         tested = {"test_data": options.data, "test_unknown_words": unknown}
     benchmark = None
     if not options.quick:
@@ -41,11 +44,12 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     if benchmark:
         result |= {"quality_floor": benchmark.floor(), "quality_rows": benchmark.rows}
         result |= {"quality_samples": benchmark.samples, "quality_protocol": PROTOCOL}
-    if others:
+    if controls:
         result["controls"] = [
-            _compared(result, run, other, _measured(other, corpus, benchmark, temperatures)) for other in others
+            _compared(result, run, control, _measured(control, corpus, benchmark, temperatures)) for control in controls
         ]
     if options.figure is not None:
+        # Late: matplotlib takes long to import, and most evaluations draw nothing.
         from rlgan.text.figures import quality_against_diversity
 
         curves = {entry["run"]: entry["quality"] for entry in (result, *result.get("controls", []))}
@@ -65,9 +69,9 @@ def _measured(run: LoadedRun, corpus: Corpus, benchmark: TextBenchmark | None, t
     return result
 
 
-def _compared(result: Result, run: LoadedRun, other: LoadedRun, control: Result) -> Result:
+def _compared(result: Result, run: LoadedRun, control_run: LoadedRun, control: Result) -> Result:
     """What is found of a control, with the gain over it."""
-    control["differs_in"] = differences(run.settings, other.settings, ignored=run.task.places)
+    control["differs_in"] = differences(run.settings, control_run.settings, ignored=run.task.places)
     control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
     if "quality" in result:
         control["difference"] = difference(result["quality"], control["quality"])
@@ -83,7 +87,7 @@ def _control(path: str, corpus: Corpus, tools: EvaluationTools) -> LoadedRun:
     run = tools.load_run(path)
     if not isinstance(run.settings, TextSettings) or vocabulary_of(run) != corpus.words:
         raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
-    if run.settings.rewards.reward_control == "none" and run.settings.method != "mle":
+    if run.settings.rewards.reward_control == "none" and find_method(run.settings.method).adversarial:
         raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
     own: Corpus = tools.prepare(run).corpus  # type: ignore[attr-defined]
     if own.fingerprint != corpus.fingerprint:

@@ -1,10 +1,12 @@
-"""Which step of text computes what: the methods of Yala & Song, section 4.2, as schedules of the supervision w."""
+"""The schedule of text: what each step computes, and how steps, epochs and real batches are related."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from rlgan.learning.tables import DECAYS
+from rlgan.settings import resolve
+from rlgan.text.methods.method import Method, find_method
 from rlgan.text.settings import TextSettings
 from rlgan.types import Plan
 
@@ -19,15 +21,21 @@ class TextSchedule:
     settings: TextSettings
     train_rows: int  # rows to learn from
     held_out_rows: int  # rows that an evaluation reads
+    reads_rewards: bool = True  # whether the estimator reads what the workers make of the discriminator
+
+    @property
+    def method(self) -> Method:
+        """How the generator learns."""
+        return find_method(self.settings.method)
 
     @property
     def evaluate_every(self) -> int:
         """So many that an evaluation, whose time goes by the rows it reads, takes some 4 % of the time.
 
-        In between, training reads four times as many real rows as an evaluation reads rows; twelve times with `mle`,
+        In between, training reads four times as many real rows as an evaluation reads rows; twelve times with MLE,
         which neither generates nor judges, and so does a step in a third of the time.
         """
-        times = 12 if self.settings.method == "mle" else 4
+        times = 4 if self.method.adversarial else 12
         read = self.held_out_rows + 2 * EVALUATION_ROWS
         return math.ceil(times * read / (self._batches_per_step * self.settings.batch_size))
 
@@ -37,21 +45,27 @@ class TextSchedule:
         return self.train_rows / self.settings.batch_size
 
     @property
+    def discriminator_steps(self) -> int:
+        """Updates of the discriminator per step, k, where a method has any."""
+        return self.settings.players.discriminator_steps
+
+    @property
     def pretraining_steps(self) -> int:
-        """Steps that pretraingan spends on MLE: one epoch of it."""
-        return math.ceil(self.batches_per_epoch) if self.settings.method == "pretraingan" else 0
+        """Steps at the beginning that read one real batch each."""
+        return math.ceil(self.method.pretraining_epochs * self.batches_per_epoch)
 
     def plan(self, step: int) -> Plan:
-        """What training step `step` computes (Yala & Song, section 4.2)."""
-        s, updates = self.settings, self.settings.players.discriminator_steps
-        if step < self.pretraining_steps:
-            return Plan(supervision=1.0, discriminator_steps=1, random_fakes=True)
-        if s.method == "mle":
-            return Plan(supervision=1.0, discriminator_steps=0)
-        if s.method == "curriculum":
-            epochs, supervision = zip(*s.mixing.curriculum, strict=True)
-            return Plan(float(np.interp(self.epoch(step), epochs, supervision)), updates)
-        return Plan(s.mixing.supervision if s.method == "mixedgan" else 0.0, updates)
+        """What training step `step` computes."""
+        plan = self.method.plan(self, step)
+        return replace(plan, rewards=self.reads_rewards and plan.supervision < 1, learning_rate=self._rate(step))
+
+    def _rate(self, step: int) -> float:
+        """The share of the learning rates that is left before a step."""
+        settings = self.settings.rate_decay
+        if settings.decay == "none":
+            return 1.0
+        decay: Callable[[float], float] = resolve(settings.decay, DECAYS)
+        return max(settings.decay_floor, decay(min(self.epoch(step) / settings.decay_epochs, 1.0)))
 
     def epoch(self, step: int) -> float:
         """Passes over the training rows before `step`: through D, in MLE through G."""
@@ -70,4 +84,4 @@ class TextSchedule:
 
     @property
     def _batches_per_step(self) -> int:
-        return 1 if self.settings.method == "mle" else self.settings.players.discriminator_steps
+        return self.discriminator_steps if self.method.adversarial else 1

@@ -9,15 +9,14 @@ import torch
 
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
-from rlgan.rng import Purpose, torch_seed
 from rlgan.settings import identity, updated
 from rlgan.task import Facts, Say
-from rlgan.text.corpus import Corpus, batch, load_corpus
+from rlgan.text.assembly import optimizers, policy_gradient, rollout_settings
+from rlgan.text.corpora.load import load_corpus
+from rlgan.text.corpus import Corpus, batch
+from rlgan.text.estimators.estimator import make_estimator
 from rlgan.text.evaluator import TextEvaluator
-from rlgan.text.networks import TextDiscriminator, TextGenerator
-from rlgan.text.players import rollout_settings, text_networks
-from rlgan.text.policy_gradient import PolicyGradient
-from rlgan.text.rollout import Player, random_discriminator
+from rlgan.text.rollout import ShardMaker
 from rlgan.text.schedule import TextSchedule
 from rlgan.text.settings import TextSettings
 from rlgan.types import Evaluation, Map, Metrics, RealBatch
@@ -41,8 +40,8 @@ class TextTask:
         Raises:
             DataError: it can't be had or does not fit the settings.
         """
-        data, layout, corpus = load_corpus(settings.corpus)
-        found = {"data": data, "layout": layout, "vocab_size": len(corpus.words)}
+        data, corpus = load_corpus(settings.corpus)
+        found = {"data": data, "layout": corpus.layout, "vocab_size": len(corpus.words)}
         return TextTask(updated(settings, found), corpus)
 
     @property
@@ -50,7 +49,7 @@ class TextTask:
         """What the loop and the processes have to know of it."""
         s, corpus = self.settings, self.corpus
         sizes = " / ".join(f"{len(rows.tokens):,}" for rows in (corpus.train, corpus.validation, corpus.test))
-        shards = 0 if s.method == "mle" else s.shards
+        shards = s.shards if self.schedule.method.adversarial else 0
         return Facts(
             data=s.corpus.data,
             # Where the corpus lies does not count.
@@ -64,7 +63,7 @@ class TextTask:
             throughput_metric="tokens",
             shards=shards,
             lag=s.lag,
-            # Learners take whole shards; with MLE, which has none, sequences.
+            # Learners take whole shards; with a method that has none, sequences.
             max_learners=shards or s.batch_size,
             vocabulary=corpus.words,
         )
@@ -74,7 +73,8 @@ class TextTask:
         """Which step computes what."""
         corpus = self.corpus
         held_out = len(corpus.validation.tokens) + len(corpus.test.tokens)
-        return TextSchedule(self.settings, len(corpus.train.tokens), held_out)
+        reads_rewards = make_estimator(self.settings.policy, self.settings.rewards).reads_rewards
+        return TextSchedule(self.settings, len(corpus.train.tokens), held_out, reads_rewards)
 
     @property
     def reporter(self) -> "TextReporter":
@@ -82,9 +82,9 @@ class TextTask:
         return TextReporter()
 
     @property
-    def rollout_maker(self) -> Callable[[torch.device], Player]:
-        """Makes a player on a device; it travels to the rollout workers, the data does not."""
-        return partial(Player, rollout_settings(self.settings, self.corpus.words))
+    def rollout_maker(self) -> Callable[[torch.device], ShardMaker]:
+        """Makes, on a device, what makes shards; it travels to the rollout workers, the data does not."""
+        return partial(ShardMaker, rollout_settings(self.settings, self.corpus.words), self.schedule.plan)
 
     def prepare(self, map_: Map, say: Say) -> None:
         """Nothing: the data is there."""
@@ -98,31 +98,14 @@ class TextTask:
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
         s = self.settings
-        torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE))
-        networks = text_networks(s, self.corpus.words)
-        generator = TextGenerator(networks).to(device)
-        dropout, word_dropout = s.networks.discriminator_dropout, s.networks.discriminator_word_dropout
-        discriminator = TextDiscriminator(networks, dropout, word_dropout).to(device)
-        control = None
-        if s.rewards.reward_control == "random_discriminator":
-            control = random_discriminator(networks, s.seed).to(device)
-        adapter = PolicyGradient(generator, discriminator, control, s, self.corpus.stop_token, group)
-        rates = {
-            "generator": s.players.generator_learning_rate,
-            "discriminator": s.players.discriminator_learning_rate,
-            "baseline": s.baselines.baseline_learning_rate,
-        }
-        learners = {"generator": generator, "discriminator": discriminator} | adapter.others
+        adapter = policy_gradient(s, self.corpus.words, self.corpus.stop_token, device, group)
+        networks = {"generator": adapter.generator, "discriminator": adapter.discriminator} | adapter.auxiliary_modules
         return Learner(
             adapter,
             self,
-            {
-                name: torch.optim.Adam(network.parameters(), rates[name], (s.adam.adam_beta1, 0.999), fused=True)
-                for name, network in learners.items()
-                if list(network.parameters())
-            },
+            optimizers(s, networks),
             gradient_norm=s.adam.gradient_norm,
-            average=s.players.generator_ema_decay,
+            generator_ema_decay=s.players.generator_ema_decay,
             seed=s.seed,
         )
 
@@ -140,7 +123,8 @@ class TextReporter:
         floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
         perplexity = m["test_perplexity"]  # of a generator that has collapsed it has hundreds of digits
         said = f"{perplexity:.1f}" if perplexity < 1e6 else f"{perplexity:.1e}"
-        return f"test perplexity {said} (unigram {m['unigram_perplexity']:.1f}{floor})"
+        implied = f", D's implied {m['implied_test_perplexity']:.1f}" if "implied_test_perplexity" in m else ""
+        return f"test perplexity {said} (unigram {m['unigram_perplexity']:.1f}{floor}{implied})"
 
     def summary(self, evaluation: Evaluation) -> list[str]:
         """A line for people, and a sequence that the generator wrote."""

@@ -102,7 +102,7 @@ def test_the_installed_command_is_the_same():
         (["train", "--resume"], ["--resume needs --run-dir"]),
         (["train", "--frobnicate"], ["--frobnicate"]),
         (["evaluate"], ["RUN"]),
-        (["sample", "somewhere", "--count", "0"], ["--count 0"]),
+        (["sample", "somewhere", "--count", "0"], ["--count is 0: it must be 1 or more"]),
         (["train", "--data", ""], ["--data is empty"]),
         (["train", "--run-dir", ""], ["--run-dir is empty"]),
     ],

@@ -111,10 +111,10 @@ def test_the_gain_over_a_control_is_in_nats_of_test_text(run, runs, capsys):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["--temperatures", "0"], ["--temperatures has 0"]),
-        (["--temperatures", "1", "-1"], ["--temperatures has -1"]),
-        (["--temperatures", "nan"], ["--temperatures has nan"]),
-        (["--temperatures", "inf"], ["--temperatures has inf"]),
+        (["--temperatures", "0"], ["--temperatures is 0.0"]),
+        (["--temperatures", "1", "-1"], ["--temperatures is -1.0"]),
+        (["--temperatures", "nan"], ["--temperatures is nan"]),
+        (["--temperatures", "inf"], ["--temperatures is inf"]),
         (["--temperatures", "warm"], ["--temperatures", "warm"]),
         (["--samples", "1"], ["--samples is 1: it must be 2 or more"]),
         (["--figure", "nowhere/quality.png"], ["there is no directory nowhere"]),
@@ -132,7 +132,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_read(rlgan, tmp_path,
 @pytest.mark.parametrize("temperature", ["0", "-2", "nan", "1e-9"])
 def test_sample_refuses_such_temperatures_too(capsys, temperature):
     code = main(["sample", "somewhere", "--temperature", temperature])
-    _refused(code, capsys.readouterr().err, 2, "--temperature has")
+    _refused(code, capsys.readouterr().err, 2, "--temperature is")
 
 
 def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, tmp_path, capsys):

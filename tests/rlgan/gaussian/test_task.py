@@ -187,21 +187,6 @@ def test_the_cure_spreads_where_the_papers_recipe_shrinks():
     assert paper["collapsed"] == 1.0
 
 
-@pytest.mark.slow
-def test_the_papers_recipe_collapses():
-    """It is chaotic under rounding, so that no single seed proves anything: the median does."""
-    found = [_measured(_task(seed=seed), 4500) for seed in range(3)]
-    assert np.median([m["std"] for m in found]) < 0.3
-    assert np.median([m["w1"] for m in found]) > 0.6
-
-
-@pytest.mark.slow
-def test_the_best_recipe_comes_near():
-    found = [_measured(_task(BEST, seed=seed), 4500) for seed in range(3)]
-    assert [m["collapsed"] for m in found] == [0.0] * 3
-    assert np.median([m["w1"] for m in found]) < 0.1
-
-
 @pytest.mark.parametrize("target", ["ring", "grid"])
 def test_a_mixture_has_its_modes_deviation_and_as_many_dimensions_everywhere(target):
     """PacGAN, section 4.1."""
@@ -238,14 +223,3 @@ def test_the_ring_is_found_where_the_papers_recipe_finds_nothing():
     assert found["high_quality"] > 0.5
     assert found["reverse_kl"] < 0.02
     assert _measured(paper, 600)["high_quality"] < 0.1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("target", "modes", "good"), [("ring", 8, 0.94), ("grid", 25, 0.9)])
-def test_the_best_recipe_covers_all_modes(target, modes, good):
-    """The grid in a quarter of its iterations, so to less than in the end; and other CPUs round otherwise."""
-    task = _task(_preset("best", target), iterations=5000)
-    found = _measured(task, 5000)
-    assert found["modes"] == modes
-    assert found["high_quality"] > good
-    assert found["reverse_kl"] < 0.05

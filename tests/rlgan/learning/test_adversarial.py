@@ -23,7 +23,7 @@ def test_each_adversarial_loss_is_what_its_definition_says():
     }
     assert ADVERSARIAL_LOSSES.keys() == due.keys()
     for name, (generator, discriminator) in due.items():
-        losses = resolve(ADVERSARIAL_LOSSES[name])
+        losses = resolve(name, ADVERSARIAL_LOSSES)
         np.testing.assert_allclose(float(losses.generator(REAL, FAKE)), generator, rtol=1e-6)
         np.testing.assert_allclose(float(losses.discriminator(REAL, FAKE)), discriminator, rtol=1e-6)
 

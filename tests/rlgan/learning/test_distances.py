@@ -3,7 +3,7 @@ import pytest
 import scipy.linalg
 
 from rlgan.learning.distances import frechet_distance
-from rlgan.text.corpus import load_stories
+from rlgan.text.corpora.stories import load_stories
 from rlgan.text.ngrams import ngram_features
 
 WORDS = ("<unk>", "<eos>", "a", "b", "c")

@@ -1,6 +1,5 @@
 """Two learners against one: the same step, but for the rounding. This file is also what each of the two runs."""
 
-import dataclasses
 import socket
 import subprocess
 import sys
@@ -11,12 +10,14 @@ import pytest
 import torch
 
 from rlgan.device import prepare
-from rlgan.gaussian.settings import GAUSSIAN_PRESETS
+from rlgan.gaussian.settings import BEST as BEST_GAUSSIAN
 from rlgan.gaussian.task import GaussianTask
-from rlgan.images.settings import IMAGE_PRESETS
+from rlgan.images.settings import BEST as BEST_IMAGES
+from rlgan.images.settings import PAPER as PAPER_IMAGES
 from rlgan.images.task import ImageTask
-from rlgan.learning.group import ALONE, Group, meet, port
-from rlgan.text.settings import TextConfig
+from rlgan.learning.group import ALONE, Group, init_process_group, reserve_port
+from rlgan.settings import updated
+from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 from rlgan.types import Rollout
 
@@ -30,36 +31,44 @@ PICTURES = {
     "optimizer": "sgd",
 }  # fmt: skip
 TEXTS = {
-    "policygan": {"baseline": "others", "normalise_advantages": True, "discriminator_steps": 2},
+    "policygan": {"baseline": "leave_one_out", "normalise_advantages": True, "discriminator_steps": 2},
     "mle": {"method": "mle"},
     "pretraingan": {"method": "pretraingan"},
     "mixedgan": {
         "method": "mixedgan", "baseline": "learned", "entropy_bonus": 0.1, "discriminator_dropout": 0.5,
-        "discriminator_word_dropout": 0.2, "generator_average": 0.9,
+        "discriminator_word_dropout": 0.2, "generator_ema_decay": 0.9,
     },
     "running baseline": {"baseline": "per_position"},
-    "all tokens": {"estimator": "all_tokens", "reward_control": "shuffled", "generator": "cnn"},
+    "structured": {
+        "discriminator_form": "structured", "negatives": "both", "estimator": "all_tokens", "weighting": "forward_kl",
+        "reward": "log_odds", "discount": 0.0, "discriminator_steps": 2, "discriminator_dropout": 0.5,
+    },
+    "expected baseline": {
+        "discriminator_form": "structured", "negatives": "conditional", "reward": "log_odds", "discount": 0.5,
+        "baseline": "expected", "reward_limit": 5.0, "decay": "cosine", "decay_epochs": 0.01,
+    },
+    "all tokens": {"estimator": "all_tokens", "reward_control": "shuffled", "generator_core": "cnn"},
 }  # fmt: skip
 CASES = [*TEXTS, "gaussian", "image", "maxout"]
 
 
 def task_of(case, cache):
     if case in TEXTS:
-        return TextTask.load(TextConfig(**(TEXT | TEXTS[case])))
+        return TextTask.load(updated(TextSettings(), TEXT | TEXTS[case]))
     if case == "gaussian":
-        return GaussianTask(GAUSSIAN_PRESETS["best"])
+        return GaussianTask(BEST_GAUSSIAN)
     changes = PICTURES | {"cache": str(cache)}
-    task = ImageTask.load(dataclasses.replace(IMAGE_PRESETS["paper" if case == "maxout" else "best"], **changes))
+    task = ImageTask.load(updated(PAPER_IMAGES if case == "maxout" else BEST_IMAGES, changes))
     task.prepare(map, lambda _: None)
     return task
 
 
 def trained(task, group):
     """The whole state after some steps, and the metrics of the last."""
-    learner, maker = task.learner(CPU, group), task.shard_maker(CPU)
+    learner, maker = task.learner(CPU, group), task.rollout_maker(CPU)
     for step in range(STEPS):
-        plan, weights = task.plan(step), learner.weights()
-        own = group.rows(np.arange(task.shards)) if plan.draws else []
+        plan, weights = task.schedule.plan(step), learner.weights()
+        own = group.rows(np.arange(task.facts.shards)) if plan.draws else []
         draws = [
             Rollout.join([maker.shard(weights, step, draw, int(shard)) for shard in own]) for draw in range(plan.draws)
         ]
@@ -69,9 +78,9 @@ def trained(task, group):
     return {**state, **{f"metric {name}": np.float32(value) for name, value in metrics.items()}}
 
 
-def learn_as(rank, held, number, folder):
+def learn_as(rank, listening, port, folder):
     prepare(0)
-    group = meet(held, "127.0.0.1", number, "127.0.0.1", rank, 2, nccl=False)
+    group = init_process_group(listening, "127.0.0.1", port, "127.0.0.1", rank, 2, nccl=False)
     for case in CASES:
         np.savez(folder / f"{case} {rank}.npz", **trained(task_of(case, folder), group))
 
@@ -81,10 +90,10 @@ def two(tmp_path_factory):
     """What each of two learners has at the end, by case."""
     folder = tmp_path_factory.mktemp("learners")
     task_of("image", folder)  # so that only one draws the faces
-    held, number = port("127.0.0.1")
-    with held:
-        typed = [[sys.executable, __file__, str(rank), str(held.fileno()), str(number), folder] for rank in (0, 1)]
-        learners = [subprocess.Popen(words, pass_fds=[held.fileno()]) for words in typed]
+    listening, port = reserve_port("127.0.0.1")
+    with listening:
+        typed = [[sys.executable, __file__, str(rank), str(listening.fileno()), str(port), folder] for rank in (0, 1)]
+        learners = [subprocess.Popen(words, pass_fds=[listening.fileno()]) for words in typed]
     assert [learner.wait(300) for learner in learners] == [0, 0]
     return folder
 
@@ -108,7 +117,7 @@ def test_who_is_alone_has_all_rows_and_computes_as_without_a_group():
     assert ALONE.metrics({"a": 0.5}) == {"a": 0.5}
 
 
-def test_rows_are_dealt_in_order():
+def test_rows_are_shared_out_in_order():
     whole = np.arange(12).reshape(6, 2)
     parts = [Group(rank, 3).rows(whole) for rank in range(3)]
     assert [len(part) for part in parts] == [2, 2, 2]
@@ -116,6 +125,6 @@ def test_rows_are_dealt_in_order():
 
 
 if __name__ == "__main__":
-    rank, descriptor, number, folder = sys.argv[1:]
+    rank, descriptor, port, folder = sys.argv[1:]
     socket_of_0 = socket.socket(fileno=int(descriptor)) if rank == "0" else None
-    learn_as(int(rank), socket_of_0, int(number), Path(folder))
+    learn_as(int(rank), socket_of_0, int(port), Path(folder))

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 
 from rlgan.errors import RunError
-from rlgan.runs.directory import RunDirectory
+from rlgan.runs.directory import RunDirectory, check_saved
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "metrics.jsonl", "log.txt", "seed-3"])
@@ -54,14 +54,14 @@ def test_a_run_that_has_not_begun_can_be_started_again_and_one_that_has_can_not(
 
 def test_another_run_that_was_started_meanwhile_is_not_replaced(tmp_path):
     run = RunDirectory(tmp_path)
-    run.check_saved(None)
+    check_saved(run, None)
     run.save_config(CONFIG, ())
-    run.check_saved(None)  # it has not begun
+    check_saved(run, None)  # it has not begun
     run.metrics_file.write_text("{}")
-    run.check_saved(CONFIG)
+    check_saved(run, CONFIG)
     for saved in (None, CONFIG | {"recipe_id": "2"}):
         with pytest.raises(RunError, match="another run, which was started meanwhile"):
-            run.check_saved(saved)
+            check_saved(run, saved)
 
 
 def test_two_processes_do_not_share_a_run(tmp_path):

@@ -12,9 +12,9 @@ def test_the_first_signal_is_a_request_to_stop():
     before = signal.getsignal(signal.SIGTERM)
     try:
         with stopping() as stop:
-            assert stop.signal is None
+            assert stop.reason is None
             os.kill(os.getpid(), signal.SIGTERM)
-            assert stop.signal == "SIGTERM"
+            assert stop.reason == "SIGTERM"
     finally:
         signal.signal(signal.SIGTERM, before)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,7 +35,7 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print(child.pid, flush=True)
 with stopping() as stop:
     os.kill(os.getpid(), signal.SIGINT)
-print(stop.signal, flush=True)
+print(stop.reason, flush=True)
 os.kill(os.getpid(), signal.SIGTERM)
 print("still here")
 """

@@ -167,7 +167,7 @@ def test_a_run_that_fails_leaves_its_log_in_the_store_and_nothing_here(
     words = ["--workers", "0", "--steps", "9", "--generator-learning-rate", "1e30", "--on-collapse", "stop"]
     assert main(["train", *small_words, *words, "--run-dir", address]) == 1
     assert "The run stopped, as --on-collapse asks" in capsys.readouterr().err
-    assert b"ALARM: The generator collapsed" in files.cat_file(f"{address}/log.txt")  # said after all is copied
+    assert b"ALARM: The generator collapsed" in files.cat_file(f"{address}/log.txt")  # said after the last copy
     assert not list(tmp_path.glob("rlgan-*"))
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rlgan.engine.local import LocalEngine
 from rlgan.errors import LearnerLostError, RunError
 from rlgan.runs.directory import RunDirectory
+from rlgan.runs.observers import Observers
 from rlgan.runs.settings import RunSettings
 from rlgan.runs.terminal import Terminal
 from rlgan.runs.training import train
@@ -78,7 +79,7 @@ def _trained(task, path, failures, steps=9, **options):
     said = io.StringIO()
     console = Console(file=said, width=200)
     engine = FailingEngine(task, settings.engine, failures)
-    train(task, {}, settings, run, None, "recipe", engine, Terminal(console))
+    train(task, {}, settings, run, None, "recipe", engine, Observers(Terminal(console)))
     return said.getvalue()
 
 

@@ -1,17 +1,20 @@
 """The quality of what a run writes, on real text that is spoiled in known ways."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from rlgan.text import benchmark as quality
-from rlgan.text.benchmark import Judge, carried_perplexity, difference
-from rlgan.text.corpus import Rows, batch, load_stories
-from rlgan.text.settings import TextConfig
-from rlgan.text.task import TextTask, generate, sampler
+from rlgan.settings import updated
+from rlgan.text import benchmark as module
+from rlgan.text.assembly import sampler
+from rlgan.text.benchmark import TextBenchmark, carried_perplexity, difference
+from rlgan.text.corpora.stories import load_stories
+from rlgan.text.corpus import Rows, batch
+from rlgan.text.sampling import generate
+from rlgan.text.settings import TextSettings
+from rlgan.text.task import TextTask
 
 ROWS = 150
 
@@ -25,22 +28,22 @@ def corpus():
 def few_updates():
     """Train language models for less long: what they tell apart is far apart."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quality, "UPDATES", 80)
+        patch.setattr(module, "UPDATES", 80)
         yield
 
 
 @pytest.fixture(scope="module")
-def judge(corpus):
+def benchmark(corpus):
     told = []
-    task = TextTask(TextConfig(layout="sentences", vocab_size=len(corpus.words)), corpus)
-    judge = Judge(task, 600, torch.device("cpu"), told.append)
-    assert (judge.rows, judge.samples, len(told)) == (ROWS, 600, 1)
-    return judge
+    settings = updated(TextSettings(), {"layout": "sentences", "vocab_size": len(corpus.words)})
+    benchmark = TextBenchmark(settings, corpus, 600, torch.device("cpu"), told.append)
+    assert (benchmark.rows, benchmark.samples, len(told)) == (ROWS, 600, 1)
+    return benchmark
 
 
 @pytest.fixture(scope="module")
-def real(judge):
-    return judge.floor()
+def real(benchmark):
+    return benchmark.floor()
 
 
 def _spoiled(rows, turn):
@@ -64,10 +67,10 @@ def test_real_text_is_near_what_the_language_is(real, corpus):
     assert real["unknown_words"] == 0
 
 
-def test_words_in_disorder_are_worse_both_ways(judge, real, corpus):
-    numbers = np.random.default_rng(0)
-    written = _spoiled(batch(corpus.train, 600, 0, 1), numbers.permutation)
-    spoiled = judge.measure(Rows(written.tokens[:ROWS], written.mask[:ROWS]), written)
+def test_words_in_disorder_are_worse_both_ways(benchmark, real, corpus):
+    rng = np.random.default_rng(0)
+    written = _spoiled(batch(corpus.train, 600, 0, 1), rng.permutation)
+    spoiled = benchmark.measure(Rows(written.tokens[:ROWS], written.mask[:ROWS]), written)
     assert spoiled["lm_score"] > real["lm_score"] + 2
     assert spoiled["reverse_lm_score"] > real["reverse_lm_score"] + 1
     assert spoiled["frechet_hashed_ngrams_64"] > 1.2 * real["frechet_hashed_ngrams_64"]
@@ -77,9 +80,9 @@ def test_words_in_disorder_are_worse_both_ways(judge, real, corpus):
     assert "true_nll" not in spoiled
 
 
-def test_one_good_sentence_has_quality_and_no_diversity(judge, real, corpus):
+def test_one_good_sentence_has_quality_and_no_diversity(benchmark, real, corpus):
     one = Rows(*(np.repeat(part[:1], 600, axis=0) for part in (corpus.train.tokens, corpus.train.mask)))
-    repeated = judge.measure(Rows(one.tokens[:ROWS], one.mask[:ROWS]), one)
+    repeated = benchmark.measure(Rows(one.tokens[:ROWS], one.mask[:ROWS]), one)
     assert repeated["grammatical"] == repeated["memorised"] == 1
     assert 0.4 < repeated["lm_score"] < real["lm_score"] + 1  # it is no surprise, but one among many
     assert repeated["reverse_lm_score"] > real["reverse_lm_score"] + 3
@@ -89,28 +92,30 @@ def test_one_good_sentence_has_quality_and_no_diversity(judge, real, corpus):
 
 def test_windows_are_measured_too(monkeypatch):
     """Half of the rows have nothing but `<unk>`, the other half stands in the training text, at no window's start."""
-    monkeypatch.setattr(quality, "UPDATES", 1)
+    monkeypatch.setattr(module, "UPDATES", 1)
     corpus = load_stories(12, "windows", train_count=300, held_out_count=60)
-    task = TextTask(TextConfig(layout="windows", length=12, vocab_size=len(corpus.words)), corpus)
-    judge = Judge(task, 80, torch.device("cpu"), print)
-    assert judge.rows % 2 == 0
-    rows = corpus.train.tokens.reshape(-1)[5 : 5 + 12 * judge.rows].reshape(-1, 12).copy()
+    settings = updated(TextSettings(), {"layout": "windows", "length": 12, "vocab_size": len(corpus.words)})
+    benchmark = TextBenchmark(settings, corpus, 80, torch.device("cpu"), print)
+    assert benchmark.rows % 2 == 0
+    rows = corpus.train.tokens.reshape(-1)[5 : 5 + 12 * benchmark.rows].reshape(-1, 12).copy()
     rows[::2] = corpus.words.index("<unk>")
-    found = judge.measure(Rows(rows, np.ones_like(rows, dtype=np.bool_)), batch(corpus.train, judge.samples, 0, 0))
+    found = benchmark.measure(
+        Rows(rows, np.ones_like(rows, dtype=np.bool_)), batch(corpus.train, benchmark.samples, 0, 0)
+    )
     assert found["unknown_words"] == found["memorised"] == 0.5
     assert (found["length"], found["length_std"]) == (12, 0)
 
 
-def test_generated_text_is_judged_as_any_other(judge, corpus, monkeypatch):
+def test_generated_text_is_judged_as_any_other(benchmark, corpus, monkeypatch):
     """Untrained: of 394 words about as likely as each other, none of it is the language's."""
-    monkeypatch.setattr(quality, "UPDATES", 1)
-    config = dataclasses.replace(judge.task.config, embedding_size=8, hidden_size=8)
-    weights = dataclasses.replace(judge.task, config=config).learner(torch.device("cpu")).weights()
-    found = judge.generated(config, weights, 1.0)
-    made = generate(sampler(config, corpus.words, torch.device("cpu")), weights, 600, config.seed)
+    monkeypatch.setattr(module, "UPDATES", 1)
+    settings = updated(benchmark.settings, {"embedding_size": 8, "hidden_size": 8})
+    weights = TextTask(settings, corpus).learner(torch.device("cpu")).weights()
+    found = benchmark.generated(settings, weights, 1.0)
+    made = generate(sampler(settings, corpus.words, torch.device("cpu")), weights, 600, settings.seed)
     few, all_of_it = Rows(made.tokens[:ROWS], made.mask[:ROWS]), Rows(made.tokens, made.mask)
     assert found["generator_entropy"] == pytest.approx(math.log(394), rel=0.05)
-    assert judge.measure(few, all_of_it).items() <= found.items()
+    assert benchmark.measure(few, all_of_it).items() <= found.items()
     assert found["temperature"] == 1
     assert found["grammatical"] == 0
 
@@ -121,8 +126,8 @@ def test_the_entropy_of_samples_rises_with_temperature(task):
     weights.generator["output.weight"] *= 20  # not nearly uniform, as an untrained one is
     entropies = []
     for temperature in (0.5, 1.0, 2.0):
-        player = sampler(made.config, made.corpus.words, torch.device("cpu"), temperature)
-        rollout = generate(player, weights, 64, 0)
+        rollouts = sampler(made.settings, made.corpus.words, torch.device("cpu"), temperature)
+        rollout = generate(rollouts, weights, 64, 0)
         entropies.append(-rollout.log_probs.sum() / rollout.mask.sum())
     assert entropies[0] + 0.3 < entropies[1] < entropies[2] - 0.3
 
@@ -130,7 +135,7 @@ def test_the_entropy_of_samples_rises_with_temperature(task):
 def test_the_carried_perplexity_of_an_untrained_run_is_near_its_vocabulary(task):
     made = task()
     weights = made.learner(torch.device("cpu")).weights()
-    assert carried_perplexity(made, weights, torch.device("cpu")) == pytest.approx(394, rel=0.05)
+    assert carried_perplexity(made.settings, made.corpus, weights, torch.device("cpu")) == pytest.approx(394, rel=0.05)
 
 
 def test_the_discriminators_accuracy_at_the_last_place_of_a_window_is_its_accuracy(task):

@@ -7,13 +7,15 @@ import torch
 from rlgan.learning.weights import sample_noise
 from rlgan.rng import Purpose, stream
 from rlgan.text import measures
-from rlgan.text.networks import TextDiscriminator, TextGenerator, TextNetworks
+from rlgan.text.models.core import TextNetworks
+from rlgan.text.models.discriminator import TextDiscriminator
+from rlgan.text.models.generator import TextGenerator
 
 V, BLANK = 5, 5
-NETWORKS = TextNetworks(V, 3, 3, "gru", "gru", every_token=False)
+NETWORKS = TextNetworks(V, 3, 3, 6, "gru", "gru", scores_all_tokens=False)
 
 
-def _numbers():
+def _rng():
     return stream(0, Purpose.EVALUATION)
 
 
@@ -29,23 +31,23 @@ def _generator(log_probs):
 
 def test_a_uniform_generator_has_the_vocabulary_as_its_perplexity():
     tokens = np.random.default_rng(0).integers(V, size=(70, 6))
-    assert measures.perplexity(_generator([0.0] * V), tokens, _numbers()) == pytest.approx(V, rel=1e-6)
+    assert measures.perplexity(_generator([0.0] * V), tokens, _rng()) == pytest.approx(V, rel=1e-6)
 
 
 def test_perplexity_is_two_to_the_bits_per_counted_token():
     """Tokens of probability 1/2 cost a bit, of 1/8 three: (1 + 3 + 1 + 1) / 4 bits."""
     generator = _generator(np.log([1 / 2, 1 / 8, 1 / 8, 1 / 8, 1 / 8]).tolist())
     tokens = np.array([[0, 1, BLANK], [0, 0, BLANK]])
-    assert measures.perplexity(generator, tokens, _numbers()) == pytest.approx(2 ** (6 / 4), rel=1e-6)
+    assert measures.perplexity(generator, tokens, _rng()) == pytest.approx(2 ** (6 / 4), rel=1e-6)
 
 
 def test_perplexity_does_not_depend_on_how_rows_are_chunked(monkeypatch):
     torch.manual_seed(0)
     generator = TextGenerator(NETWORKS)
     tokens = np.random.default_rng(1).integers(V, size=(50, 6))
-    whole = measures.perplexity(generator, tokens, _numbers())
+    whole = measures.perplexity(generator, tokens, _rng())
     monkeypatch.setattr(measures, "CHUNK", 7)
-    assert measures.perplexity(generator, tokens, _numbers()) == pytest.approx(whole, rel=1e-5)
+    assert measures.perplexity(generator, tokens, _rng()) == pytest.approx(whole, rel=1e-5)
 
 
 def test_log_odds_are_the_discriminators(monkeypatch):
@@ -68,18 +70,18 @@ def test_the_last_token_is_the_last_that_counts():
 def test_carried_perplexity_is_that_of_one_token_at_a_time(monkeypatch, core):
     """Two rows, the first with 3 tokens and the second with 4, are one stream of 7."""
     torch.manual_seed(0)
-    generator = TextGenerator(dataclasses.replace(NETWORKS, generator=core))
+    generator = TextGenerator(dataclasses.replace(NETWORKS, generator_core=core))
     tokens = np.array([[0, 3, 1, BLANK], [2, 2, 4, 1]])
     monkeypatch.setattr(measures, "STRETCH", 3)
     nats = 0.0
     with torch.no_grad():
-        state = generator.begin(torch.from_numpy(sample_noise(_numbers(), 1, generator.noise_size)))
+        state = generator.initial_state(torch.from_numpy(sample_noise(_rng(), 1, generator.noise_size)))
         before = BLANK
         for token in [0, 3, 1, 2, 2, 4, 1]:
-            log_probs, state = generator.following(torch.tensor([[before]]), state)
-            nats -= float(log_probs[0, 0, token])
+            log_probs, state = generator.step(torch.tensor([before]), state)
+            nats -= float(log_probs[0, token])
             before = token
-    assert measures.carried_perplexity(generator, tokens, _numbers()) == pytest.approx(np.exp(nats / 7), rel=1e-5)
+    assert measures.carried_perplexity(generator, tokens, _rng()) == pytest.approx(np.exp(nats / 7), rel=1e-5)
 
 
 def test_shares_by_position_are_of_the_rows_that_are_there():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from rlgan.text.corpus import load_stories, to_text
+from rlgan.text.corpora.stories import load_stories
 from rlgan.text.ngrams import ORDERS, bleu, distinct, distinct_sequences, memorised, self_bleu
+from rlgan.text.vocabulary import to_text
 
 BLANK = 9
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlgan.text.baselines import RunningMean
+from rlgan.rng import Purpose, stream
+from rlgan.text.estimators.estimator import RolloutTensors
 from rlgan.types import Rollout
 
 CPU = torch.device("cpu")
@@ -13,14 +14,21 @@ CPU = torch.device("cpu")
 def _adapter(task, **changes):
     """An adapter and a batch of rollouts of its networks."""
     task = task(**changes)
-    learner, maker = task.learner(CPU), task.shard_maker(CPU)
-    made = Rollout.join([maker.shard(learner.weights(), 0, 0, shard) for shard in range(2)])
+    learner, maker = task.learner(CPU), task.rollout_maker(CPU)
+    # With the rewards, whether the estimator reads them or not: what tests compare with.
+    rng = [stream(0, Purpose.ROLLOUT, 0, 0, shard) for shard in range(2)]
+    made = Rollout.join([maker.rollouts.generate(learner.weights(), each) for each in rng])
     return learner.adapter, made
 
 
-def _gradients(adapter, made, numbers=None):
-    loss = adapter.generator_loss(made, None, 0.0, numbers or np.random.default_rng(0))
+def _gradients(adapter, made):
+    loss = adapter.generator_loss(made, None, 0.0, np.random.default_rng(0))
     return torch.autograd.grad(loss.value, list(adapter.generator.parameters()))
+
+
+def _rewards(adapter, made):
+    """What the judge says of every next token."""
+    return adapter.judge(np.random.default_rng(0)).rewards(None, RolloutTensors.of(made, CPU))
 
 
 def _by_hand(adapter, made, weights, sampled):
@@ -62,7 +70,7 @@ def test_forward_kl_steps_towards_the_generator_times_the_ratio(task):
     tokens = torch.from_numpy(made.tokens)
     with torch.no_grad():
         now = adapter.generator(tokens, torch.from_numpy(made.noise)).exp()
-        towards = now * adapter.discriminator.every_next(tokens).clamp(max=5.0).exp()
+        towards = now * adapter.discriminator.all_next_log_odds(tokens).clamp(max=5.0).exp()
         towards /= towards.sum(dim=-1, keepdim=True)
     # The gradient of sum_y w(y) log G(y) is that of sum_y (w / G)(y) G(y), w and the G below it held still.
     _close(_gradients(adapter, made), _by_hand(adapter, made, towards / now, np.zeros((4, 8))))
@@ -82,69 +90,14 @@ def test_a_constant_reward_teaches_all_tokens_nothing(task, weighting):
         assert float(gradient.abs().max()) < 1e-7
 
 
-def test_shuffled_rewards_of_all_tokens_go_to_other_tokens(task):
-    plain, made = _adapter(task, **ALL_TOKENS)
-    dealt, _ = _adapter(task, **ALL_TOKENS, reward_control="shuffled")
-    tokens = torch.from_numpy(made.tokens)
-    due, got = plain._rewards(tokens, np.random.default_rng(0)), dealt._rewards(tokens, np.random.default_rng(0))
-    torch.testing.assert_close(due.sort(dim=-1).values, got.sort(dim=-1).values)
-    assert float((due == got).float().mean()) < 0.05
-
-
 def test_a_random_discriminators_judgement_of_all_tokens_is_not_the_one_that_learns(task):
     adapter, made = _adapter(task, **ALL_TOKENS, reward_control="random_discriminator")
-    before = adapter._rewards(torch.from_numpy(made.tokens), np.random.default_rng(0))
+    before = _rewards(adapter, made)
     picked = before.gather(2, torch.from_numpy(made.tokens).clamp(max=393)[..., None])[..., 0].numpy()
     np.testing.assert_allclose(picked * made.mask, made.rewards, atol=1e-6)  # the workers' random D is the same
     with torch.no_grad():
         adapter.discriminator.output.bias += 1
-    torch.testing.assert_close(adapter._rewards(torch.from_numpy(made.tokens), np.random.default_rng(0)), before)
-
-
-def _advantages(adapter, made):
-    states = adapter.generator.states(torch.from_numpy(made.tokens), torch.from_numpy(made.noise)).detach()
-    return adapter.advantages(made.q_values, made.mask, states), states
-
-
-def test_without_a_baseline_the_advantage_is_q(task):
-    adapter, made = _adapter(task)
-    (advantages, losses), _ = _advantages(adapter, made)
-    np.testing.assert_array_equal(advantages.numpy(), made.q_values)
-    assert not losses
-
-
-@pytest.mark.parametrize(("baseline", "axes"), [("moving_average", None), ("per_position", 0)])
-def test_a_moving_baseline_is_the_weighed_mean_of_the_steps_before(task, baseline, axes):
-    adapter, made = _adapter(task, layout="windows", baseline=baseline, baseline_decay=0.75)
-    (first, _), _ = _advantages(adapter, made)
-    np.testing.assert_array_equal(first.numpy(), made.q_values)  # nothing came before
-    doubled = Rollout(**vars(made) | {"q_values": 2 * made.q_values})
-    _advantages(adapter, doubled)
-    (third, _), _ = _advantages(adapter, made)
-    # Means m and 2 m with weights .25 * .75 and .25, which add up to .4375.
-    mean = made.q_values.mean(axis=axes) * (0.25 * 0.75 + 2 * 0.25) / 0.4375
-    np.testing.assert_allclose(third.numpy(), made.q_values - mean, atol=1e-4)
-
-
-def test_a_position_where_nothing_counts_keeps_its_mean():
-    keeper = RunningMean(2, decay=0.5)
-    values = torch.tensor([[3.0, 5.0], [1.0, 9.0]])
-    keeper.take(values, torch.ones(2, 2, dtype=torch.bool))
-    keeper.take(2 * values, torch.tensor([[True, False], [False, False]]))
-    # 2, then 6: (2 * .25 + 6 * .5) / .75; 7 and nothing.
-    torch.testing.assert_close(keeper(), torch.tensor([3.5 / 0.75, 7.0]))
-
-
-def test_the_learned_baseline_is_a_linear_function_of_the_state_that_nears_q(task):
-    adapter, made = _adapter(task, baseline="learned")
-    (advantages, losses), states = _advantages(adapter, made)
-    critic = adapter.others["baseline"].output
-    values = (states @ critic.weight[0] + critic.bias).detach().numpy()
-    np.testing.assert_allclose(advantages.numpy(), (made.q_values - values) * made.mask, atol=1e-5)
-    due = np.square(values - made.q_values)[made.mask].mean()
-    assert losses["baseline"].item() == pytest.approx(due, rel=1e-4)
-    gradient = torch.autograd.grad(losses["baseline"], list(adapter.others["baseline"].parameters()))
-    assert all(float(g.abs().max()) > 0 for g in gradient)
+    torch.testing.assert_close(_rewards(adapter, made), before)
 
 
 def test_tokens_of_an_older_policy_are_weighed_under_lag_alone(task):
@@ -174,6 +127,16 @@ def test_the_entropy_bonus_adds_the_mean_entropy_of_the_counted_places(task):
 def test_the_token_ratio_of_every_token_is_against_what_was_read_before(task):
     adapter, made = _adapter(task, **ALL_TOKENS, reward="token_ratio", layout="windows")
     tokens = torch.from_numpy(made.tokens)
-    rewards = adapter._rewards(tokens, np.random.default_rng(0))
+    rewards = _rewards(adapter, made)
     picked = rewards.gather(2, tokens[..., None])[..., 0]
     np.testing.assert_allclose(picked.numpy(), made.rewards, atol=1e-5)
+
+
+def test_random_sequences_end_with_their_stop_token(task):
+    adapter = task(method="pretraingan").learner(CPU).adapter
+    tokens = adapter.random_tokens((4000, 12), np.random.default_rng(0))
+    counted = tokens < 394
+    assert (np.diff(counted.astype(int), axis=1) <= 0).all()  # once blank, always blank
+    last = tokens[np.arange(4000), counted.sum(axis=1) - 1]
+    assert (last[counted.sum(axis=1) < 12] == 1).all()
+    assert 0 < (~counted).any(axis=1).mean() < 0.1

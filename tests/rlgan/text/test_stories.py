@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from rlgan.text.stories import END, UNKNOWN, Grammar, Option, Slot, compile_grammar, stories
+from rlgan.text.stories import Grammar, Option, Slot, compile_grammar, stories
+from rlgan.text.vocabulary import END, UNKNOWN
 
 # Whoever is "old" is bold or shy, which only the end may show: "old hid" is told in two ways.
 SMALL: Grammar = {

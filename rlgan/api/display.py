@@ -1,0 +1,46 @@
+"""Shows a run to whoever called: a line at a time, to a function."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from rlgan.runs.files import append_to_log
+from rlgan.settings import printable
+
+
+class Lines:
+    """Gives each line to a function and to the run's log; implements `rlgan.runs.observers.Display`.
+
+    Args:
+        say: called with each line.
+
+    Example:
+        >>> Lines(print).say("step 0: test perplexity 392.4")
+        step 0: test perplexity 392.4
+    """
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._log: Path | None = None
+
+    def log_to(self, file: Path) -> None:
+        """Append every line from now on to a file too, each with the time."""
+        self._log = file
+
+    def say(self, line: str) -> None:
+        """Give one line."""
+        line = printable(line)
+        self._say(line)
+        if self._log:
+            append_to_log(self._log, line)
+
+    def show(self, done: float, text: str) -> None:
+        """Do nothing: callbacks tell how far a run is."""
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass

@@ -1,0 +1,53 @@
+"""metrics.jsonl as arrays."""
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlgan.errors import RunError
+from rlgan.runs.files import first_line
+from rlgan.runs.storage import Place
+
+
+def read_metrics(file: Place) -> dict[str, NDArray[Any]]:
+    """Read what was recorded at each evaluation of a run.
+
+    Args:
+        file: metrics.jsonl.
+
+    Returns:
+        By name: `step` int64 [evaluations], every other number float64 [evaluations], and every list of numbers
+        float64 [evaluations, values]. NaN stands where an evaluation does not have it, as speeds before the first
+        update.
+
+    Raises:
+        RunError: the file can't be read.
+    """
+    try:
+        lines = [json.loads(line) for line in file.read_bytes().decode().splitlines()] if file.exists() else []
+        names = dict.fromkeys(name for line in lines for name in line)
+        columns = {name: [line.get(name) for line in lines] for name in names}
+    except (ValueError, AttributeError) as error:
+        raise RunError(f"{file} can't be read: {first_line(error)}") from None
+    arrays = {name: _array(values) for name, values in columns.items() if _is_number(values) or _is_series(values)}
+    if "step" in arrays:
+        arrays["step"] = arrays["step"].astype(np.int64)
+    return arrays
+
+
+def _is_number(values: list[Any]) -> bool:
+    return all(value is None or isinstance(value, int | float) for value in values)
+
+
+def _is_series(values: list[Any]) -> bool:
+    return all(value is None or isinstance(value, list) for value in values)
+
+
+def _array(values: list[Any]) -> NDArray[Any]:
+    if _is_number(values):
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+    length = max(len(value or ()) for value in values)
+    padded = [[*(value or ()), *[np.nan] * (length - len(value or ()))] for value in values]
+    return np.array(padded, np.float64)

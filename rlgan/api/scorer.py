@@ -1,0 +1,52 @@
+"""`rlgan.load_scorer`: the discriminator of a run, as what rewards anybody's agent."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import envs
+from rlgan.api.isolation import isolated
+from rlgan.api.run import DEFAULT_CHECKPOINT, CheckpointName, open_run
+from rlgan.errors import RunError
+from rlgan.settings import resolve
+from rlgan.task import TASKS, find_task
+
+
+class Scorer(envs.Scorer, Protocol):
+    """A trained discriminator: an `envs.Scorer` that knows its vocabulary and its environment, and reads text."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words, by token."""
+        ...
+
+    @property
+    def env_kwargs(self) -> Mapping[str, Any]:
+        """`vocab_size`, `max_length` and `stop_token` of the environment that the discriminator was trained in."""
+        ...
+
+    def score_text(self, texts: Sequence[str], reduce: Literal["sum", "mean", "last"] = "sum") -> list[float]:
+        """Score texts; see `rlgan.text.text_scorer.TextScorer.score_text`."""
+        ...
+
+
+def load_scorer(
+    run: str | os.PathLike[str], checkpoint: CheckpointName = DEFAULT_CHECKPOINT, *, trust_imports: bool = False
+) -> Scorer:
+    """Open the trained discriminator of a run.
+
+    Args:
+        run: its directory, or an address that fsspec opens.
+        checkpoint: "best" by the task's selection metric, or "newest".
+        trust_imports: import code from outside of rlgan that the run's config.json names.
+
+    Raises:
+        RunError: the run is of a task without a scorer, trained no discriminator, or can't be read.
+    """
+    loaded = open_run(run, checkpoint, trust_imports=trust_imports)
+    if not loaded.task.scorer:
+        others = ", ".join(name for name in TASKS if find_task(name).scorer)
+        raise RunError(f"{loaded.path} is a run of {loaded.task.name}, which has no scorer: give a run of {others}")
+    with isolated():
+        scorer: Scorer = resolve(loaded.task.scorer, {})(loaded)
+    return scorer

@@ -1,0 +1,155 @@
+"""What is to be trained, out of what was asked for: defaults, a preset or a saved run, and what holds over them.
+
+The command line and the Python API ask in different ways, and both come here. Imports neither torch nor ray.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlgan.errors import UsageError
+from rlgan.runs.settings import RunSettings
+from rlgan.settings import (
+    Choice,
+    Table,
+    all_settings,
+    check,
+    differences,
+    flatten,
+    foreign_names,
+    is_import,
+    resolve,
+    updated,
+)
+from rlgan.task import TASKS, Bounds, Task, find_task
+
+DEFAULT_TASK = next(iter(TASKS))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for, over settings that hold where nothing was said."""
+
+    recipe: Any
+    run: RunSettings
+    trust_imports: bool = False
+
+
+Ask = Callable[[Any, RunSettings], Asked]
+"""What was asked for, over a recipe and run settings: a function, because the settings below it depend on it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run that is to be trained, with checked settings."""
+
+    task: Task
+    name: str  # of the task, as it was typed, for config.json
+    recipe: Any
+    run: RunSettings
+    saved: dict[str, Any] | None  # the config of the run that is continued, or None
+
+
+def named_task(name: str) -> Task:
+    """The record of a task that was asked for.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if problem := Choice(TASKS, "task").problem(name):
+        raise UsageError(f"unknown task {name!r}: it {problem}")
+    return find_task(name)
+
+
+def default_settings(task: Task) -> tuple[Any, RunSettings]:
+    """The recipe and the run settings of a task where nothing is asked."""
+    return task.preset(task.defaults), updated(RunSettings(), task.run_defaults)
+
+
+def resolve_request(task: Task, name: str, ask: Ask) -> Request:
+    """Settings: what was asked for, over those of the run that is continued, or else of the preset.
+
+    Raises:
+        UsageError: what was asked for makes no sense, or can't be changed by a resume.
+        RunError: the saved run can't be read.
+    """
+    recipe, run = default_settings(task)
+    asked = ask(recipe, run)
+    saved = _saved(asked.run)
+    if saved is None:
+        # A preset depends on what was asked for beside it, which holds over the preset.
+        check_imports(asked.recipe)
+        asked = ask(task.preset(asked.recipe), run)
+    else:
+        asked, saved = _continued(task, name, ask, asked, saved)
+    for settings in (asked.recipe, asked.run):
+        check(settings)
+        check_imports(settings)
+    return Request(task, name, asked.recipe, asked.run, saved)
+
+
+def check_imports(settings: Any) -> None:
+    """Import, now, what was named as `module:object`: it fails in one line, before anything is written.
+
+    Raises:
+        UsageError: it can't be imported, or is not of the kind that the names of its table stand for.
+    """
+    values = flatten(settings)
+    for setting in all_settings(type(settings)):
+        if setting.choice is None:
+            continue
+        value = values[setting.name]
+        for name in value if isinstance(value, tuple) else (value,):
+            if isinstance(name, str) and is_import(name) and not Path(name).exists():
+                _check_kind(f"{setting.flag} {name}", resolve(name, {}), setting.choice.table)
+
+
+def _check_kind(what: str, found: Any, table: Table) -> None:
+    """Check an object against those of a table: functions and classes, or records of one type."""
+    known = [resolve(name, table) for name in table]
+    if all(map(callable, known)):
+        if not callable(found):
+            raise UsageError(f"{what} is not callable: it must be a function or a class, as those of the package are")
+        return
+    (kind, *others) = {type(each) for each in known}
+    if not others and not isinstance(found, kind):
+        raise UsageError(f"{what} is a {type(found).__name__}: it must be a {kind.__module__}.{kind.__qualname__}")
+
+
+def _saved(run: RunSettings) -> dict[str, Any] | None:
+    """The config of the run that is to be continued, if it is there."""
+    if not run.resume or run.run_dir is None:
+        return None
+    from rlgan.runs.directory import RunDirectory
+    from rlgan.runs.storage import place
+
+    return RunDirectory(run.run_dir).config() if (place(run.run_dir) / "config.json").is_file() else None
+
+
+def _continued(
+    task: Task, name: str, ask: Ask, asked: Asked, saved: dict[str, Any]
+) -> tuple[Asked, dict[str, Any] | None]:
+    """What was asked for, over the settings of a saved run; and its config, or None where another recipe was asked for.
+
+    A run that has not begun, because a picture can't be used, say, takes another recipe.
+    """
+    from rlgan.runs.directory import RunDirectory
+    from rlgan.runs.loading import check_trust, same_task, saved_run_settings, saved_settings
+
+    where = f"{asked.run.run_dir}/config.json"
+    same_task(saved, name, where)
+    recipe, before = saved_settings(saved, task, where), saved_run_settings(saved, where)
+    if not asked.trust_imports:
+        # What this request names itself is trusted, what the file names is not.
+        for settings in (recipe, before):
+            check_trust(settings, where, trusted=[*foreign_names(asked.recipe), *foreign_names(asked.run)])
+    # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
+    asked = ask(recipe, dataclasses.replace(before, run_dir=None, resume=False, bounds=Bounds()))
+    if asked.run.bounds == Bounds():
+        asked = dataclasses.replace(asked, run=dataclasses.replace(asked.run, bounds=before.bounds))
+    changes = differences(recipe, asked.recipe, ignored=task.places)
+    if changes and RunDirectory(str(asked.run.run_dir)).has_begun():
+        raise UsageError(f"--resume can't change {', '.join(changes)}: leave it as it was, or start another run")
+    return asked, None if changes else saved

@@ -1,0 +1,170 @@
+"""Trains one run: its data, its engine, its directory, and the training loop, from the start to the end."""
+
+import contextlib
+import datetime
+import os
+import sys
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rlgan import __version__
+from rlgan.errors import RunError, UsageError
+from rlgan.runs.directory import RunDirectory, check_saved, unused_directory
+from rlgan.runs.files import fingerprint
+from rlgan.runs.observers import Display, Observers
+from rlgan.runs.request import Request
+from rlgan.runs.settings import RunSettings
+from rlgan.runs.training import train
+from rlgan.settings import flatten
+from rlgan.task import Bounds, LoadedTask, Say, Task, load_task
+
+
+def train_run(request: Request, observers: Observers) -> str:
+    """Train one run, to its end or until it is stopped.
+
+    Args:
+        request: what is to be trained.
+        observers: who watches.
+
+    Returns:
+        The address of the run's directory.
+
+    Raises:
+        UsageError: the settings do not fit where the run is started.
+        RunError: it can't be done here and now.
+    """
+    task, run = request.task, request.run
+    _check_directory(run)
+    loaded = load_task(task, request.recipe)
+    recipe_id = fingerprint(*loaded.facts.identity)
+    if request.saved is not None and request.saved["recipe_id"] != recipe_id:
+        raise RunError(
+            f"{loaded.facts.data} is not the data that {run.run_dir} was trained on: give the same with --data"
+        )
+    if run.bounds == Bounds():
+        run = replace(run, bounds=task.bounds(request.recipe))
+    # Before the directory is claimed: where no engine can be had, nothing is left behind.
+    engine = make_engine(loaded, run, observers.display.say)
+    directory = RunDirectory(run.run_dir) if run.run_dir else None
+    try:
+        directory = directory or RunDirectory(unused_directory(new_directory(task, request.recipe)))
+        directory.claim(observers.display.say)
+        # Another run may have begun here since it was looked at, and even have ended.
+        directory.check(resume=run.resume)
+        check_saved(directory, request.saved)
+        config = _config(request.name, loaded, run, recipe_id, engine.kinds)
+        stopped = _train_with(engine, replace(request, run=run), loaded, directory, config, observers)
+    except BaseException:
+        engine.close()
+        with contextlib.suppress(RunError, OSError):  # they would hide why the run ends
+            if directory is not None:
+                directory.close()
+        raise
+    engine.close()
+    for line in observers.last_lines(str(directory.path), stopped):
+        observers.display.say(line)
+    directory.close()
+    return str(directory.path)
+
+
+def new_directory(task: Task, recipe: Any) -> Path:
+    """Where a run goes for which nothing is said."""
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = "-".join(filter(None, (task.name, task.title(recipe), now)))
+    return Path("runs") / name
+
+
+def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
+    """The engine that computes.
+
+    Raises:
+        UsageError: the learners can't share a batch.
+        RunError: Ray can't be started or joined, or has too little.
+    """
+    facts, settings = loaded.facts, run.engine
+    if settings.workers == 0:
+        # Imported here, as the engine on Ray is below: a run without workers needs no Ray, which takes long to import.
+        from rlgan.engine.local import LocalEngine
+
+        return LocalEngine(loaded, settings)
+    if facts.max_learners % settings.learners:
+        raise UsageError(
+            f"--learners {settings.learners}: a batch of this recipe can be cut into {facts.max_learners} equal parts, "
+            "so give a divisor of that, or change --batch-size, --shards or --minibatch-group-size"
+        )
+    if not facts.shards:
+        say("no step of this task has rollouts: once the data is prepared, the workers will be idle")
+    elif (fewest := settings.fleet(facts.shards)[0]) > facts.shards:
+        say(
+            f"{fewest} workers and {facts.shards} shards: {fewest - facts.shards} will be "
+            "idle; --shards belongs to the recipe and limits how many are useful"
+        )
+    say("starting Ray ...")
+    from rlgan.engine.ray_engine import RayEngine
+
+    return RayEngine(loaded, settings, say)
+
+
+def _check_directory(run: RunSettings) -> None:
+    directory = RunDirectory(run.run_dir or "runs")
+    relative = isinstance(directory.path, Path) and not directory.path.is_absolute()
+    # Ray sets this variable for the driver of a job, whose current directory is a copy.
+    if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+        raise UsageError(
+            f"--run-dir {directory.path} is relative: a job's directory goes when it ends, so give an absolute path"
+        )
+    if run.run_dir:
+        directory.check(resume=run.resume)
+
+
+def _config(name: str, loaded: LoadedTask, run: RunSettings, recipe_id: str, kinds: dict[str, str]) -> dict[str, Any]:
+    """What config.json holds."""
+    packages = ("torch", "numpy", "ray", "gymnasium")
+    versions = {"rlgan": __version__, "python": sys.version.split()[0]}
+    return {
+        "task": name,
+        "recipe": flatten(loaded.settings),
+        "run": flatten(run),
+        "recipe_id": recipe_id,
+        "versions": versions | {package: version(package) for package in packages},
+        "kinds": kinds,
+    }
+
+
+def _train_with(
+    engine: Any,
+    request: Request,
+    loaded: LoadedTask,
+    directory: RunDirectory,
+    config: dict[str, Any],
+    observers: Observers,
+) -> str | None:
+    """Write what the run is, and train. Gives what stopped it, or None."""
+    display, recipe_id = observers.display, config["recipe_id"]
+    # Before training: a run that is killed in its first step can still be resumed.
+    directory.save_config(config, loaded.facts.vocabulary)
+    display.log_to(directory.log_file)
+    first, *others = loaded.facts.about
+    for line in (f"rlgan {__version__}: {first}", *others, f"where: {engine.where}", f"run: {directory.path}"):
+        display.say(line)
+    start = None
+    if request.run.resume:
+        start = directory.checkpoints.set_aside_broken(display.say, recipe_id)
+        display.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
+        if start:
+            _say_if_moved(display, engine.kinds, (request.saved or {}).get("kinds", engine.kinds))
+    loaded.prepare(engine.map, display.say)
+    labels = request.task.labels(loaded.settings)
+    return train(loaded, labels, request.run, directory, start, recipe_id, engine, observers)
+
+
+def _say_if_moved(display: Display, kinds: dict[str, str], before: dict[str, str]) -> None:
+    moved = [
+        f"{what} now on {kind}, before on {before.get(what)}"
+        for what, kind in kinds.items()
+        if kind != before.get(what)
+    ]
+    if moved:
+        display.say(f"another kind of machine ({'; '.join(moved)}): the result is not bit-identical")

@@ -1,0 +1,138 @@
+"""Puts the parts that a recipe names together: networks, rollouts, learning signal, optimisers."""
+
+import dataclasses
+from collections.abc import Mapping
+from functools import partial
+
+import torch
+from torch import nn
+
+from rlgan.learning.group import Group
+from rlgan.rng import Purpose, torch_seed
+from rlgan.text.advantages import Advantages
+from rlgan.text.baselines import EXPECTING_BASELINES
+from rlgan.text.baselines.baseline import make_baseline
+from rlgan.text.controls.control import find_control
+from rlgan.text.corpora.layouts import find_layout
+from rlgan.text.discrimination import Discrimination
+from rlgan.text.estimators.estimator import make_estimator
+from rlgan.text.forms.form import find_form
+from rlgan.text.judge import DiscriminatorJudge
+from rlgan.text.measures import CHUNK
+from rlgan.text.models.core import TextNetworks
+from rlgan.text.models.discriminator import TextDiscriminator, random_discriminator
+from rlgan.text.models.generator import TextGenerator
+from rlgan.text.negatives.negatives import find_negatives
+from rlgan.text.policy_gradient import PolicyGradient
+from rlgan.text.rewards.rule import find_reward_rule
+from rlgan.text.rollout import RolloutGenerator, RolloutSettings
+from rlgan.text.settings import TextSettings
+from rlgan.text.vocabulary import END
+
+
+def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetworks:
+    """What both players are made of."""
+    n, form = settings.networks, settings.discriminator.discriminator_form
+    estimator = make_estimator(settings.policy, settings.rewards)
+    return TextNetworks(
+        vocab_size=len(words),
+        embedding_size=n.embedding_size,
+        hidden_size=n.hidden_size,
+        length=settings.corpus.length,
+        generator_core=n.generator_core,
+        discriminator_core=n.discriminator_core,
+        scores_all_tokens=(
+            estimator.scores_all_tokens
+            or find_form(form).reads_policy
+            or settings.baselines.baseline in EXPECTING_BASELINES
+        ),
+        discriminator_form=form,
+        discriminator_embedding_size=settings.discriminator.discriminator_embedding_size,
+        discriminator_hidden_size=settings.discriminator.discriminator_hidden_size,
+    )
+
+
+def rollout_settings(settings: TextSettings, words: tuple[str, ...]) -> RolloutSettings:
+    """How the environment is used in training; the settings must name the layout."""
+    ends_with_eos = settings.corpus.layout is not None and find_layout(settings.corpus.layout).ends_with_eos
+    return RolloutSettings(
+        networks=text_networks(settings, words),
+        length=settings.corpus.length,
+        stop_token=words.index(END) if ends_with_eos else None,
+        rows=settings.shard_size,
+        reward=settings.rewards.reward,
+        reward_limit=settings.rewards.reward_limit,
+        reward_control=settings.rewards.reward_control,
+        returns=settings.rewards.returns,
+        discount=settings.rewards.discount,
+        monte_carlo_rollouts=settings.rewards.monte_carlo_rollouts,
+        seed=settings.seed,
+    )
+
+
+def sampler(
+    settings: TextSettings, words: tuple[str, ...], device: torch.device, temperature: float = 1.0
+) -> RolloutGenerator:
+    """A generator of samples in the same environment: needs no data, and shows D's own rewards."""
+    # What a person is shown are the rewards that the run's own D gives, also where the run learned from others.
+    own = dataclasses.replace(
+        rollout_settings(settings, words),
+        rows=CHUNK,
+        reward_control="none",
+        monte_carlo_rollouts=1,
+        temperature=temperature,
+    )
+    return RolloutGenerator(own, device)
+
+
+def policy_gradient(
+    settings: TextSettings, words: tuple[str, ...], stop_token: int | None, device: torch.device, group: Group
+) -> PolicyGradient:
+    """Both networks with fresh weights, the same for the same seed everywhere, and how they learn."""
+    # The order of what follows is that in which the weights are drawn.
+    torch.manual_seed(torch_seed(settings.seed, Purpose.INITIALISE))
+    networks = text_networks(settings, words)
+    generator = TextGenerator(networks).to(device)
+    n = settings.networks
+    discriminator = TextDiscriminator(networks, n.discriminator_dropout, n.discriminator_word_dropout).to(device)
+    control = find_control(settings.rewards.reward_control)
+    judging = discriminator
+    if control.random_discriminator:
+        judging = random_discriminator(networks, settings.seed).to(device)
+    rule = find_reward_rule(settings.rewards.reward, settings.rewards.reward_limit)
+    baseline = make_baseline(settings.baselines, networks, group)
+    if isinstance(baseline, nn.Module):
+        baseline.to(device)
+    return PolicyGradient(
+        generator,
+        Discrimination(
+            generator, discriminator, discriminator.form, find_negatives(settings.discriminator.negatives), group
+        ),
+        estimator=make_estimator(settings.policy, settings.rewards),
+        advantages=Advantages(
+            baseline,
+            settings.policy.normalise_advantages,
+            # Without a lag the generator that chose the tokens is the one that learns from them.
+            settings.policy.importance_limit if settings.lag else 0.0,
+            group,
+            settings.baselines.baseline in EXPECTING_BASELINES,
+        ),
+        judge=partial(DiscriminatorJudge, judging, rule, control),
+        entropy_bonus=settings.policy.entropy_bonus,
+        stop_token=stop_token,
+        group=group,
+    )
+
+
+def optimizers(settings: TextSettings, networks: Mapping[str, nn.Module]) -> dict[str, torch.optim.Optimizer]:
+    """An Adam for each network that has parameters, by name."""
+    rates = {
+        "generator": settings.players.generator_learning_rate,
+        "discriminator": settings.players.discriminator_learning_rate,
+        "baseline": settings.baselines.baseline_learning_rate,
+    }
+    return {
+        name: torch.optim.Adam(network.parameters(), rates[name], (settings.adam.adam_beta1, 0.999), fused=True)
+        for name, network in networks.items()
+        if list(network.parameters())
+    }

@@ -1,0 +1,83 @@
+"""How a stream of tokens becomes rows of T."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlgan.errors import DataError
+from rlgan.settings import resolve
+from rlgan.text.corpora import LAYOUTS
+from rlgan.text.corpus import Rows
+from rlgan.types import Tokens
+
+
+@dataclass(frozen=True)
+class TokenStream:
+    """A text as one stream, each line followed by `<eos>`."""
+
+    name: str  # what errors call it
+    tokens: Tokens  # [tokens]
+    end: int  # the token of `<eos>`, which the last one is
+    vocab_size: int  # stands in a row where no token does
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way to lay out text.
+
+    Args:
+        rows: a stream and T -> rows; raises `DataError` where the stream is too short.
+        ends_with_eos: whether `<eos>` ends a row, so that a generator which writes it has finished its row.
+    """
+
+    rows: Callable[[TokenStream, int], Rows]
+    ends_with_eos: bool
+
+
+def windows(stream: TokenStream, length: int) -> Rows:
+    """Cut the stream into windows in order, without overlap; the tail that fills none is dropped.
+
+    Example:
+        >>> windows(TokenStream("text", np.array([2, 1, 3, 3, 1]), end=1, vocab_size=4), length=2).tokens
+        array([[2, 1],
+               [3, 3]])
+
+    Raises:
+        DataError: there is not one window.
+    """
+    count = len(stream.tokens) // length
+    if count == 0:
+        raise DataError(
+            f"{stream.name} has {len(stream.tokens)} tokens, not one window of {length}: give more text or a smaller "
+            "--length"
+        )
+    rows = stream.tokens[: count * length].reshape(count, length)
+    return Rows(rows, np.ones_like(rows, dtype=np.bool_))
+
+
+def sentences(stream: TokenStream, length: int) -> Rows:
+    """Give every line a row, with its `<eos>`: cut where it is longer, filled up with V where it is shorter.
+
+    Example:
+        >>> sentences(TokenStream("text", np.array([2, 1, 3, 3, 1]), end=1, vocab_size=4), length=3).tokens
+        array([[2, 1, 4],
+               [3, 3, 1]])
+    """
+    stops = np.flatnonzero(stream.tokens == stream.end)
+    starts = np.concatenate([[0], stops[:-1] + 1])
+    places = starts[:, None] + np.arange(length)
+    mask = places <= stops[:, None]
+    # Places behind the end of the stream are read from its last token, and do not count.
+    tokens = stream.tokens[np.minimum(places, len(stream.tokens) - 1)]
+    return Rows(np.where(mask, tokens, stream.vocab_size), mask)
+
+
+WINDOWS = Layout(windows, ends_with_eos=False)
+SENTENCES = Layout(sentences, ends_with_eos=True)
+
+
+def find_layout(name: str) -> Layout:
+    """The layout of a name in `LAYOUTS`, or `module:object`."""
+    layout: Layout = resolve(name, LAYOUTS)
+    return layout

@@ -1,0 +1,24 @@
+"""Finds the data set that settings name."""
+
+from rlgan.settings import absolute, is_import, resolve
+from rlgan.text.corpora import DATASETS
+from rlgan.text.corpora.files import load_text
+from rlgan.text.corpus import Corpus
+from rlgan.text.settings import CorpusSettings
+
+
+def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
+    """Read or generate the corpus that settings name.
+
+    Returns:
+        What the data is called, an absolute path where it is one, and the corpus.
+
+    Raises:
+        DataError: it can't be had or does not fit the settings.
+        UsageError: a name that is to be imported can't be.
+    """
+    if settings.data in DATASETS or is_import(settings.data):
+        corpus: Corpus = resolve(settings.data, DATASETS)(settings)
+        return settings.data, corpus
+    path = absolute("--data", settings.data)
+    return str(path), load_text(path, settings)

@@ -1,0 +1,42 @@
+"""Estimators of the policy gradient.
+
+An estimator is a `rlgan.text.estimators.estimator.Estimator`. It is made by `(policy, rewards)`, an `EstimatorSettings`
+and a `RewardSettings`, and has
+
+- `scores_all_tokens`: whether it asks the judge, and so needs a discriminator that scores every next token;
+- `reads_rewards`: whether it reads the rewards and Q of the rollouts; where it does not, workers compute none;
+- `loss(policy, rollout, judge)`: what the generator minimises.
+
+The policy is the generator as it is now on that batch; `policy.weigh(q_values)` subtracts the baseline and gives what
+each sampled choice is weighed with. `ESTIMATORS` has those that are built in; one of your own is named from outside, as
+in `--estimator package.module:Greedy`:
+
+    class Greedy:  # imitates the better half of the tokens
+        scores_all_tokens, reads_rewards = False, True
+
+        def __init__(self, policy, rewards): ...
+
+        def loss(self, policy, rollout, judge):
+            weights, baseline_loss = policy.weigh(rollout.q_values)
+            value = policy_gradient(policy.log_probs, (weights > 0).float(), rollout.mask)
+            return Loss(value, {}, baseline_losses(baseline_loss))
+
+`all_tokens` has a weighting, a function `(log_probs, rewards, mask) -> loss` of [B, T, V], [B, T, V] and [B, T]:
+`WEIGHTINGS`, or `--weighting package.module:function`.
+
+The tables name objects as strings: reading them imports nothing.
+"""
+
+ESTIMATORS = {
+    "reinforce": "rlgan.text.estimators.reinforce:Reinforce",
+    "all_tokens": "rlgan.text.estimators.all_tokens:AllTokens",
+}
+WEIGHTINGS = {
+    "expected": "rlgan.text.estimators.weightings:expected_reward",
+    "forward_kl": "rlgan.text.estimators.weightings:forward_kl",
+}
+# Of rewards that are logarithms, `log_odds`, the weightings by their density ratio.
+LOG_WEIGHTINGS = {"forward_kl": "rlgan.text.estimators.weightings:forward_kl_of_log_odds"}
+# Estimators that have a weighting, and weightings whose rewards must not be negative.
+WEIGHTED_ESTIMATORS = ("all_tokens",)
+POSITIVE_WEIGHTINGS = ("forward_kl",)

@@ -1,0 +1,41 @@
+"""The sum over every next token, not only the sampled one (Yala & Song, section 4.1)."""
+
+import dataclasses
+from collections.abc import Callable
+
+from torch import Tensor
+
+from rlgan.learning.loss import Loss
+from rlgan.settings import resolve
+from rlgan.text.estimators import LOG_WEIGHTINGS, WEIGHTINGS
+from rlgan.text.estimators.estimator import Judge, Policy, RolloutTensors
+from rlgan.text.estimators.reinforce import Reinforce
+from rlgan.text.losses import gather_log_probs
+from rlgan.text.settings import EstimatorSettings, RewardSettings
+
+
+class AllTokens:
+    """A weighting of the rewards of all next tokens; with lambda > 0, lambda Q_t+1 by REINFORCE on the sampled token.
+
+    At lambda = 0 it is exact: nothing of the rollouts counts but their tokens.
+    """
+
+    scores_all_tokens = True
+
+    def __init__(self, policy: EstimatorSettings, rewards: RewardSettings) -> None:
+        table = WEIGHTINGS | (LOG_WEIGHTINGS if rewards.reward == "log_odds" else {})
+        self.weighting: Callable[[Tensor, Tensor, Tensor], Tensor] = resolve(policy.weighting, table)
+        self.sampled = Reinforce(policy, rewards)
+        self.reads_rewards = rewards.discount > 0
+
+    def loss(self, policy: Policy, rollout: RolloutTensors, judge: Judge) -> Loss:
+        """The loss of a batch, from the judge's rewards."""
+        rewards = judge.rewards(policy, rollout)
+        value = self.weighting(policy.distribution, rewards, rollout.mask)
+        if not self.reads_rewards:
+            mean = policy.masked_mean(gather_log_probs(rewards, rollout.tokens), rollout.mask)
+            return Loss(value, {"reward": mean, "q_value": mean})
+        # The reward of this token is in the sum; what the sample still tells is what comes after it.
+        later = dataclasses.replace(rollout, q_values=rollout.q_values - rollout.rewards)
+        sampled = self.sampled.loss(policy, later, judge)
+        return Loss(value + sampled.value, {}, sampled.auxiliary_losses)

@@ -1,0 +1,115 @@
+"""Losses of text: tensors -> scalar. No networks, no state.
+
+Axes: B sequences, T tokens, V words.
+"""
+
+from torch import Tensor
+from torch.nn import functional
+
+from rlgan.learning.losses import MaskedMean, masked_mean
+
+
+def policy_gradient(log_probs: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
+    """REINFORCE: minus the mean over all B * T places of log G(y_t | Y_0:t-1) * advantage_t (Williams 1992).
+
+    Places that do not count add 0. This is the average over sentences of Yala & Song, section 4.1, divided by T.
+
+    Args:
+        log_probs: float32 [B, T] of the chosen tokens, with gradient.
+        advantages: float32 [B, T], without.
+        mask: bool [B, T].
+    """
+    return -(log_probs * advantages * mask).mean()
+
+
+def truncated_ratio(log_probs: Tensor, behaviour: Tensor, limit: float) -> Tensor:
+    """How much likelier each choice is now than when it was made, at most `limit`: [B, T], without gradient.
+
+    Truncated importance sampling (Espeholt et al. 2018, IMPALA: rho) of each token by itself; that the tokens before
+    it were drawn from another distribution too is not corrected.
+
+    Args:
+        log_probs: float32 [B, T] of the tokens by the policy of now.
+        behaviour: float32 [B, T] of the tokens by the policy that chose them.
+        limit: positive.
+
+    Example:
+        >>> import torch
+        >>> truncated_ratio(torch.tensor([[0.0, -1.0]]), torch.tensor([[-3.0, -1.0]]), limit=2.0)
+        tensor([[2., 1.]])
+    """
+    return (log_probs.detach() - behaviour).exp().clamp(max=limit)
+
+
+def negative_log_likelihood(log_probs: Tensor, mask: Tensor, mean: MaskedMean = masked_mean) -> Tensor:
+    """The loss of MLE: minus the mean log-probability, in nats per token, of log_probs [B, T] of real tokens."""
+    return -mean(log_probs, mask)
+
+
+def discriminator_loss(
+    real: Tensor, real_mask: Tensor, fake: Tensor, fake_mask: Tensor, mean: MaskedMean = masked_mean
+) -> Tensor:
+    """The usual loss, -E log D(x) - E log(1 - D(G(z))), over log-odds [B, T] after every token that counts.
+
+    Through softplus, since log(sigmoid(f)) is minus infinity in float32 where D is sure.
+    """
+    return mean(functional.softplus(-real), real_mask) + mean(functional.softplus(fake), fake_mask)
+
+
+def conditional_loss(
+    log_odds: Tensor,
+    log_probs: Tensor,
+    tokens: Tensor,
+    mask: Tensor,
+    weight: float = 1.0,
+    mean: MaskedMean = masked_mean,
+) -> Tensor:
+    """Real tokens against every next token that G might have chosen after the same prefix, weighed by G.
+
+    The mean over counted places of softplus(-l(y_t)) + weight * sum_y G(y) softplus(l(y)). With l = f - log G, at
+    weight 1, the best f is log p_real(y | prefix), whatever G is.
+
+    Args:
+        log_odds: float32 [B, T, V], l of every next token, with gradient.
+        log_probs: float32 [B, T, V], log G of the same, without.
+        tokens: int64 [B, T], the real ones; V where a row has ended.
+        mask: bool [B, T], true where a token counts.
+        weight: of the negative examples.
+        mean: over the places that count.
+    """
+    negative = expected_under(log_probs, functional.softplus(log_odds))
+    return mean(functional.softplus(-gather_log_probs(log_odds, tokens)) + weight * negative, mask)
+
+
+def expected_under(log_probs: Tensor, values: Tensor) -> Tensor:
+    """The expectation [...] of values [..., V] under distributions given as log-probabilities [..., V].
+
+    Example:
+        >>> import torch
+        >>> expected_under(torch.tensor([0.25, 0.75]).log(), torch.tensor([4.0, 0.0]))
+        tensor(1.)
+    """
+    return (log_probs.exp() * values).sum(dim=-1)
+
+
+def entropy(log_probs: Tensor) -> Tensor:
+    """Entropy in nats [...] of distributions given as log-probabilities [..., V].
+
+    Example:
+        >>> import torch
+        >>> entropy(torch.tensor([0.5, 0.5]).log())
+        tensor(0.6931)
+    """
+    return -(log_probs.exp() * log_probs).sum(dim=-1)
+
+
+def gather_log_probs(values: Tensor, tokens: Tensor) -> Tensor:
+    """Pick the values [B, T] of tokens [B, T] out of values [B, T, V]; where a token is V, that of token 0.
+
+    Example:
+        >>> import torch
+        >>> gather_log_probs(torch.tensor([[[-1.0, -2.0], [-3.0, -4.0]]]), torch.tensor([[1, 2]]))
+        tensor([[-2., -3.]])
+    """
+    vocab_size = values.shape[-1]
+    return values.gather(-1, tokens.where(tokens < vocab_size, 0)[..., None])[..., 0]

@@ -1,0 +1,68 @@
+"""What a core is, and what both players are made of.
+
+Axes: B or N sequences, T tokens, V words, E numbers of an embedding, H of a core's output and of z.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from rlgan.settings import resolve
+from rlgan.text.models import CORES
+
+State = tuple[Tensor, ...]  # each with leading axis N, of the same shape at every step
+
+
+@dataclass(frozen=True)
+class CoreSizes:
+    """What a core is made from."""
+
+    input_size: int  # E
+    hidden_size: int  # H
+    length: int  # T, the longest sequence that training reads; an evaluation reads on further
+
+
+@dataclass(frozen=True)
+class TextNetworks:
+    """What both players are made of."""
+
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    length: int
+    generator_core: str  # a name in CORES, or module:object
+    discriminator_core: str
+    scores_all_tokens: bool  # the discriminator scores every next token at once
+    discriminator_form: str = "plain"  # a name in FORMS, or module:object
+    discriminator_embedding_size: int | None = None  # None: as the generator's
+    discriminator_hidden_size: int | None = None
+
+    @property
+    def generator_sizes(self) -> CoreSizes:
+        """The sizes of the generator's core. The start mark is read too."""
+        return CoreSizes(self.embedding_size, self.hidden_size, self.length + 1)
+
+    @property
+    def discriminator_sizes(self) -> CoreSizes:
+        """The sizes of the discriminator's core."""
+        embedding_size = self.discriminator_embedding_size or self.embedding_size
+        return CoreSizes(embedding_size, self.discriminator_hidden_size or self.hidden_size, self.length + 1)
+
+
+class Core(Protocol):
+    """Reads embedded tokens; a `torch.nn.Module`."""
+
+    def initial_state(self, noise: Tensor) -> State:
+        """The state before any token, from z, float32 [N, H]; a discriminator gives zeros."""
+        ...
+
+    def __call__(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read on, [N, T, E]: the outputs after each token, [N, T, H], and the state after the last."""
+        ...
+
+
+def make_core(name: str, sizes: CoreSizes) -> Core:
+    """A core with fresh weights, by its name in `CORES` or `module:object`."""
+    core: Core = resolve(name, CORES)(sizes)
+    return core

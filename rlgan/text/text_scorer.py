@@ -1,0 +1,115 @@
+"""A trained discriminator for agents of anybody's: an `envs.Scorer` that knows its vocabulary and reads text."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from envs import State
+from rlgan.errors import UsageError
+from rlgan.text.models.discriminator import TextDiscriminator
+from rlgan.text.scorer import DiscriminatorScorer
+from rlgan.text.vocabulary import END, UNKNOWN, to_tokens
+from rlgan.types import Float, Tokens
+
+Reduction = Literal["sum", "mean", "last"]
+
+# [tokens of a text] -> its score
+REDUCTIONS: dict[str, Callable[[Float], float]] = {
+    "sum": lambda log_odds: float(log_odds.sum()),
+    "mean": lambda log_odds: float(log_odds.mean()),
+    "last": lambda log_odds: float(log_odds[-1]),
+}
+
+
+class TextScorer:
+    """A trained discriminator: implements `envs.Scorer`, and scores texts as a whole.
+
+    Args:
+        discriminator: in evaluation mode.
+        vocabulary: its words, by token.
+        max_length: T, the most tokens in a text.
+        stop_token: `<eos>` where it ends a text, or None.
+
+    Attributes:
+        vocabulary: the words, by token.
+        env_kwargs: `vocab_size`, `max_length` and `stop_token` of the environment that the discriminator was trained
+            in: `gymnasium.make("envs:rlgan/TextGeneration-v0", **scorer.env_kwargs)`.
+    """
+
+    def __init__(
+        self, discriminator: TextDiscriminator, vocabulary: Sequence[str], max_length: int, stop_token: int | None
+    ) -> None:
+        self.vocabulary = tuple(vocabulary)
+        self.env_kwargs: dict[str, Any] = {
+            "vocab_size": len(self.vocabulary),
+            "max_length": max_length,
+            "stop_token": stop_token,
+        }
+        self._scorer = DiscriminatorScorer(discriminator)
+        self._max_length = max_length
+        self._stop_token = stop_token
+
+    def start(self, count: int) -> State:
+        """The state before any token: arrays with leading axis `count`."""
+        return self._scorer.start(count)
+
+    def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
+        """Read the next token of every sequence, int64 [N]; how real each looks so far, log-odds float32 [N]."""
+        return self._scorer.score(state, tokens)
+
+    def score_text(self, texts: Sequence[str], reduce: Reduction = "sum") -> list[float]:
+        """Score texts by the log-odds that the discriminator gives after each token.
+
+        Words stand between white space, as in the run's corpus; those that the vocabulary does not have are read as
+        `<unk>`. Where `<eos>` ends the texts of the corpus, it is read behind every text that has room for it.
+
+        Args:
+            texts: each of `max_length` words at most.
+            reduce: of the log-odds of a text's tokens, the "sum" (the return of an episode with the reward rule
+                `log_odds`), the "mean", or the "last", which is of the text as a whole.
+
+        Returns:
+            A score for each text.
+
+        Raises:
+            UsageError: a text is longer, has no words, goes on after `<eos>`, or has a word for which the vocabulary
+                has no `<unk>`; or there is no such reduction.
+        """
+        if isinstance(texts, str):
+            raise UsageError("score_text was given one text: give a list of texts")
+        if reduce not in REDUCTIONS:
+            raise UsageError(f"reduce is {reduce!r}: give one of {', '.join(REDUCTIONS)}")
+        rows = [self._tokens(number, text) for number, text in enumerate(texts)]
+        log_odds = self._log_odds(rows)
+        return [REDUCTIONS[reduce](read[: len(row)]) for row, read in zip(rows, log_odds, strict=True)]
+
+    def _tokens(self, number: int, text: str) -> Tokens:
+        """The tokens of a text, with `<eos>` where it belongs."""
+        words, room = text.split(), self._max_length
+        if self._stop_token is not None:
+            words = words[:-1] if words[-1:] == [END] else words
+            if END in words:
+                raise UsageError(f"text {number} goes on after {END}, which ends a text: leave it out")
+        if len(words) > room:
+            raise UsageError(f"text {number} has {len(words)} words; the discriminator reads {room} at most: cut it")
+        if self._stop_token is not None and len(words) < room:
+            words = [*words, END]
+        if not words:
+            raise UsageError(f"text {number} has no words")
+        strange = [word for word in words if word not in self.vocabulary] if UNKNOWN not in self.vocabulary else []
+        if strange:
+            raise UsageError(f"text {number} has the word {strange[0]!r}, and the vocabulary has no {UNKNOWN}")
+        return to_tokens([words], self.vocabulary)[0]
+
+    def _log_odds(self, rows: Sequence[Tokens]) -> Float:
+        """The log-odds after each token, float32 [N, T]; what stands behind the end of a row is not to be used."""
+        longest = max(map(len, rows), default=0)
+        tokens = np.zeros((len(rows), longest), np.int64)
+        for place, row in zip(tokens, rows, strict=True):
+            place[: len(row)] = row
+        log_odds = np.zeros(tokens.shape, np.float32)
+        state = self.start(len(rows)) if rows else ()
+        for t in range(longest):
+            state, log_odds[:, t] = self.score(state, np.ascontiguousarray(tokens[:, t]))
+        return log_odds

@@ -1,0 +1,132 @@
+"""Every example of docs/extending.md, from outside of the package: files as they stand there, commands as typed."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlgan.cli import main
+
+TEXT = (Path(__file__).resolve().parent.parent / "docs" / "extending.md").read_text()
+BLOCKS = dict(re.findall(r"```(?:python)\n# (\w+\.py)\n(.*?)```", TEXT, flags=re.S))
+COMMANDS = re.findall(r"```sh\nrlgan (.*?)\n```", TEXT, flags=re.S)
+SMALL = re.search(r"stands for\s*`(.*?)`", TEXT, flags=re.S)[1]
+
+
+def _words(command):
+    return command.replace("$SMALL", SMALL).replace("--steps 4", "").split()
+
+
+def _file_of(command):
+    return f"{re.search(r'(my_[a-z]+):', command)[1]}.py"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A directory with all files of the document, as the current one, and nothing of them imported yet."""
+    for name, text in BLOCKS.items():
+        (tmp_path / name).write_text(text)
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_file_has_its_command():
+    assert {_file_of(command) for command in COMMANDS} == set(BLOCKS)
+    assert len(BLOCKS) >= 7
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=_file_of)
+def test_it_trains_and_goes_on_to_the_same_bits(here, digest, capsys, command):
+    words = [*_words(command), "--workers", "0"]
+    assert main([*words[:1], *words[1:], "--steps", "4", "--run-dir", "straight"]) == 0, capsys.readouterr().err
+    assert main([*words, "--steps", "2", "--run-dir", "parts"]) == 0
+    task = [word for word in words[1:2] if not word.startswith("-")]
+    resumed = ["train", *task, "--run-dir", "parts", "--resume", "--steps", "4"]
+    if not task:  # a task is typed again, and so trusted; else the names come from the run's config
+        assert main(resumed) == 1
+        assert "--trust-imports" in capsys.readouterr().err
+    assert main([*resumed, "--trust-imports"]) == 0, capsys.readouterr().err
+    assert digest(here / "parts", 4) == digest(here / "straight", 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS, ids=_file_of)
+def test_two_workers_come_to_the_same_bits(here, rlgan, digest, command):
+    words = _words(command)
+    assert rlgan(*words, "--steps", 4, "--workers", 0, "--run-dir", "alone", cwd=here).returncode == 0
+    done = rlgan(*words, "--steps", 4, "--workers", 2, "--run-dir", "ray", cwd=here, timeout=400)
+    assert done.returncode == 0, done.stderr
+    assert digest(here / "ray", 4) == digest(here / "alone", 4)
+
+
+def test_a_task_of_ones_own_has_help_samples_and_an_evaluation(here, rlgan):
+    done = rlgan("train", "my_task:TASK", "--help", cwd=here)
+    assert "--units" in done.stdout
+    assert "exponential distribution" in done.stdout
+    assert rlgan("train", "my_task:TASK", "--steps", 300, "--run-dir", "run", cwd=here).returncode == 0
+    for words in (["sample", "run", "--count", 3], ["evaluate", "run", "--json"]):
+        refused = rlgan(*words, cwd=here)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "give --trust-imports" in refused.stderr
+        assert rlgan(*words, "--trust-imports", cwd=here).returncode == 0
+    samples = rlgan("sample", "run", "--count", 200, "--trust-imports", cwd=here).stdout.split()
+    assert 0.5 < sum(map(float, samples)) / 200 < 1.5
+
+
+MARK = "from pathlib import Path\nPath('imported').touch()\ndef rule(log_odds, before):\n    return log_odds\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["sample"], ["evaluate", "--quick"], ["train", "--resume", "--steps", "3", "--run-dir"]]
+)
+def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_words, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    assert main(["train", *small_words, "--workers", "0", "--steps", "1", "--run-dir", str(run)]) == 0
+    (tmp_path / "leaves_a_mark.py").write_text(MARK)
+    file = run / "config.json"
+    file.write_text(file.read_text().replace('"reward": "probability"', '"reward": "leaves_a_mark:rule"'))
+    capsys.readouterr()
+    assert main([*command, str(run)]) == 1
+    assert "leaves_a_mark:rule" in capsys.readouterr().err
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "said"),
+    [
+        ("--reward", "nowhere:rule", "can't be imported"),
+        ("--reward", "leaves_a_mark:other", "has no other"),
+        ("--reward", "leaves_a_mark:NUMBER", "--reward leaves_a_mark:NUMBER is not callable"),
+        ("--reward", "raises:rule", "can't be imported: ZeroDivisionError"),
+        (
+            "--reward-control",
+            "leaves_a_mark:NUMBER",
+            "is a int: it must be a rlgan.text.controls.",
+        ),
+        ("--sinks", "nowhere:Sink", "can't be imported"),
+        ("--baseline", "hope", "'hope' is not a baseline. Choose one of: none, leave_one_out"),
+    ],
+)
+def test_what_can_t_be_imported_or_called_is_refused_before_anything_is_written(
+    tmp_path, rlgan, small_words, flag, name, said
+):
+    (tmp_path / "leaves_a_mark.py").write_text("NUMBER = 3\n")
+    (tmp_path / "raises.py").write_text("1 / 0\n")
+    done = rlgan("train", *small_words, "--workers", 0, flag, name, "--run-dir", "run", cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_directory_s_own_modules_do_not_take_the_place_of_ours(tmp_path, rlgan, small_words):
+    """Many projects have a folder `envs/`; the current directory is searched last."""
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "__init__.py").write_text("raise SystemExit('not ours')\n")
+    shutil.copy(Path(__file__), tmp_path / "rng.py")
+    done = rlgan("train", *small_words, "--workers", 0, "--steps", 1, "--run-dir", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
