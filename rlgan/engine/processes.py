@@ -17,6 +17,9 @@ import psutil
 from rlgan.errors import RunError
 from rlgan.types import Item, Result
 
+# That ask a run to stop. SIGHUP: its terminal was closed. SIGUSR1: what Slurm's --signal sends before a time limit.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -64,8 +67,10 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> I
 
 
 def _prepare_child() -> None:
-    # Ctrl-C reaches every process of the terminal. The parent ends the pool; the children would each print a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Signals reach every process of a terminal or a job. The parent ends the pool; the children would each print a
+    # traceback, or end as if memory had run out.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

@@ -14,6 +14,7 @@ of this machine and copied at every evaluation.
 
 import errno
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -29,8 +30,9 @@ from rlgan.runs.checkpoints import Checkpoints
 from rlgan.runs.files import read_json, replace
 from rlgan.runs.storage import Place, place
 
-# What a run leaves that was killed before its config was written: nothing that could be lost.
-LEFT_BY_A_KILLED_START = {".lock", "vocabulary.json"}
+# What a run can't be started beside. All else is none of a run's: `lost+found` of a fresh volume, a job's own log.
+# Neither are `.lock` and `vocabulary.json`, which a run leaves that was killed before its config was written.
+RUN_NAMES = {"config.json", "metrics.jsonl", "events", "pictures", "log.txt", "checkpoints"}
 
 
 class RunDirectory:
@@ -81,16 +83,22 @@ class RunDirectory:
         """Check that a run may be written here; changes nothing.
 
         Raises:
-            RunError: it holds something and this is no resume, or something else than a run, or a link leads elsewhere.
+            RunError: it holds a run and this is no resume, or a part of one, or a link leads elsewhere.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a directory: give --run-dir another path")
-        if self.path.is_dir() and {entry.name for entry in self.path.iterdir()} - LEFT_BY_A_KILLED_START:
-            if not resume:
+        if _holds_a_run(self.path):
+            if not resume and self.has_begun():
                 raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
             if not self.config_file.is_file():
                 raise RunError(f"{self.path} is not empty and holds no run (no config.json): give another --run-dir")
         check_links(self.path)
+
+    def has_begun(self) -> bool:
+        """Whether there is anything to go on with, or to lose: not where the data was refused, say."""
+        # In a store, which has no locks, a run that has not come so far may be at work.
+        fresh = isinstance(self.path, Path) and self.config_file.is_file()
+        return not fresh or bool(self.checkpoints.steps()) or self.metrics_file.exists()
 
     def claim(self) -> None:
         """Make the directory, and lock it until `close`, or until this process ends.
@@ -101,10 +109,13 @@ class RunDirectory:
         Raises:
             RunError: another process is at work in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        if isinstance(self._lock_file, Path):
-            self._lock(self._lock_file)
-            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if isinstance(self._lock_file, Path):
+                self._lock(self._lock_file)
+                return
+        except PermissionError as error:
+            raise RunError(f"{self.path} can't be written: {error}; give another --run-dir") from error
         self._lock_file.write_bytes(self._claim)
         # A resumed run appends to its log, and only a file of this machine can be appended to.
         if (log := self.path / "log.txt").exists():
@@ -186,6 +197,46 @@ class RunDirectory:
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise RunError(f"{self.vocabulary_file} is not a list of words: it is damaged")
         return tuple(words)
+
+
+def unused_directory(path: Path) -> Path:
+    """Make a directory of this name, or where that is there already, with -2, -3, ... after it.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> [unused_directory(folder / "run").name for _ in range(3)]
+        ['run', 'run-2', 'run-3']
+    """
+    for number in itertools.count(1):
+        candidate = path.with_name(f"{path.name}-{number}") if number > 1 else path
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(f"{candidate} can't be written: {error}; give another --run-dir") from error
+        break
+    return candidate
+
+
+def check_saved(run: RunDirectory, saved: dict[str, Any] | None) -> None:
+    """Check that a run's directory still holds what was found in it before; this process has claimed it.
+
+    Args:
+        run: the directory.
+        saved: the config that was found; None where there was none.
+
+    Raises:
+        RunError: another run has begun here meanwhile, which may even have ended.
+    """
+    now = run.config() if run.config_file.is_file() and run.has_begun() else None
+    if now is not None and now["recipe_id"] != (saved or now | {"recipe_id": None})["recipe_id"]:
+        raise RunError(f"{run.path} holds another run, which was started meanwhile: give another --run-dir")
+
+
+def _holds_a_run(path: Place) -> bool:
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    return bool(names & RUN_NAMES) or any(name.startswith("seed-") for name in names)
 
 
 def check_links(path: Place) -> None:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rlgan.runs.files import append_to_log
+from rlgan.runs.streams import unread_is_no_fault
 from rlgan.settings import printable
 
 
@@ -40,7 +41,11 @@ class Terminal:
         """Print one line."""
         line = printable(line)
         # Lines hold paths and names: `[red]` in one must stay as it is, and a long one must stay one line.
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        with unread_is_no_fault(self._console.file):
+            if self._console.is_terminal:
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:  # where the reader of a pipe goes, rich would end this process
+                print(line, file=self._console.file, flush=True)
         if self._log:
             append_to_log(self._log, line)
 
@@ -50,11 +55,13 @@ class Terminal:
 
     def __enter__(self) -> "Terminal":
         """Show the progress bar."""
-        self._progress.start()
+        with unread_is_no_fault(self._console.file):
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the progress bar."""
-        self._progress.stop()
+        with unread_is_no_fault(self._console.file):
+            self._progress.stop()

@@ -74,6 +74,7 @@ class Training(Generic[W, P]):
                 self._evaluate()
             if self.step % self._context.record.checkpoint_every == 0:
                 self._save()
+        self._stop.take()
         # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
         if not self._stop.reason:
             self._evaluate()
@@ -174,7 +175,7 @@ def train(
         say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
     checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints)
-    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics)
+    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, say)
     context = TrainingContext(
         schedule=schedule,
         reporter=task.reporter,
@@ -191,7 +192,7 @@ def train(
     )
     recovery = Recovery(engine.learner.restart, checkpoints, recipe_id, say)
     try:
-        with observers.stopping() as stop, observers.display:
+        with observers.stopping(lambda line: say(f"{line}; {checkpoints.survivor()}")) as stop, observers.display:
             recovery.run(lambda begin: Training(context, begin, stop), start)
     except DivergenceError as error:
         raise RunError(f"{error}; {checkpoints.survivor()}") from error
