@@ -134,6 +134,8 @@ class ActionMaskVector(gymnasium.vector.VectorWrapper):
         """Take the step; the infos have the masks of the next tokens."""
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         ended, every = terminations | truncations, np.ones(self.num_envs, np.bool_)
+        # Here the pages that ended have been replaced already: the masks are those of the new pages, and that of a page
+        # that has ended, which forbids nothing, goes where its last observation goes.
         if self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP:
             if ended.any():
                 infos["final_info"] = mask_infos(np.ones_like(self._masks), ended) | infos["final_info"]

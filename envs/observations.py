@@ -106,6 +106,7 @@ class DictObservation(gymnasium.Wrapper[dict[str, Any], np.int64, Any, np.int64]
         return self._with_mask(observation, info), reward, terminated, truncated, info
 
     def _with_mask(self, observation: Any, info: dict[str, Any]) -> dict[str, Any]:
+        # Copied, so that who changes the observation in place leaves the info as it is.
         mask = info.get("action_mask", np.ones(self._vocab_size, np.int8))
         return {"observation": observation, "action_mask": mask.copy()}
 
@@ -164,6 +165,7 @@ def _with_final(infos: dict[str, Any], view: Callable[[Any, int], Any]) -> dict[
     """The infos with another view of the final observations, where there are some: a function of one and its row."""
     if "final_obs" not in infos:
         return infos
+    # Learners take the value of a page's last observation, so it needs the view that the others have.
     views = np.full(len(infos["final_obs"]), None, object)
     for row in np.flatnonzero(infos["_final_obs"]):
         views[row] = view(infos["final_obs"][row], int(row))

@@ -93,6 +93,8 @@ class Pages:
         xp = namespace(self.tokens)
         taking = xp.logical_not(self.ended)
         chosen = self._chosen(actions, taking)
+        # By `where` and not by assignment at an array of places, which the array API does not have. The result is a new
+        # array: whoever was given the old one, as an observation, may keep it.
         here = taking.reshape(-1, 1) & (self._places == self._lengths.reshape(-1, 1))
         self.tokens = xp.where(here, chosen.reshape(-1, 1), self.tokens)
         self._lengths = self._lengths + taking
@@ -112,6 +114,7 @@ class Pages:
         """
         ended_before = self.ended
         self.write(actions)
+        # In this mode the step after the end is the reset; `write` has left these pages alone.
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
             self.clear(ended_before)
         written, ended = self.tokens, self.ended

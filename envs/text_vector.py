@@ -62,6 +62,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.autoreset_mode = self._pages.autoreset_mode
+        # Wrappers, Gymnasium's and ours, look for the mode there.
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
         self.vocabulary = vocabulary
@@ -90,6 +91,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
             )
         self._pages.clear(rows, chosen.get("prefix", ()))
         self._started = self._started | rows
+        # `astype` copies, also to the same type: an observation belongs to the caller.
         return self._pages.tokens.astype(self._dtype), self._infos(rows)
 
     def step(self, actions: Tokens) -> tuple[Observation, NDArray[np.float64], Mask, Mask, dict[str, Any]]:

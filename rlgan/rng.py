@@ -1,7 +1,7 @@
 """Random numbers by name: every draw of a run comes from a counter-based stream with a key of its own.
 
-Nothing here has state, so whoever asks for a stream, and however often, gets the same numbers: that is what makes a
-rollout a pure function of its key.
+Nothing here has state, so every process that asks for a stream, however often, gets the same numbers: that is what
+makes a rollout a pure function of its key.
 """
 
 from enum import IntEnum

@@ -42,7 +42,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class NoOptions:
-    """Of a command that has none for this task."""
+    """The options of a command that has none for this task."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,10 @@ class Task:
     load: str  # "module:function": settings -> LoadedTask; reads the data
     sample: Operation  # (LoadedRun, count, seed, options) -> iterator of lines to print
     evaluate: Operation  # (LoadedRun, options, EvaluationTools) -> Result
-    preset: Callable[[Any], Any] = lambda settings: type(
-        settings
-    )()  # the typed settings -> the defaults of their preset
+    # The typed settings -> the defaults of their preset.
+    preset: Callable[[Any], Any] = lambda settings: type(settings)()
     labels: Callable[[Any], dict[str, str]] = lambda _: {}  # what every result says of the recipe
-    title: Callable[[Any], str] = lambda _: (
-        ""
-    )  # of the recipe, for the name of a run's directory; after the task's name
+    title: Callable[[Any], str] = lambda _: ""  # of the recipe, in the name of a run's directory
     bounds: Callable[[Any], Bounds] = lambda _: Bounds(epochs=1)  # of a run for which none is given
     run_defaults: Mapping[str, Any] = field(default_factory=dict)  # of `RunSettings`, by name
     evaluation_lines: str = "rlgan.task:no_lines"  # "module:function": Result -> lines to print below its numbers
@@ -116,7 +113,7 @@ class FigureRequest:
 
 
 class Schedule(Protocol):
-    """Which step computes what, and how steps, epochs and batches go together."""
+    """Says what each step computes, and how steps, epochs and batches are related."""
 
     def plan(self, step: int) -> "Plan":
         """What a training step computes."""
@@ -213,7 +210,7 @@ class LoadedTask(Protocol):
         ...
 
     def prepare(self, map_: "Map", say: Say) -> None:
-        """Do what must be done once before the data can be read, by whoever there is to do it; say how it goes.
+        """Do what must be done once before the data can be read, with `map_` where it can be shared; say how it goes.
 
         Raises:
             DataError: the data can't be used.

@@ -68,6 +68,7 @@ class Rollout:
         Raises:
             ValueError: there is none, or they come from different versions of the weights.
         """
+        # Of one version alone: the rewards of different discriminators do not compare.
         versions = sorted({shard.version for shard in shards})
         if len(versions) != 1:
             raise ValueError(f"shards come from versions {versions} of the weights: join shards of one version")
@@ -87,7 +88,7 @@ class RealBatch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a step computes. Depends on the step alone, so that whoever asks gets the same."""
+    """What a step computes. It depends on the step alone, so that every process that asks gets the same."""
 
     supervision: float  # w in w * MLE + (1 - w) * adversarial loss; in [0, 1]
     discriminator_steps: int  # updates of the discriminator, each on fresh draws; 0 leaves it alone
@@ -119,7 +120,7 @@ class Evaluation:
 
 
 class Map(Protocol):
-    """Who applies a function to all items: `map`, a pool's, or workers. Function, items and results are picklable."""
+    """Applies a function to all items: `map`, that of a pool, or rollout workers; all is picklable."""
 
     def __call__(self, function: Callable[[Item], Result], items: Sequence[Item], /) -> Iterable[Result]:
         """The results, in the order of the items."""

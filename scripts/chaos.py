@@ -1,9 +1,9 @@
-"""Train on a cluster of three nodes on this machine, once in peace and once shot at, and compare the bits.
+"""Train on a cluster of three nodes on this machine, once undisturbed and once under faults, and compare the bits.
 
 The last line is a JSON object; the exit code is 0 only when the tensors of both last checkpoints are identical. With
-`--soak MINUTES`, train once for so long, shot at all the while, and look at the memory of those that live on, and at
-what is left at the end; the exit code is 0 only when that is nothing. With `--straggler MINUTES`, train for so long
-with two workers, and again with a third that is ten times as slow; the exit code is 0 when that does 85 % of the steps.
+`--soak MINUTES`, train once for so long under faults, and measure the memory of the processes that survive, and what is
+left at the end; the exit code is 0 only when that is nothing. With `--straggler MINUTES`, train for so long with two
+workers, and again with a third that is ten times as slow; the exit code is 0 when that does 85 % of the steps.
 """
 
 import argparse
@@ -34,22 +34,22 @@ from ray.cluster_utils import Cluster
 KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head", "terminate", "interrupt twice")
 KINDS += ("full disk", "flipped bits", "cut short")
 # A worker that raises and a NaN are not among them: they end a run for good, and are meant to.
-SOAK_KINDS = ("worker", "all workers", "hang", "learner", "node")  # the driver and the head live on, to be looked at
-SOAK_EVERY = 30  # seconds between harms
-SAMPLE_EVERY = 5  # seconds between looks at the memory
+SOAK_KINDS = ("worker", "all workers", "hang", "learner", "node")  # the driver and the head stay, to be measured
+SOAK_EVERY = 30  # seconds between faults
+SAMPLE_EVERY = 5  # seconds between measurements of the memory
 SLICE = 0.2  # seconds of which a slowed worker runs a tenth
-WARM = 36  # looks at a process before its memory counts
+WARM = 36  # measurements of a process before its memory counts
 ROLES = ("gcs_server", "raylet", "rlgan train", "ray::LearnerHost", "ray::RolloutHost")
-PEACE_PER_KILL = 10  # seconds of the run in peace
+UNDISTURBED_PER_KILL = 10  # seconds of the undisturbed run
 PATIENCE = 300  # seconds without a checkpoint after which the run counts as hung
 RECIPE = ["--shards", "4", "--lag", "1"]
-# Who dies loses the steps since the last checkpoint; to write one takes less than a step (.07 s, seen).
+# A learner that dies loses the steps since the last checkpoint; writing one takes less than a step (.07 s, measured).
 CHECKPOINT_EVERY = 10
 RUN = ["--workers", "auto:1-3", "--checkpoint-every", str(CHECKPOINT_EVERY), "--keep-checkpoints", "3"]
 RUN += ["--evaluate-every", "500"]
 
 
-class Range:
+class Bench:
     """A cluster, and a training on it."""
 
     def __init__(self, words: list[str], log: Path) -> None:
@@ -83,18 +83,18 @@ class Range:
                 continue
         return found
 
-    def shoot(self, kind: str, numbers: random.Random, go_on: Any) -> bool:
-        """Do one kind of harm. False: there is nobody to do it to just now."""
+    def inject(self, kind: str, rng: random.Random, go_on: Any) -> bool:
+        """Inject one kind of fault. False: there is no process for it at the moment."""
         if kind in ("worker", "all workers", "hang", "learner"):
             targets = self.actors("LearnerHost" if kind == "learner" else "RolloutHost")
             if not targets:
                 return False
-            chosen = targets if kind == "all workers" else [numbers.choice(targets)]
+            chosen = targets if kind == "all workers" else [rng.choice(targets)]
             self.stopped += chosen if kind == "hang" else []
             for process in chosen:
                 process.send_signal(signal.SIGSTOP if kind == "hang" else signal.SIGKILL)
         elif kind == "node":
-            self.cluster.remove_node(numbers.choice(list(self.cluster.worker_nodes)), allow_graceful=False)
+            self.cluster.remove_node(rng.choice(list(self.cluster.worker_nodes)), allow_graceful=False)
             self.cluster.add_node(num_cpus=1)
         else:
             # What is due of these is due of a run at work, with a checkpoint to fall back on.
@@ -106,7 +106,7 @@ class Range:
                 self.stop_cluster()
                 self.start_cluster()
             elif kind in ("flipped bits", "cut short"):
-                spoil(numbers.choice(tensors(self.run)), kind)
+                spoil(rng.choice(tensors(self.run)), kind)
             go_on()
         return True
 
@@ -173,40 +173,42 @@ def digest(run: Path) -> str:
     return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in tensors(run))).hexdigest()
 
 
-def peace(field: Range, run: Path, seconds: float) -> float:
-    """Train so long; give the wall time."""
+def train_undisturbed(bench: Bench, run: Path, seconds: float) -> float:
+    """Train for so long without faults; give the wall time in seconds."""
     started = time.monotonic()
-    field.start_driver(run, "--minutes", str(seconds / 60))
-    if field.driver.wait():
-        raise SystemExit(f"the run in peace failed: see {field.log.name}")
+    bench.start_driver(run, "--minutes", str(seconds / 60))
+    if bench.driver.wait():
+        raise SystemExit(f"the undisturbed run failed: see {bench.log.name}")
     return time.monotonic() - started
 
 
-def war(field: Range, run: Path, steps: int, harms: list[str], numbers: random.Random) -> tuple[float, Counter[str]]:
-    """Train as many steps, and do harm on the way; give the wall time, and what was done."""
+def train_under_faults(
+    bench: Bench, run: Path, steps: int, faults: list[str], rng: random.Random
+) -> tuple[float, Counter[str]]:
+    """Train as many steps, with faults on the way; give the wall time in seconds, and the number of faults by kind."""
 
     def go_on() -> None:
-        field.start_driver(run, "--steps", str(steps))
+        bench.start_driver(run, "--steps", str(steps))
 
     started = changed = time.monotonic()
-    due = sorted(numbers.uniform(0, 0.95) * steps for _ in harms)
+    due = sorted(rng.uniform(0, 0.95) * steps for _ in faults)
     done: Counter[str] = Counter()
     reached = 0
     go_on()
-    while field.driver.poll() is None:
+    while bench.driver.poll() is None:
         if newest(run) > reached:
             reached, changed = newest(run), time.monotonic()
         kills = done.total()
         # Before the first checkpoint too: what is due at step 0 and a little comes at once.
-        if kills < len(harms) and reached + CHECKPOINT_EVERY > due[kills] and field.shoot(harms[kills], numbers, go_on):
-            done[harms[kills]] += 1
-            print(f"{time.monotonic() - started:7.1f} s, step {reached} of {steps}: {harms[kills]}", flush=True)
+        if kills < len(faults) and reached + CHECKPOINT_EVERY > due[kills] and bench.inject(faults[kills], rng, go_on):
+            done[faults[kills]] += 1
+            print(f"{time.monotonic() - started:7.1f} s, step {reached} of {steps}: {faults[kills]}", flush=True)
             time.sleep(1)
         if time.monotonic() - changed > PATIENCE:
-            raise SystemExit(f"the run hangs: no checkpoint for {PATIENCE} s; see {field.log.name}")
+            raise SystemExit(f"the run hangs: no checkpoint for {PATIENCE} s; see {bench.log.name}")
         time.sleep(0.1)
-    if field.driver.returncode:
-        raise SystemExit(f"the run failed with {field.driver.returncode}: see {field.log.name}")
+    if bench.driver.returncode:
+        raise SystemExit(f"the run failed with {bench.driver.returncode}: see {bench.log.name}")
     return time.monotonic() - started, done
 
 
@@ -223,28 +225,28 @@ def role(process: psutil.Process) -> str:
     return next((name for name in ROLES if name != "raylet" and name in title), "other")
 
 
-def soak(field: Range, run: Path, minutes: float, numbers: random.Random) -> dict[str, Any]:
-    """Train so long, shot at all the while; say what became of the memory of who lived longest of every role."""
+def soak(bench: Bench, run: Path, minutes: float, rng: random.Random) -> dict[str, Any]:
+    """Train for so long under faults; give the memory of the longest-lived process of every role."""
     started = time.monotonic()
-    field.start_driver(run, "--minutes", str(minutes))
+    bench.start_driver(run, "--minutes", str(minutes))
     seen: dict[tuple[str, int], list[tuple[float, float]]] = {}  # hours and MiB, by role and process
     done: Counter[str] = Counter()
     due = 2.0 * SOAK_EVERY
-    while field.driver.poll() is None:
+    while bench.driver.poll() is None:
         now = time.monotonic() - started
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 size = process.memory_info().rss / 2**20
                 seen.setdefault((role(process), process.pid), []).append((now / 3600, size))
         if now > due and newest(run):
-            harm = numbers.choice(SOAK_KINDS)
-            if field.shoot(harm, numbers, lambda: None):
-                done[harm] += 1
-                print(f"{now:7.1f} s, step {newest(run)}: {harm}", flush=True)
+            fault = rng.choice(SOAK_KINDS)
+            if bench.inject(fault, rng, lambda: None):
+                done[fault] += 1
+                print(f"{now:7.1f} s, step {newest(run)}: {fault}", flush=True)
             due = now + SOAK_EVERY
         time.sleep(SAMPLE_EVERY)
-    if field.driver.returncode:
-        raise SystemExit(f"the run failed with {field.driver.returncode}: see {field.log.name}")
+    if bench.driver.returncode:
+        raise SystemExit(f"the run failed with {bench.driver.returncode}: see {bench.log.name}")
     memory = {}
     for name in ROLES:
         lives = [series for (of, _), series in seen.items() if of == name]
@@ -258,22 +260,22 @@ def soak(field: Range, run: Path, minutes: float, numbers: random.Random) -> dic
     return {"kills": done.total(), "kinds": dict(sorted(done.items())), "steps": newest(run), "memory": memory}
 
 
-def straggler(field: Range, out: Path, minutes: float) -> dict[str, Any]:
+def straggler(bench: Bench, out: Path, minutes: float) -> dict[str, Any]:
     """Train so long with two workers, and with a third that may run for a tenth of the time; the steps of both."""
     steps = {}
     for workers in (2, 3):
         run = out / f"{workers} workers"
-        field.start_driver(run, "--workers", str(workers), "--minutes", str(minutes))
-        while field.driver.poll() is None:
-            hosts = field.actors("RolloutHost")
+        bench.start_driver(run, "--workers", str(workers), "--minutes", str(minutes))
+        while bench.driver.poll() is None:
+            hosts = bench.actors("RolloutHost")
             if newest(run) and len(hosts) == 3:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     hosts[-1].suspend()
                     time.sleep(0.9 * SLICE)
                     hosts[-1].resume()
             time.sleep(0.1 * SLICE)
-        if field.driver.returncode:
-            raise SystemExit(f"the run failed with {field.driver.returncode}: see {field.log.name}")
+        if bench.driver.returncode:
+            raise SystemExit(f"the run failed with {bench.driver.returncode}: see {bench.log.name}")
         steps[f"steps_of_{workers}"] = newest(run)
     return steps | {"share": round(steps["steps_of_3"] / steps["steps_of_2"], 3)}
 
@@ -288,36 +290,36 @@ def main() -> int:
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     options, words = parser.parse_known_args()
     try:
-        return shoot(options, words)
+        return compare(options, words)
     except SystemExit as error:
         print(json.dumps({"identical": False, "failed": str(error)}))
         return 1
 
 
-def shoot(options: argparse.Namespace, words: list[str]) -> int:
+def compare(options: argparse.Namespace, words: list[str]) -> int:
     """Do what is asked; print it, and give the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and end the cluster on the way out
-    numbers = random.Random(options.seed)
-    harms = [KINDS[i % len(KINDS)] for i in range(options.kills)]
-    numbers.shuffle(harms)
+    rng = random.Random(options.seed)
+    faults = [KINDS[i % len(KINDS)] for i in range(options.kills)]
+    rng.shuffle(faults)
     out = options.out or Path(tempfile.mkdtemp(prefix="rlgan-chaos-"))
     out.mkdir(exist_ok=True)
     print(f"runs and log: {out}", flush=True)
     shared = shared_memory()
-    field = Range([*RECIPE, *RUN, *words], out / "log.txt")
+    bench = Bench([*RECIPE, *RUN, *words], out / "log.txt")
     if options.straggler:
         try:
-            result = straggler(field, out, options.straggler)
+            result = straggler(bench, out, options.straggler)
         finally:
-            field.close()
+            bench.close()
         print(json.dumps(result))
         return 0 if result["share"] >= 0.85 else 1
     if options.soak:
         try:
-            result = soak(field, out / "soak", options.soak, numbers)
-            actors = [kind for kind in ("LearnerHost", "RolloutHost") for _ in field.actors(kind)]
+            result = soak(bench, out / "soak", options.soak, rng)
+            actors = [kind for kind in ("LearnerHost", "RolloutHost") for _ in bench.actors(kind)]
         finally:
-            field.close()
+            bench.close()
         left = {
             "actors": actors,
             "processes": [role(process) for process in psutil.Process().children(recursive=True)],
@@ -326,19 +328,19 @@ def shoot(options: argparse.Namespace, words: list[str]) -> int:
         print(json.dumps(result | {"left": left}))
         return 1 if any(left.values()) else 0
     try:
-        peaceful = peace(field, out / "peace", options.kills * PEACE_PER_KILL)
-        steps = newest(out / "peace")
-        print(f"{steps} steps in peace: {peaceful:.1f} s", flush=True)
-        seconds, done = war(field, out / "war", steps, harms, numbers)
+        peaceful = train_undisturbed(bench, out / "undisturbed", options.kills * UNDISTURBED_PER_KILL)
+        steps = newest(out / "undisturbed")
+        print(f"{steps} steps undisturbed: {peaceful:.1f} s", flush=True)
+        seconds, done = train_under_faults(bench, out / "under-faults", steps, faults, rng)
     finally:
-        field.close()
-    identical = (
-        newest(out / "war") == steps and digest(out / "war") == digest(out / "peace") and done.total() == len(harms)
-    )
+        bench.close()
+    same_steps = newest(out / "under-faults") == steps
+    same_bits = digest(out / "under-faults") == digest(out / "undisturbed")
+    identical = same_steps and same_bits and done.total() == len(faults)
     result = {
         "kills": done.total(), "identical": identical, "seconds": round(seconds, 1),
         "peaceful_seconds": round(peaceful, 1), "ratio": round(seconds / peaceful, 3), "steps": steps,
-        "kinds": dict(sorted(done.items())), "sha256": digest(out / "war"),
+        "kinds": dict(sorted(done.items())), "sha256": digest(out / "under-faults"),
     }  # fmt: skip
     print(json.dumps(result))
     return 0 if identical else 1

@@ -32,6 +32,11 @@ RECIPES = {
     "text-best-reinforce-lag": f"text --estimator reinforce --lag 1 -k 2 {TEXT}",
     "text-expected": f"text --weighting expected --reward log_odds --lambda 0.5 {TEXT}",
     "text-entropy": f"text --preset paper --entropy-bonus 0.1 --normalise-advantages {TEXT}",
+    **{
+        f"text-structured-{negatives}": f"text --discriminator-form structured --negatives {negatives} {TEXT}"
+        for negatives in ("rollouts", "conditional", "both")
+    },
+    "text-structured-reinforce": f"text --discriminator-form structured --estimator reinforce --decay linear {TEXT}",
     "text-monte-carlo": f"text --preset paper --monte-carlo-rollouts 2 {TEXT}",
     "text-windows": f"text --layout windows {TEXT}",
     "text-cnn": f"text --generator cnn --discriminator cnn {TEXT}",

@@ -78,6 +78,7 @@ def _check_spaces(env: gymnasium.Env[Any, Any]) -> tuple[int, int]:
         isinstance(observations, Box) and len(observations.shape) == 1,
         f"The observation space is {observations}, not a Box of shape (T,): an observation is the page.",
     )
+    # For mypy, which does not know that `expect` raises.
     assert isinstance(actions, Discrete)
     assert isinstance(observations, Box)
     return int(actions.n), observations.shape[0]
@@ -90,6 +91,7 @@ def _play(env: gymnasium.Env[Any, Any], script: Tokens, prefix: int = 0) -> _Epi
     expect(isinstance(info, dict), f"reset() returned a {type(info).__name__} as info, not a dict.")
     episode = _Episode([_observed(env, observation)], [])
     for token in script[prefix:]:
+        # As agents give it: `Discrete.sample` returns an int64 of numpy's.
         observation, reward, terminated, truncated, info = env.step(np.int64(token))
         expect(type(reward) is float, f"A reward is a {type(reward)}, not a float.")
         expect(math.isfinite(float(reward)), f"A reward is {reward}, not a finite number.")
@@ -204,6 +206,7 @@ def _check_ownership(env: gymnasium.Env[Any, Any]) -> None:
     kept = first.copy()
     second = env.step(np.int64(0))[0]
     expect(np.array_equal(first, kept), "An observation changes when the next step is taken: return a copy.")
+    # As an agent does that changes its observations in place.
     second[:] = 0
     env.reset()
     again = env.step(np.int64(0))[0]

@@ -61,6 +61,7 @@ def _score(scorer: Scorer, state: State, tokens: Array) -> tuple[State, Array]:
     following, log_odds = scorer.score(state, tokens)
     count = tokens.shape[0]
     _check_state(following, count)
+    # Not strict: a state of another length has a message of its own, below.
     for before, after in zip(state, following, strict=False):
         expect(
             before.shape == after.shape and before.dtype == after.dtype,

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
+from rlgan.settings import own_imports
+
 # What is changed belongs to the process: two threads would change it under each other. The same thread may come again,
 # as a callback does that samples from its run.
 _ONE_THREAD_AT_A_TIME = threading.RLock()
@@ -16,9 +18,10 @@ def isolated() -> Iterator[None]:
     """Put back, when the context ends, what computing changes of this process.
 
     These are the environment variables, the number of threads of torch and numpy, torch's deterministic mode and
-    precision, and the state of torch's random numbers. One thread at a time is in such a context; others wait.
+    precision, the state of torch's random numbers, and what was imported for names in settings. One thread at a time
+    is in such a context; others wait.
     """
-    with _ONE_THREAD_AT_A_TIME, ExitStack() as after:
+    with _ONE_THREAD_AT_A_TIME, own_imports(), ExitStack() as after:
         after.callback(_put_back_variables, dict(os.environ))
         import torch
         from threadpoolctl import threadpool_limits

@@ -146,4 +146,5 @@ def open_run(run: str | os.PathLike[str], checkpoint: CheckpointName, *, trust_i
     """The weights and settings of a run; arguments and errors as those of `load_run`."""
     if checkpoint not in ("best", "newest"):
         raise UsageError(f"checkpoint is {checkpoint!r}: give best or newest")
-    return loading.load_run(os.fspath(run), checkpoint, trust_imports=trust_imports)
+    with isolated():
+        return loading.load_run(os.fspath(run), checkpoint, trust_imports=trust_imports)

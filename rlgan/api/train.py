@@ -47,8 +47,8 @@ def train(
         UsageError: a setting makes no sense.
         RunError: it can't be done here and now, or a loss is not finite.
     """
-    record = named_task(task)
     with isolated():
+        record = named_task(task)
         ask = asking(settings, type(record.defaults), trust_imports=trust_imports)
         request = resolve_request(record, task, ask)
         # They import torch, and what is asked for may make no sense.

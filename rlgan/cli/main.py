@@ -69,6 +69,7 @@ def _run(words: list[str]) -> int:
         if words[0] not in COMMANDS:
             raise UsageError(f"unknown command {words[0]!r}: give one of {', '.join(COMMANDS)}")
         with _terminable(ended_by):
+            # Imported by its name, so that one command does not wait for what the others import.
             resolve(words[0], COMMANDS)(words[1:])
             sys.stdout.flush()  # here, where it is told if that fails
     except UsageError as error:
@@ -103,6 +104,7 @@ def _terminable(ended_by: list[int]) -> Iterator[None]:
 
 
 def _fail(error: object, code: int) -> int:
+    # One line in any case: what a library says may have several.
     line = " ".join(str(error).split())
     with unread_is_no_fault(sys.stderr):
         print(f"rlgan: error: {printable(line)}", file=sys.stderr, flush=True)

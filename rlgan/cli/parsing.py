@@ -46,6 +46,7 @@ def parse(kind: type[Any], words: list[str], program: str, default: Any = None) 
     Raises:
         UsageError: with what tyro says in its box, on one line.
     """
+    # Here, and not as aliases of tyro's, so that --help shows the new names alone.
     renamed = old_flags(kind)
     words = [_renamed(word, renamed) for word in words]
     box = io.StringIO()
@@ -54,6 +55,7 @@ def parse(kind: type[Any], words: list[str], program: str, default: Any = None) 
         with contextlib.redirect_stderr(box):
             return canonical(tyro.cli(kind, args=words, prog=program, **options))
     except SystemExit as end:
+        # This was --help, which has been printed.
         if not end.code:
             raise
         raise UsageError(f"{_in_box(box.getvalue())}; see {program} --help") from None

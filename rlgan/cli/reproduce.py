@@ -20,9 +20,9 @@ class Reproduce:
     figure: Annotated[Positional[str], Choice(TASK_OF, "figure"), arg(metavar="FIGURE")]
     """Which figure."""
     preset: Literal["paper", "best"] = "paper"
-    """With best, figures 2 and 3 have the cure beside the paper's recipe; figures 4 and 5 have it alone."""
+    """With best, figures 2 and 3 show that preset beside the paper's recipe; figures 4 and 5 show it alone."""
     data: Annotated[str | None, TypedPath()] = None
-    """Of figure 5: what `rlgan train image` takes."""
+    """The pictures of figure 5, as `rlgan train image` takes them."""
     learning_rate: float | None = None
     """Learning rate of both players, in place of the preset's."""
     seed: Annotated[int, AtLeast(0)] = 0

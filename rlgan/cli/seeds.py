@@ -36,6 +36,7 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
     for run in seeds_in(folder) if run_settings.resume else ():
         _check_same(run, task, name, recipe, seeds)
     if train_seeds(main, ["train", name, *words], folder, seeds, resume=run_settings.resume):
+        # These runs have just been trained here: what they name was typed on this command line.
         with evaluation_tools("newest", trust_imports=True) as tools:
             print(json.dumps(evaluate_seeds(seeds_in(folder), "newest", tools, trust_imports=True)))
 
@@ -60,6 +61,7 @@ def evaluate_seeds(runs: Sequence[Path], which: str, tools: EvaluationTools, *, 
         differ = differences(first.settings, updated(one.settings, {"seed": first.settings.seed}), first.task.places)
         if differ:
             raise RunError(f"{run} differs from {runs[0]} ({', '.join(differ)}): part them")
+        # Said, and not refused: the best checkpoints of several seeds are of different steps anyway.
         if which == "newest" and one.step != first.step:
             steps = f"step {one.step}, {runs[0]} at step {first.step}"
             print(f"{run} is at {steps}: --resume brings them to the end", file=sys.stderr)

@@ -18,7 +18,7 @@ from rlgan.settings import check_address
 # What a cluster asks for by itself, and `ray job` does not: without it, it fails for want of a token.
 AUTHENTICATION = {"RAY_AUTH_MODE": "token"}
 RUNTIME_ENV = {
-    # With the slash at the top alone: rlgan/data goes along.
+    # With the slash, only the folders at the top are left out: rlgan/runs must go along.
     "excludes": ["/.git", "/.venv", "/data", "/runs", "/docs", "/tests"],
     # Seconds between `ray job stop` and SIGKILL; Ray's own 3 are too few to save in. Who has saved ends at once.
     "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": "120"},
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Options:
     """Submit `rlgan train` to a Ray cluster, follow what it says, and end with its exit code.
 
-    Ctrl-C ends the following alone. `ray job stop` lets the run save; submitted again, it goes on.
+    Ctrl-C ends only the output, not the job. `ray job stop` lets the run save; submitted again, it continues.
     """
 
     address: str | None = None

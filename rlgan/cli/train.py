@@ -53,6 +53,8 @@ def requested(name: str, words: list[str]) -> tuple[Request, CommandSettings]:
     kind = command("Train", task.summary, {part: (type(value), value) for part, value in parts.items()})
     typed: list[CommandSettings] = []
 
+    # Parsed more than once: what the flags leave out depends on the preset, or on the run that is continued, which
+    # the flags themselves name.
     def ask(recipe: Any, run: RunSettings) -> Asked:
         said = parse(kind, words, program, kind(recipe, run, CommandSettings()))
         typed.append(said.command)
@@ -65,6 +67,7 @@ def requested(name: str, words: list[str]) -> tuple[Request, CommandSettings]:
 
 def train_one(request: Request) -> None:
     """Train one run, and show it on the terminal."""
+    # Late, as in the other commands: they bring torch, which --help and an error in a flag need not wait for.
     from rich.console import Console
 
     from rlgan.runs.observers import Observers

@@ -1,4 +1,4 @@
-"""Who computes: this process alone, or actors on Ray, with the same result, bit for bit.
+"""The engine computes a run: in this process alone, or with actors on Ray, with the same result, bit for bit.
 
 `engine` is what the training loop sees. `local` implements it without Ray; `ray_engine` with Ray, from these parts:
 

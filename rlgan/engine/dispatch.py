@@ -1,4 +1,4 @@
-"""Who makes what: which worker is sent which job, and what is sent again when a worker is slow, hangs or dies.
+"""Decides which worker is sent which job, and what is sent again when a worker is slow, hangs or dies.
 
 Pure logic. Times come in as arguments, on the clock of the caller, and so does the function that sends a job, so that
 all of it can be tested in simulated time. A job's result does not depend on who does it, so any job may be sent to
@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from rlgan.errors import RunError
 from rlgan.types import Metrics
 
-# So many workers may die over one job, or so many of its copies be lost: more is no accident.
+# So many workers may die while they do one job, or so many of its copies be lost: more is no accident.
 MAX_JOB_FAILURES = 6
 # How many job times the median is taken of: of all workers, and the least of one worker that tell its own speed.
 RECENT_TIMES = 50
@@ -56,8 +56,8 @@ class Job:
     kind: Literal["shard", "item"]  # of a rollout; or of a list that a function is applied to
     submit: Callable[[Actor], tuple[Reference, Reference]]  # sends it to an actor; returns its result and its cost
     result: Reference | None = None  # of the first copy that was done
-    failures: int = 0  # workers that died over it, and results that were lost
-    hangs: int = 0  # workers that hung over it
+    failures: int = 0  # workers that died while they did it, and results that were lost
+    hangs: int = 0  # workers that hung while they did it
 
     def count_failure(self, reason: str) -> None:
         """Note that a worker died over the job, or that its result was lost.
@@ -218,7 +218,7 @@ class Dispatcher:
         return hung
 
     def forget_jobs(self) -> None:
-        """Forget all jobs. What workers are at they finish, but nobody waits for it."""
+        """Forget all jobs. Workers finish the jobs that they have, but nothing waits for the results."""
         self.waiting.clear()
         for queue in self._queues.values():
             queue.copies.clear()

@@ -1,4 +1,4 @@
-"""Who computes, as the training loop sees it: a learner, rollouts, and counts of what the processes did.
+"""The engine, as the training loop sees it: a learner, rollouts, and counts of what the processes did.
 
 `rlgan.engine.local.LocalEngine` does everything in this process, `rlgan.engine.ray_engine.RayEngine` with Ray actors;
 the result is the same, bit for bit. Both have their own types for weights that are kept for rollouts (W) and for the
@@ -12,6 +12,7 @@ from rlgan.types import Evaluation, Item, Metrics, Plan, Result, State, Weights
 
 W = TypeVar("W")  # weights, or a reference to them
 P = TypeVar("P")  # the rollouts of a step, or references to them
+# A protocol that only takes a type, and never gives it, has to say so, or mypy refuses it.
 W_contra = TypeVar("W_contra", contravariant=True)
 P_contra = TypeVar("P_contra", contravariant=True)
 
@@ -85,7 +86,7 @@ class EngineStatistics(Protocol):
 
 
 class Engine(Protocol[W, P]):
-    """Who computes; each part is for one kind of caller."""
+    """What computes a run: this process, or Ray actors. Each part is for one kind of caller."""
 
     @property
     def where(self) -> str:

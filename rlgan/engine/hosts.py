@@ -46,6 +46,7 @@ class RolloutHost:
     def __init__(
         self, shard_maker: Callable[[torch.device], RolloutMaker], gpus: float, imported: Mapping[str, Any]
     ) -> None:
+        # First: the task may name objects that this process cannot import.
         adopt(imported)
         self._device = prepare(gpus)
         self._maker = shard_maker(self._device)
@@ -120,9 +121,11 @@ class LearnerHost:
             here = current_location(self._device).address
             group = parallel.init_process_group(self._listening, address, port, here, rank, size, nccl=nccl)
         self._learner = self._task.learner(self._device, group)
+        # The first evaluates for all, and the others need no memory for it.
         if rank == 0:
             self._evaluator = self._task.evaluator(self._device)
 
+    # An argument for each shard: Ray fetches the arguments of a call, but not what a list among them refers to.
     def update(self, step: int, plan: Plan, *shards: Rollout) -> Metrics:
         """Do a training step on this learner's shards, which come draw by draw."""
         size = len(shards) // max(plan.draws, 1)

@@ -78,6 +78,7 @@ class LocalRollouts:
         if weights is None:
             return []
         self.shards_made += plan.draws * self._shards
+        # Shard by shard, as workers make them: matrix products of all rows at once would round otherwise.
         return [
             Rollout.join([self._maker.shard(weights, step, draw, shard) for shard in range(self._shards)])
             for draw in range(plan.draws)

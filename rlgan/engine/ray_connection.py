@@ -76,7 +76,7 @@ def _local_cpus(run: EngineSettings, shards: int) -> int:
 
 
 def _check_listening(address: str) -> None:
-    """Raise OSError within seconds where nobody listens at an address; Ray itself would try for minutes."""
+    """Raise OSError within seconds if no process listens at an address; Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()

@@ -56,10 +56,11 @@ class RayEngine:
         disconnect()
 
     def _start(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
+        # Before anything is put into Ray's store, which pickles it.
         ship_modules()
         # In Ray's store once, instead of with every actor: a task may hold its data.
         self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)
-        # Whoever waits looks after the pool, so the rollout workers start while the learners are waited for.
+        # Waiting for the learners polls the pool too, so that the rollout workers start meanwhile.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
         group.start()
         if task.facts.cache_dir is not None:

@@ -74,6 +74,7 @@ def map_items(pool: WorkerPool, function: Callable[[Item], Result], items: Seque
         reference: ObjectRef[Result] = pool.results([job])[0]
         try:
             result = ray.get(reference)
+        # Its node is gone. The items after it were sent already, and keep their places.
         except ResultLostError as error:
             pool.repeat([job], error)
             sent.appendleft(job)

@@ -1,4 +1,4 @@
-"""Which rollout workers there are, how many are wanted and where, and who joins, leaves or is excluded. Pure logic."""
+"""Keeps the list of rollout workers: how many are wanted and where, which join, leave or are excluded. Pure logic."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -175,7 +175,7 @@ class Roster:
             return self._accept(worker)
         advice = "To allow it, give --mixed-fleet: the result is then not bit-identical"
         self._exclude(location.node)
-        # Nobody knows which of the two kinds was meant, unless any number of workers will do.
+        # Which of the two kinds was meant is not known, so the run may begin only where any number of workers will do.
         if not self.has_started and (self.fewest == self.most or sum(self._capacity.values()) < self.fewest):
             raise RunError(f"{kinds}. {advice}")
         self._log(f"{kinds}. It is stopped, and its node is not used any more. {advice}.")

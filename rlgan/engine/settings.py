@@ -13,7 +13,7 @@ _AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Which processes compute. Only --mixed-fleet changes the result, and --learners its last bits."""
+    """The processes that compute. Only --mixed-fleet changes the result, and --learners changes its last bits."""
 
     workers: Annotated[int, AtLeast(0)] | str = 2
     """Rollout workers (Ray actors). 0: everything in this process, without Ray; the same result, bit for bit. auto or
@@ -37,7 +37,7 @@ class EngineSettings:
 
     @property
     def learning(self) -> str:
-        """Who learns, for people."""
+        """How many learners there are, in words."""
         return f"{self.learners} learners" if self.learners > 1 else "a learner"
 
     def fleet(self, shards: int) -> tuple[int, int]:

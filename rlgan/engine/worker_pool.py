@@ -1,7 +1,8 @@
 """The rollout workers of a run: gets jobs done, while workers die, hang, join and leave.
 
-A shard is a pure function of its key and the weights, so whoever makes it, the result is the same. `dispatch` decides
-who makes what, `roster` who is there; this module tells both what happens, and does what they decide.
+A shard is a pure function of its key and the weights, so the result is the same whichever worker makes it. `dispatch`
+decides which worker makes what, `roster` which workers there are; this module tells both what happens, and does what
+they decide.
 
 There are no threads: all of this happens while the process that holds the pool waits for something, and only then.
 """
@@ -105,7 +106,7 @@ class WorkerPool:
         self._cluster = cluster
         self._log = log
         # Seconds that were spent here, watching. While this process does something else, as writing a checkpoint,
-        # nobody's answers are read, so that time must not make a worker late.
+        # no results are read, so that time must not make a worker late.
         self._clock = 0.0
         self._last_present = 0.0  # on that clock
         self._nodes_read = 0.0  # on the cluster's
@@ -128,7 +129,7 @@ class WorkerPool:
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Send jobs to the workers, which do them meanwhile."""
-        # Workers that have finished while nobody watched are free, but still count as busy.
+        # Workers that finished since the last poll are free, but still count as busy.
         if any(self.dispatcher.current_copy(worker.number) for worker in self.roster.workers):
             self._poll(timeout=0.0)
         for job in jobs:

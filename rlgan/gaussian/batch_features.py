@@ -1,4 +1,4 @@
-"""Batch features: the discriminator judges samples in groups, a cure of mode collapse.
+"""Batch features: the discriminator judges samples in groups, against mode collapse.
 
 Yala & Song name it in section 2.2. D's last layer reads some numbers about the group that a sample is in, beside the
 sample's own hidden units (Salimans et al. 2016), or D reads all of a group as one input (Lin et al. 2018). A batch
@@ -19,7 +19,7 @@ class BatchFeature(Protocol):
     width: int  # E, how many numbers
 
     def __call__(self, hidden: Tensor, /) -> Tensor:
-        """For each sample of groups [N, g, H], numbers [N, g, E]."""
+        """Compute the feature: E numbers [N, g, E] for each sample of groups [N, g, H]."""
         ...
 
 
@@ -28,7 +28,7 @@ class MinibatchGroup:
     """How the discriminator judges samples; by default each by itself."""
 
     size: int = 1  # g, neighbours in the batch that make a group; divides B
-    feature: BatchFeature | None = None  # what D is told of a sample's group
+    feature: BatchFeature | None = None  # what D reads of a sample's group
     packed: bool = False  # the group is one input, and gets one answer
 
 
@@ -85,13 +85,13 @@ def one_by_one(_: GroupOptions) -> MinibatchGroup:
 
 
 def discrimination(options: GroupOptions) -> MinibatchGroup:
-    """With minibatch discrimination."""
+    """Minibatch discrimination, as the settings describe it."""
     feature = MinibatchDiscrimination(options.hidden, options.kernels, options.kernel_dimension)
     return MinibatchGroup(options.size, feature)
 
 
 def deviation(options: GroupOptions) -> MinibatchGroup:
-    """With the minibatch standard deviation."""
+    """The minibatch standard deviation, as a batch feature."""
     return MinibatchGroup(options.size, MinibatchDeviation())
 
 

@@ -18,6 +18,7 @@ from rlgan.types import Evaluation, Float, Weights
 
 # Samples that an evaluation generates, and real ones that it compares them with.
 EVALUATION_SAMPLES = 10_000
+# Real samples, each compared with the next: the floors are means of 20 distances.
 FLOOR_SAMPLES = 21
 
 
@@ -29,6 +30,7 @@ class GaussianEvaluator:
         self.target: Target = resolve(settings.target, TARGETS)
         generator, discriminator = make_networks(settings)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
+        # Once: the floors depend on the seed alone. All evaluations compare with the same real samples.
         streams = [stream(settings.seed, Purpose.EVALUATION, 1, i) for i in range(FLOOR_SAMPLES)]
         samples = [self.target.mixture.sample(rng, EVALUATION_SAMPLES) for rng in streams]
         self.real = samples[0]
@@ -50,5 +52,5 @@ class GaussianEvaluator:
 
 
 def evaluate_run(run: LoadedRun, _: NoOptions, tools: EvaluationTools) -> Result:
-    """Of `rlgan evaluate RUN`: what its training measures."""
+    """Measure a run for `rlgan evaluate RUN`: the same as during its training."""
     return tools.measure(run, tools.prepare(run))

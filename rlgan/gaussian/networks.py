@@ -90,8 +90,8 @@ class PerceptronDiscriminator(nn.Module):
             samples = samples.reshape(len(samples) // self.minibatch_group_size, -1)
         hidden = self.hidden(samples / self.scale)
         if self.feature is not None:
-            told = self.feature(hidden.reshape(-1, self.minibatch_group_size, hidden.shape[-1]))
-            hidden = torch.cat([hidden, told.flatten(0, 1)], dim=-1)
+            features = self.feature(hidden.reshape(-1, self.minibatch_group_size, hidden.shape[-1]))
+            hidden = torch.cat([hidden, features.flatten(0, 1)], dim=-1)
         return cast(Tensor, self.output(hidden))[:, 0]
 
 

@@ -34,7 +34,7 @@ class GaussianNetworkSettings:
 
 @dataclass(frozen=True)
 class MinibatchSettings:
-    """What the discriminator is told of the other samples of a minibatch group: a cure of mode collapse."""
+    """What the discriminator reads of the other samples of a minibatch group, against mode collapse."""
 
     batch_features: Annotated[str, Choice(BATCH_FEATURES, "batch feature")] = "none"
     """Which feature of the group the discriminator gets. discrimination: Salimans et al. 2016; deviation: Karras et al.

@@ -114,7 +114,7 @@ class Cache:
                     raise
             if self.manifest(check=True):  # another process made the same
                 return
-            # Moved away before it is removed, so that nobody finds half of it; those who have it mapped keep theirs.
+            # Moved away before it is removed, so that no process finds half of it; those that have it mapped keep it.
             damaged = Path(tempfile.mkdtemp(prefix=".damaged-", dir=self.folder.parent))
             self.folder.rename(damaged / "cache")
             shutil.rmtree(damaged, ignore_errors=True)

@@ -113,7 +113,7 @@ def _square(picture: Image.Image, size: int, crop: int | None, resampling: Image
 
 
 def _in_colour(picture: Image.Image) -> Image.Image:
-    """As RGB of 8 bits: 16 bits scaled, what is transparent on white."""
+    """Convert a picture to RGB of 8 bits: 16 bits are scaled, transparent pixels are put on white."""
     if picture.mode.startswith("I;16"):
         # Pillow's own conversion cuts everything above 255 off.
         return Image.fromarray(((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")

@@ -69,6 +69,7 @@ class DirectorySource:
             *listing.about,
             f"crop: {square}, to {self.size} x {self.size} with {self.filter}",
         )
+        # Of the content, not of times or sizes: a copy of a data set finds the cache that was made of the first.
         digests = {split: [digest(name, read(self.path / name)) for name in listing.names[split]] for split in SPLITS}
         return digests, about
 

@@ -47,7 +47,7 @@ class ImageEvaluator:
     """Evaluates weights: a pure function of them, of the pictures and of the seed."""
 
     def __init__(self, settings: ImageSettings, pictures: Pictures, device: torch.device) -> None:
-        torch.set_num_threads(settings.threads)  # as the learner has it, whoever measures
+        torch.set_num_threads(settings.threads)  # as in the learner: their number changes how sums are rounded
         self.settings = settings
         self.pictures = pictures
         self.generator = make_networks(settings)[0].to(device).eval()
@@ -107,7 +107,7 @@ class ImageEvaluator:
 
 
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
-    """Of `rlgan evaluate RUN`: what its training measures, and the true FID where Inception's weights are given."""
+    """Measure a run for `rlgan evaluate RUN`: as in training, and the true FID if Inception's weights are given."""
     run = dataclasses.replace(run, settings=updated(run.settings, {"cache": options.cache}))
     task = tools.prepare(run)
     result = tools.measure(run, task)

@@ -46,7 +46,7 @@ def find(path: Path) -> Listing:
 
 
 def person(name: str) -> str:
-    """Who is on a picture, by its name.
+    """The person in a picture, by the file's name.
 
     Example:
         >>> person("lfw/Ada_Lovelace_0002.jpg")

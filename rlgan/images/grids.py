@@ -72,6 +72,7 @@ def nearest(
         distances = np.concatenate([distances, (theirs**2).sum(axis=1) - 2 * ours @ theirs.T], axis=1)
         added = np.broadcast_to(np.arange(i, i + len(theirs)), (len(made), len(theirs)))
         indices = np.concatenate([indices, added], axis=1)
+        # Stable, so that of pictures equally near the first one wins, whatever CHUNK is.
         best = np.argsort(distances, axis=1, kind="stable")[:, :count]
         distances = np.take_along_axis(distances, best, axis=1)
         indices = np.take_along_axis(indices, best, axis=1)

@@ -107,6 +107,7 @@ def mean_picture(train: Pictures) -> Pictures:
         [[[127, 127, 127]]]
     """
     total = np.zeros(train.shape[1:])
+    # Some at a time: the pictures lie in a file on disk, and may be more than memory holds.
     for i in range(0, len(train), CHUNK):
         total += train[i : i + CHUNK].sum(axis=0, dtype=np.float64)
     return _rounded(total / len(train))
@@ -122,6 +123,7 @@ def pca_gaussian(train: Pictures, count: int, rng: np.random.Generator, componen
     pixels = train[chosen].reshape(len(chosen), -1).astype(np.float32)
     mean = pixels.mean(axis=0)
     pixels -= mean
+    # By products with a thin matrix: the covariance of the pixels of a 64 x 64 picture would take 600 MB.
     directions = rng.standard_normal((pixels.shape[1], components + 20), dtype=np.float32)
     for _ in range(2):
         directions = np.linalg.qr(pixels.T @ np.linalg.qr(pixels @ directions).Q).Q

@@ -126,6 +126,7 @@ class ConvolutionalGenerator(nn.Module):
             x = self.basis(noise).reshape(len(noise), -1, FIRST, FIRST).contiguous(memory_format=torch.channels_last)
             for layer, norm in zip(self.layers, self.norms, strict=True):
                 x = layer(functional.leaky_relu(norm(x), SLOPE))
+        # In float32 from here on: losses and penalties are not computed in bfloat16.
         return 0.5 + 0.5 * cast(Tensor, x).float()
 
 

@@ -1,6 +1,6 @@
 """The pictures of a run: found, split, and made once into a cache that is named by all that they depend on.
 
-No run reads another's pixels, and a picture is decoded once, by whoever there is to do it.
+No run reads another's pixels, and a picture is decoded once, by the rollout workers or by processes of this machine.
 """
 
 import os
@@ -99,6 +99,7 @@ def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = F
     """
     if cache is None:
         cache = absolute("--cache", os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rlgan"
+    # Every file is read: names and times would not tell that a picture was changed.
     digests, about = source.describe()
     name = fingerprint(source.settings, digests)
     return Pictures(source, name, about, cache / name[:32], skip_bad)

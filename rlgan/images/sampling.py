@@ -40,6 +40,7 @@ def generate(generator: nn.Module, noise: Float) -> Pixels:
 
 def sample(settings: ImageSettings, weights: Weights, count: int, seed: int, device: torch.device) -> Pixels:
     """Pictures [count, S, S, 3] that weights generate."""
+    # As in training: by how many threads a sum is shared changes how it is rounded.
     torch.set_num_threads(settings.threads)
     generator = make_networks(settings)[0].to(device).eval()
     load(generator, weights.generator)
@@ -48,7 +49,7 @@ def sample(settings: ImageSettings, weights: Weights, count: int, seed: int, dev
 
 
 def draw_samples(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
-    """Of `rlgan sample RUN`: draw a grid into a file, and give the file's name."""
+    """Draw a grid of samples into a file for `rlgan sample RUN`, and give the file's name."""
     out = new_png("--out", "samples" if options.out is None else options.out)
     made = sample(run.settings, run.weights, count, seed, prepare(0))
     save_png(grid(made, math.ceil(math.sqrt(count))), out)

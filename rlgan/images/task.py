@@ -115,6 +115,7 @@ class ImageTask:
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
         s = self.settings
+        # It belongs to the recipe: by how many threads a sum is shared changes how it is rounded.
         torch.set_num_threads(s.threads)
         torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE))
         generator, discriminator = make_networks(s)

@@ -66,6 +66,7 @@ class DirectGradient:
                 "the plan"
             )
         fake = self.discriminator(self.generator(self._noise(real, rng)))
+        # The generator changes no real sample, so that nothing has to flow back through these.
         with torch.no_grad():
             true = self.discriminator(self._tensor(real)) if self.loss.paired else fake
         value = self.loss.generator(true, fake)

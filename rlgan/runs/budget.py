@@ -21,6 +21,7 @@ class Budget:
         self.steps = steps
         self._minutes = minutes
         self._seconds_before = seconds_before
+        # Not the time of day, which may be set back or forward while a run trains.
         self._started = time.monotonic()
 
     def seconds(self) -> float:

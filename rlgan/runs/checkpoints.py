@@ -72,6 +72,7 @@ class Checkpoints:
         """The steps of the checkpoints that are there, whole or not, in ascending order."""
         if not self.folder.is_dir():
             return []
+        # By the names alone: in a store, opening each would take a request.
         return sorted(int(entry.name) for entry in self.folder.iterdir() if entry.name.isdecimal())
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -84,6 +85,7 @@ class Checkpoints:
         # A disk can rename a folder in one go. A store can't: there, the checkpoint is written under its final name.
         partial = self.folder / f".{checkpoint.step}.partial" if isinstance(final, Path) else final
         try:
+            # A save that was killed may have left one.
             remove(partial)
             partial.mkdir(parents=True)
             _write(partial, checkpoint)
@@ -96,6 +98,7 @@ class Checkpoints:
             with suppress(OSError):
                 remove(partial)
             raise RunError(f"Checkpoint {checkpoint.step} can't be saved: {error}; {self.survivor()}") from error
+        # Last: until the new checkpoint is whole, the old ones are all that a crash leaves.
         self._prune()
 
     def load(self, step: int, recipe_id: str | None = None) -> Checkpoint:
@@ -149,7 +152,7 @@ class Checkpoints:
                 newest = self.load(step, recipe_id)
             except BrokenCheckpointError as error:
                 broken = self.folder / str(step)
-                # Renamed, not removed: whoever copied another run's checkpoint here may still want it.
+                # Renamed, not removed: it may be another run's checkpoint that somebody copied here.
                 unused = broken.with_name(f"{step}.unused-{time.time_ns()}")
                 broken.rename(str(unused))
                 say(f"{error}; it is now {unused.name}")

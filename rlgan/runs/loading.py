@@ -1,7 +1,7 @@
 """Opens a run that is there: its settings, and one of its checkpoints, checked byte by byte.
 
-A run's directory may come from a stranger. It is data, not a program: what its config names outside of this package is
-imported only where the person who opens it says so (`trust_imports`).
+A run's directory may come from an untrusted source. It is data, not a program: what its config names
+outside of this package is imported only where the person who opens it says so (`trust_imports`).
 """
 
 import functools
@@ -91,6 +91,7 @@ def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
         RunError: a value makes no sense.
     """
     try:
+        # Unlike a recipe, this may lack settings or have unknown ones: it does not say what the result is.
         known = {setting.name for setting in all_settings(RunSettings)}
         values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved["run"].items() if name in known}
         settings = updated(RunSettings(), values)
@@ -166,6 +167,7 @@ def prepare_task(run: LoadedRun, map_: Map, status: Say) -> LoadedTask:
         RunError: it is not what the run was trained on.
     """
     loaded = load_task(run.task, run.settings)
+    # Before `prepare`, which may take minutes.
     if fingerprint(*loaded.facts.identity) != run.recipe_id:
         raise RunError(f"{loaded.facts.data} is not the data that {run.path} was trained on: put it back")
     loaded.prepare(map_, status)

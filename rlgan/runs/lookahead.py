@@ -44,6 +44,7 @@ class Lookahead(Generic[W, P]):
     def rollouts(self, step: int) -> P:
         """Wait for the rollouts of the step that the learner is to do now, and ask for those of the steps after it."""
         self._keep_weights(step)
+        # Most often only the last one is missing; after a resume, all are.
         for ahead in range(step, int(min(step + self._lag, self._steps - 1)) + 1):
             if ahead not in self._requested:
                 self._requested[ahead] = self._request(ahead)

@@ -36,6 +36,7 @@ class Meter:
 
     def per_second(self) -> float:
         """What the generator learned from (tokens, samples), per second of wall time."""
+        # A clock may read the same twice; without the small number that would be a division by 0.
         return self._sums[self._throughput_metric] / max(time.monotonic() - self._wall_start, 1e-9)
 
     def read(self) -> Metrics:

@@ -11,7 +11,7 @@ from rlgan.runs.context import TrainingContext
 from rlgan.runs.meter import Meter
 from rlgan.types import Metrics
 
-# Seconds between the metrics that are given to whoever watches the run.
+# Seconds between the metrics for those who watch the run.
 PROGRESS_SECONDS = 5
 
 
@@ -54,6 +54,7 @@ class Monitor(Generic[W, P]):
         rates = self._meter.read()
         with context.wall_time.spend("evaluation"):
             evaluation = context.engine.learner.evaluate()
+        # Before anything is recorded: JSON has no NaN, and what compares with a NaN is never the best.
         _check_finite(evaluation.metrics, step)
         metrics = self._run_metrics(step, rates)
         with context.wall_time.spend("evaluation"):

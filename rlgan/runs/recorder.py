@@ -47,6 +47,7 @@ class Recorder:
         Raises:
             RunError: that can't be written, or another process has claimed the run.
         """
+        # First: a sink that is still open would write after what is taken back.
         self.close()
         self._run.check_claim()
         self._sinks = make_sinks(self._names, SinkContext(self._run, after, self._export_metrics))
@@ -57,7 +58,7 @@ class Recorder:
         self._write(step, Record(training=metrics))
 
     def progress(self, step: int, metrics: Metrics) -> None:
-        """Record how the run is at the moment, for whoever watches it; the next evaluation records it for good."""
+        """Record the current state of the run, for those who watch it; the next evaluation records it permanently."""
         self._write(step, Record(run=metrics))
 
     def evaluation(

@@ -1,4 +1,4 @@
-"""What happens when the learner is lost with its process or node: a new one goes on from a checkpoint."""
+"""Recovery from the loss of a learner with its process or node: a new one continues from a checkpoint."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -85,6 +85,7 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
     """
     facts, settings = loaded.facts, run.engine
     if settings.workers == 0:
+        # Imported here, as the engine on Ray is below: a run without workers needs no Ray, which takes long to import.
         from rlgan.engine.local import LocalEngine
 
         return LocalEngine(loaded, settings)
@@ -107,6 +108,7 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
 
 
 def _check_directory(run: RunSettings) -> None:
+    # Ray sets this variable for the driver of a job, whose current directory is a copy.
     in_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
     directory = RunDirectory(run.run_dir or "runs")
     if in_job and isinstance(directory.path, Path) and not directory.path.is_absolute():
@@ -141,6 +143,7 @@ def _train_with(
 ) -> str | None:
     """Write what the run is, and train. Gives what stopped it, or None."""
     display, recipe_id = observers.display, config["recipe_id"]
+    # Before training: a run that is killed in its first step can still be resumed.
     directory.save_config(config, loaded.facts.vocabulary)
     display.log_to(directory.log_file)
     first, *others = loaded.facts.about

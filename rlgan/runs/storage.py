@@ -87,7 +87,7 @@ class RemotePath:
 
     @_as_os_error()
     def write_bytes(self, content: bytes) -> int:
-        # In one request: whoever reads meanwhile gets the old object or the new one.
+        # In one request: a reader meanwhile gets the old object or the new one, never a part.
         self.files.pipe_file(self.path, content)
         return len(content)
 

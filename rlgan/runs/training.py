@@ -75,7 +75,7 @@ class Training(Generic[W, P]):
             if self.step % self._context.record.checkpoint_every == 0:
                 self._save()
         self._stop.take()
-        # Whoever asks to stop, as Slurm before a time limit, may not wait for long: then a save must do.
+        # Something that asks to stop, such as Slurm before a time limit, may not wait for an evaluation: only save.
         if not self._stop.reason:
             self._evaluate()
         self._save()
@@ -87,6 +87,7 @@ class Training(Generic[W, P]):
     def _restore(self) -> None:
         """Set the engine and what was recorded to the checkpoint, or to the beginning."""
         context = self._context
+        # What was recorded after the checkpoint will be recorded again.
         context.recorder.rewind(self._saved_step)
         engine = context.engine
         self._lookahead = Lookahead(

@@ -4,7 +4,16 @@ Settings stand beside what they are for, in frozen dataclasses whose annotations
 table a name is from (`choices`), and what the setting was called before (`history`). Groups nest (`groups`).
 """
 
-from rlgan.settings.choices import Choice, Table, adopt, imported_objects, is_import, modules_found_here, resolve
+from rlgan.settings.choices import (
+    Choice,
+    Table,
+    adopt,
+    imported_objects,
+    is_import,
+    modules_found_here,
+    own_imports,
+    resolve,
+)
 from rlgan.settings.groups import (
     Setting,
     all_settings,
@@ -33,5 +42,5 @@ __all__ = [
     "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Table", "TypedPath", "Was",
     "absolute", "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values",
     "differences", "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here",
-    "new_png", "old_flags", "pasteable", "printable", "read", "resolve", "typed_path", "updated",
+    "new_png", "old_flags", "own_imports", "pasteable", "printable", "read", "resolve", "typed_path", "updated",
 ]  # fmt: skip

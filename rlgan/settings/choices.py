@@ -125,11 +125,13 @@ def _import(target: str) -> Any:
 def _current_directory_last() -> Iterator[None]:
     here = os.getcwd()
     before = set(sys.modules)
+    # Last, so that a file here that has the name of a library does not take its place.
     sys.path.append(here)
     try:
         yield
     finally:
         sys.path.remove(here)
+        # Noted down, because workers on other machines do not have this directory.
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None) or ""
             if file.startswith(here + os.sep) and "site-packages" not in file and not name.startswith("rlgan."):
@@ -139,6 +141,20 @@ def _current_directory_last() -> Iterator[None]:
 def imported_objects() -> dict[str, Any]:
     """What was imported by names, for another process to `adopt`."""
     return {name: value for name, value in _imported.items() if not name.startswith("rlgan.")}
+
+
+@contextmanager
+def own_imports() -> Iterator[None]:
+    """Forget, when the context ends, what was imported by names in it: it would travel with a later run.
+
+    Modules stay imported, so that the same names stand for the same objects afterwards.
+    """
+    before = dict(_imported)
+    try:
+        yield
+    finally:
+        _imported.clear()
+        _imported.update(before)
 
 
 def modules_found_here() -> list[ModuleType]:

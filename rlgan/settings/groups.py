@@ -1,4 +1,4 @@
-"""Groups of settings: frozen dataclasses that nest, while all their names stand side by side for whoever types them.
+"""Groups of settings: frozen dataclasses that nest, while all their names stand side by side on the command line.
 
 A recipe is made of groups, so that each piece of the code takes the group that it needs and no more. On the command
 line, in `config.json` and in errors a setting has its own name alone, whatever group it is in: names are unique in a
@@ -29,7 +29,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """As it is typed."""
+        """The flag on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
@@ -178,6 +178,7 @@ def check_values(settings: Any) -> None:
 
 
 def _check_groups(settings: Any) -> None:
+    # From the inside out: a group's own check may rely on its parts.
     for name, field in declared(_kind(settings)).items():
         if not isinstance(field, Setting):
             _check_groups(getattr(settings, name))
@@ -218,6 +219,7 @@ def matches(value: Any, kind: Any) -> bool:
         return len(value) == len(arguments) and all(map(matches, value, arguments))
     if origin is not None:  # Literal
         return value in arguments
+    # To Python a bool is an int; `true` in a config.json is no number all the same.
     if kind in (int, float) and isinstance(value, bool):
         return False
     return isinstance(value, (int, float) if kind is float else kind)
@@ -237,6 +239,7 @@ def foreign_names(settings: Any) -> list[str]:
         if setting.choice is None:
             continue
         table, names = setting.choice.table, value if isinstance(value, tuple) else (value,)
+        # A key of the table is ours, even where it has a colon.
         outside = [name for name in names if isinstance(name, str) and is_import(name) and name not in table]
         found += [f"{setting.flag} {name}" for name in outside]
     return found

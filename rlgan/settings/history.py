@@ -65,7 +65,9 @@ def identity(settings: Any, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
         if added is not None and value == added.before:
             continue
         if setting.name in ignored:
+            # Not left out: recipes of before had the setting in their fingerprint, with nothing said.
             value = "" if isinstance(value, str) and setting.kind is str else None
+        # By the names of then: by today's, every older run would seem to be of another recipe.
         known[_old_name(setting)] = _old_value(setting, value)
     return known
 
@@ -78,7 +80,7 @@ def read(defaults: S, saved: Mapping[str, Any]) -> S:
         saved: by name.
 
     Raises:
-        UsageError: a setting is missing that every version had, or one is there that nobody knows.
+        UsageError: a setting is missing that every version had, or one is there that no version knows.
     """
     values: dict[str, Any] = {}
     left = dict(saved)
@@ -91,8 +93,9 @@ def read(defaults: S, saved: Mapping[str, Any]) -> S:
             values[setting.name] = added.before
         else:
             raise UsageError(f"the setting {setting.name} is missing")
+    # Not passed over: a setting that this version does not know may have changed the result.
     if left:
-        raise UsageError(f"it has settings that nobody knows: {', '.join(sorted(left))}")
+        raise UsageError(f"it has settings that this version does not know: {', '.join(sorted(left))}")
     return updated(defaults, values)
 
 

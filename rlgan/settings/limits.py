@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Limit(Protocol):
-    """One condition on a value, and how a person is told of it."""
+    """A condition on a value, and the words that say so in an error."""
 
     @property
     def due(self) -> str:

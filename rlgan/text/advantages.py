@@ -1,4 +1,4 @@
-"""From Q to what REINFORCE weighs each sampled choice with."""
+"""Makes the weights with which REINFORCE weighs each sampled choice, from Q values."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,14 @@ from rlgan.types import Float, Mask
 
 
 @dataclass(frozen=True)
+class OwnReward:
+    """The reward that a token earns by itself, and what the generator could expect at that place."""
+
+    rewards: Tensor  # float32 [B, T] of the chosen tokens, 0 where none was chosen
+    expected: Tensor  # float32 [B, T] sum_y G(y) r(y)
+
+
+@dataclass(frozen=True)
 class Advantages:
     """Subtracts a baseline from Q, and corrects what is left where that is asked for.
 
@@ -21,15 +29,24 @@ class Advantages:
         normalise: divide by the root mean square of each position over the batch.
         importance_limit: weigh each token by G(y) now over G(y) when it was chosen, at most by this; 0: no correction.
         group: the learners that share every batch.
+        centres_own_reward: `weights` is to be told the token's own reward, which is centred by its expectation; the
+            baseline is subtracted from the rest of Q. Later rewards, centred so, would have mean 0 and say nothing.
     """
 
     baseline: Baseline
     normalise: bool = False
     importance_limit: float = 0.0
     group: Group = ALONE
+    centres_own_reward: bool = False
 
     def weights(
-        self, q_values: Tensor, mask: Tensor, states: Tensor, log_probs: Tensor, behaviour: Tensor
+        self,
+        q_values: Tensor,
+        mask: Tensor,
+        states: Tensor,
+        log_probs: Tensor,
+        behaviour: Tensor,
+        own: OwnReward | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """What each choice is weighed with, [B, T], 0 where not mask, and the loss of a baseline that learns.
 
@@ -39,8 +56,12 @@ class Advantages:
             states: float32 [B, T, H], what the generator knew.
             log_probs: float32 [B, T], of the choices by the generator as it is.
             behaviour: float32 [B, T], of the choices by the generator that made them.
+            own: what `centres_own_reward` asks for.
         """
-        weights, loss = self.baseline.advantage(q_values, mask, states.detach())
+        later = q_values - own.rewards if own else q_values
+        weights, loss = self.baseline.advantage(later, mask, states.detach())
+        if own:
+            weights = weights + (own.rewards - own.expected) * mask
         if self.normalise:
             whole, whole_mask = (self.group.gather(own).cpu().numpy() for own in (weights, mask))
             weights = torch.tensor(self.group.rows(unit_variance(whole, whole_mask)), device=weights.device)

@@ -9,19 +9,22 @@ from torch import nn
 
 from rlgan.learning.group import Group
 from rlgan.rng import Purpose, torch_seed
-from rlgan.settings import resolve
 from rlgan.text.advantages import Advantages
+from rlgan.text.baselines import EXPECTING_BASELINES
 from rlgan.text.baselines.baseline import make_baseline
 from rlgan.text.controls.control import find_control
 from rlgan.text.corpora.layouts import find_layout
+from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import make_estimator
+from rlgan.text.forms.form import find_form
 from rlgan.text.judge import DiscriminatorJudge
 from rlgan.text.measures import CHUNK
 from rlgan.text.models.core import TextNetworks
 from rlgan.text.models.discriminator import TextDiscriminator, random_discriminator
 from rlgan.text.models.generator import TextGenerator
+from rlgan.text.negatives.negatives import find_negatives
 from rlgan.text.policy_gradient import PolicyGradient
-from rlgan.text.rewards import REWARD_RULES
+from rlgan.text.rewards.rule import find_reward_rule
 from rlgan.text.rollout import RolloutGenerator, RolloutSettings
 from rlgan.text.settings import TextSettings
 from rlgan.text.vocabulary import END
@@ -29,7 +32,8 @@ from rlgan.text.vocabulary import END
 
 def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetworks:
     """What both players are made of."""
-    n = settings.networks
+    n, form = settings.networks, settings.discriminator.discriminator_form
+    estimator = make_estimator(settings.policy, settings.rewards)
     return TextNetworks(
         vocab_size=len(words),
         embedding_size=n.embedding_size,
@@ -37,7 +41,14 @@ def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetwork
         length=settings.corpus.length,
         generator_core=n.generator_core,
         discriminator_core=n.discriminator_core,
-        scores_all_tokens=make_estimator(settings.policy, settings.rewards).scores_all_tokens,
+        scores_all_tokens=(
+            estimator.scores_all_tokens
+            or find_form(form).reads_policy
+            or settings.baselines.baseline in EXPECTING_BASELINES
+        ),
+        discriminator_form=form,
+        discriminator_embedding_size=settings.discriminator.discriminator_embedding_size,
+        discriminator_hidden_size=settings.discriminator.discriminator_hidden_size,
     )
 
 
@@ -50,6 +61,7 @@ def rollout_settings(settings: TextSettings, words: tuple[str, ...]) -> RolloutS
         stop_token=words.index(END) if ends_with_eos else None,
         rows=settings.shard_size,
         reward=settings.rewards.reward,
+        reward_limit=settings.rewards.reward_limit,
         reward_control=settings.rewards.reward_control,
         returns=settings.rewards.returns,
         discount=settings.rewards.discount,
@@ -87,12 +99,15 @@ def policy_gradient(
     judging = discriminator
     if control.random_discriminator:
         judging = random_discriminator(networks, settings.seed).to(device)
+    rule = find_reward_rule(settings.rewards.reward, settings.rewards.reward_limit)
     baseline = make_baseline(settings.baselines, networks, group)
     if isinstance(baseline, nn.Module):
         baseline.to(device)
     return PolicyGradient(
         generator,
-        discriminator,
+        Discrimination(
+            generator, discriminator, discriminator.form, find_negatives(settings.discriminator.negatives), group
+        ),
         estimator=make_estimator(settings.policy, settings.rewards),
         advantages=Advantages(
             baseline,
@@ -100,8 +115,9 @@ def policy_gradient(
             # Without a lag the generator that chose the tokens is the one that learns from them.
             settings.policy.importance_limit if settings.lag else 0.0,
             group,
+            settings.baselines.baseline in EXPECTING_BASELINES,
         ),
-        judge=partial(DiscriminatorJudge, judging, resolve(settings.rewards.reward, REWARD_RULES), control),
+        judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,
         stop_token=stop_token,
         group=group,

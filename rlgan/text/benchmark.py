@@ -48,7 +48,7 @@ class TextBenchmark:
         corpus: `lm_score` is by a language model of its training rows.
         samples: rows that a language model for `reverse_lm_score` is trained on, at most as many as the corpus has.
         device: where to compute.
-        tell: is told what comes next.
+        tell: shows what is computed next.
 
     Raises:
         RunError: a held-out split has a single row.
@@ -135,7 +135,7 @@ def score(model: TextGenerator, rows: Rows) -> float:
 
 
 def carried_perplexity(settings: TextSettings, corpus: Corpus, weights: Weights, device: torch.device) -> float:
-    """Of a corpus's test rows as one stream; see `rlgan.text.measures`."""
+    """The perplexity of a corpus's test rows, read as one stream; see `rlgan.text.measures`."""
     generator = sampler(settings, corpus.words, device).generator
     load(generator, weights.generator)
     rng = stream(settings.seed, Purpose.EVALUATION, 0, 2)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rlgan.rng import Purpose, stream
 
 
+# Compared by identity (eq=False), here and below: `==` of two arrays is an array.
 @dataclass(frozen=True, eq=False)
 class Rows:
     """N rows of a text; V is the size of the vocabulary."""
@@ -47,6 +48,7 @@ class Corpus:
         digest = hashlib.sha256("\n".join(self.words).encode())
         for rows in (self.train, self.validation, self.test):
             digest.update(f"\n{rows.tokens.shape}".encode())
+            # In one byte order on every machine, so that the fingerprint is the same.
             digest.update(rows.tokens.astype("<i8").tobytes())
             digest.update(rows.mask.tobytes())
         return digest.hexdigest()

@@ -18,7 +18,7 @@ from rlgan.text.settings import EvaluateOptions, TextSettings, labels_of
 
 
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
-    """Of `rlgan evaluate RUN`: what training measures, and the quality of what is written beside that of real text.
+    """Measure a run for `rlgan evaluate RUN`: as in training, and the quality of its text beside that of real text.
 
     Raises:
         RunError: the run's own data is not there, a text can't be read, or a control does not compare.
@@ -30,6 +30,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
     if corpus.words != words:
         raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
+    # Opened before the measuring, which takes minutes: a control that does not compare is refused at once.
     controls = [_control(path, corpus, tools) for path in options.control]
     tested: Result = {}
     if options.data is not None:
@@ -48,6 +49,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
             _compared(result, run, control, _measured(control, corpus, benchmark, temperatures)) for control in controls
         ]
     if options.figure is not None:
+        # Late: matplotlib takes long to import, and most evaluations draw nothing.
         from rlgan.text.figures import quality_against_diversity
 
         curves = {entry["run"]: entry["quality"] for entry in (result, *result.get("controls", []))}

@@ -14,7 +14,7 @@ from rlgan.text.sampling import generate
 from rlgan.text.schedule import EVALUATION_ROWS
 from rlgan.text.settings import TextSettings
 from rlgan.text.vocabulary import to_text
-from rlgan.types import Evaluation, Mask, Metrics, Tokens, Weights
+from rlgan.types import Evaluation, Float, Mask, Metrics, Rollout, Tokens, Weights
 
 SAMPLES_SHOWN = 10
 
@@ -42,10 +42,10 @@ class TextEvaluator:
         seed, corpus = self.settings.seed, self.corpus
         made = generate(self.rollouts, weights, EVALUATION_ROWS, seed)
         load(self.rollouts.discriminator, weights.discriminator)
-        real_tokens, real_mask = self._real
-        all_real = measures.log_odds(self.rollouts.discriminator, real_tokens)
-        all_fake = measures.log_odds(self.rollouts.discriminator, made.tokens)
-        real, fake = measures.at_last_token(all_real, real_mask), measures.at_last_token(all_fake, made.mask)
+        real_mask = self._real[1]
+        all_real, all_fake = self._log_odds(made)
+        judged = measures.counted if self._structured else measures.at_last_token
+        real, fake = judged(all_real, real_mask), judged(all_fake, made.mask)
         metrics: Metrics = {
             f"{name}_perplexity": measures.perplexity(
                 self.rollouts.generator, rows.tokens, stream(seed, Purpose.EVALUATION, 0, split)
@@ -53,7 +53,7 @@ class TextEvaluator:
             for split, (name, rows) in enumerate((("validation", corpus.validation), ("test", corpus.test)))
         }
         metrics["test_nll"] = math.log(metrics["test_perplexity"])  # nats per token: the NLL_test of Yu et al. 2017
-        metrics |= self._constant
+        metrics |= self._constant | self._implied()
         metrics |= {
             "discriminator_accuracy_real": float((real > 0).mean()),
             "discriminator_accuracy_generated": float((fake < 0).mean()),
@@ -74,6 +74,30 @@ class TextEvaluator:
             texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
             histograms={"log_odds_real": real, "log_odds_generated": fake, "length": made.mask.sum(axis=1)},
         )
+
+    @property
+    def _structured(self) -> bool:
+        """Whether log-odds belong to one token, and scores are those of a language model."""
+        return self.rollouts.discriminator.form.reads_policy
+
+    def _log_odds(self, made: Rollout) -> tuple[Float, Float]:
+        """The discriminator's log-odds after every token of the real rows and of the generated ones."""
+        tokens, discriminator = self._real[0], self.rollouts.discriminator
+        if not self._structured:
+            return measures.log_odds(discriminator, tokens), measures.log_odds(discriminator, made.tokens)
+        rng = stream(self.settings.seed, Purpose.EVALUATION, 0, 2)
+        log_probs = measures.log_probs(self.rollouts.generator, tokens, rng)
+        real = measures.log_odds(discriminator, tokens, log_probs)
+        return real, measures.log_odds(discriminator, made.tokens, made.log_probs)
+
+    def _implied(self) -> Metrics:
+        """Perplexities of the language model that a structured discriminator is, beside the generator's."""
+        if not self._structured:
+            return {}
+        return {
+            f"implied_{name}_perplexity": measures.implied_perplexity(self.rollouts.discriminator, rows.tokens)
+            for name, rows in (("validation", self.corpus.validation), ("test", self.corpus.test))
+        }
 
     @property
     def _real(self) -> tuple[Tokens, Mask]:

@@ -31,21 +31,23 @@ class DiscriminatorJudge:
     rng: np.random.Generator
 
     @torch.no_grad()
-    def rewards(self, policy: Policy, rollout: RolloutTensors) -> Tensor:  # noqa: ARG002
+    def rewards(self, policy: Policy, rollout: RolloutTensors) -> Tensor:
         """The reward of every token at each place, float32 [B, T, V]."""
         tokens = rollout.tokens
         if self.control.reads_rewards:
-            rewards = self._read(tokens)
+            rewards = self._read(policy, tokens)
         else:
             rewards = torch.zeros(*tokens.shape, self.discriminator.vocab_size, device=tokens.device)
         controlled: Tensor = self.control.apply(rewards, rollout.mask[..., None], self.rng)
         return controlled
 
-    def _read(self, tokens: Tensor) -> Tensor:
+    def _read(self, policy: Policy, tokens: Tensor) -> Tensor:
         # It judges as it is, without dropout, which is for its own updates.
         self.discriminator.eval()
         log_odds = self.discriminator.all_next_log_odds(tokens)
         self.discriminator.train()
+        if self.discriminator.form.reads_policy:
+            log_odds = self.discriminator.form.log_odds(log_odds, policy.distribution.detach())
         before = functional.pad(gather_log_probs(log_odds, tokens)[:, :-1], (1, 0))
         rewards: Tensor = self.rule(log_odds, before[..., None])
         return rewards

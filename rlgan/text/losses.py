@@ -56,6 +56,42 @@ def discriminator_loss(
     return mean(functional.softplus(-real), real_mask) + mean(functional.softplus(fake), fake_mask)
 
 
+def conditional_loss(
+    log_odds: Tensor,
+    log_probs: Tensor,
+    tokens: Tensor,
+    mask: Tensor,
+    weight: float = 1.0,
+    mean: MaskedMean = masked_mean,
+) -> Tensor:
+    """Real tokens against every next token that G might have chosen after the same prefix, weighed by G.
+
+    The mean over counted places of softplus(-l(y_t)) + weight * sum_y G(y) softplus(l(y)). With l = f - log G, at
+    weight 1, the best f is log p_real(y | prefix), whatever G is.
+
+    Args:
+        log_odds: float32 [B, T, V], l of every next token, with gradient.
+        log_probs: float32 [B, T, V], log G of the same, without.
+        tokens: int64 [B, T], the real ones; V where a row has ended.
+        mask: bool [B, T], true where a token counts.
+        weight: of the negative examples.
+        mean: over the places that count.
+    """
+    negative = expected_under(log_probs, functional.softplus(log_odds))
+    return mean(functional.softplus(-gather_log_probs(log_odds, tokens)) + weight * negative, mask)
+
+
+def expected_under(log_probs: Tensor, values: Tensor) -> Tensor:
+    """The expectation [...] of values [..., V] under distributions given as log-probabilities [..., V].
+
+    Example:
+        >>> import torch
+        >>> expected_under(torch.tensor([0.25, 0.75]).log(), torch.tensor([4.0, 0.0]))
+        tensor(1.)
+    """
+    return (log_probs.exp() * values).sum(dim=-1)
+
+
 def entropy(log_probs: Tensor) -> Tensor:
     """Entropy in nats [...] of distributions given as log-probabilities [..., V].
 
@@ -68,7 +104,7 @@ def entropy(log_probs: Tensor) -> Tensor:
 
 
 def gather_log_probs(values: Tensor, tokens: Tensor) -> Tensor:
-    """Of values [B, T, V] for every token, those [B, T] of tokens [B, T]; where V stands, that of token 0.
+    """Pick the values [B, T] of tokens [B, T] out of values [B, T, V]; where a token is V, that of token 0.
 
     Example:
         >>> import torch

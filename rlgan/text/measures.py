@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from rlgan.learning.weights import sample_noise
 from rlgan.text.losses import gather_log_probs
@@ -28,16 +29,9 @@ def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generato
         tokens: int64 [N, T], V where a row has ended.
         rng: a stream; the same for every evaluation, so that they compare.
     """
-    nats, count = 0.0, 0
-    for chunk in _chunks(tokens):
-        noise = sample_noise(rng, len(chunk), generator.noise_size)
-        device = generator.device
-        there = torch.tensor(chunk, device=device)
-        log_probs = gather_log_probs(generator(there, torch.from_numpy(noise).to(device)), there).cpu().numpy()
-        mask = chunk < generator.vocab_size
-        nats -= float(log_probs[mask].sum(dtype=np.float64))
-        count += int(mask.sum())
-    return _two_to_the_entropy(nats, count)
+    mask = tokens < generator.vocab_size
+    nats = -float(log_probs(generator, tokens, rng)[mask].sum(dtype=np.float64))
+    return _two_to_the_entropy(nats, int(mask.sum()))
 
 
 @torch.inference_mode()
@@ -58,18 +52,54 @@ def carried_perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.
     state = generator.initial_state(torch.from_numpy(sample_noise(rng, 1, generator.noise_size)).to(device))
     nats = 0.0
     for i in range(0, read.shape[1], STRETCH):
-        log_probs, state = generator.read(before[:, i : i + STRETCH], state)
-        nats -= float(gather_log_probs(log_probs, read[:, i : i + STRETCH]).double().sum())
+        all_log_probs, state = generator.read(before[:, i : i + STRETCH], state)
+        nats -= float(gather_log_probs(all_log_probs, read[:, i : i + STRETCH]).double().sum())
     return _two_to_the_entropy(nats, read.shape[1])
 
 
 @torch.inference_mode()
-def log_odds(discriminator: TextDiscriminator, tokens: Tokens) -> Float:
-    """The discriminator's log-odds float32 [N, T] after every token of rows int64 [N, T]."""
+def log_odds(discriminator: TextDiscriminator, tokens: Tokens, log_probs: Float | None = None) -> Float:
+    """The discriminator's log-odds float32 [N, T] after every token of rows int64 [N, T].
+
+    Args:
+        discriminator: whose log-odds.
+        tokens: V where a row has ended.
+        log_probs: float32 [N, T], what the generator gave the tokens; for a form that reads it.
+    """
     device = discriminator.device
-    return np.concatenate(
-        [discriminator(torch.tensor(chunk, device=device)).cpu().numpy() for chunk in _chunks(tokens)]
-    )
+    scores = torch.cat([discriminator(torch.tensor(chunk, device=device)) for chunk in _chunks(tokens)])
+    if log_probs is not None:
+        scores = discriminator.form.log_odds(scores, torch.tensor(log_probs, device=device))
+    return scores.cpu().numpy()
+
+
+@torch.inference_mode()
+def log_probs(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator) -> Float:
+    """Log-probabilities float32 [N, T] of the tokens of rows int64 [N, T] by the generator, one z per row."""
+    device, found = generator.device, []
+    for chunk in _chunks(tokens):
+        noise = torch.from_numpy(sample_noise(rng, len(chunk), generator.noise_size)).to(device)
+        there = torch.tensor(chunk, device=device)
+        found.append(gather_log_probs(generator(there, noise), there))
+    return torch.cat(found).cpu().numpy()
+
+
+@torch.inference_mode()
+def implied_perplexity(discriminator: TextDiscriminator, tokens: Tokens) -> float:
+    """Perplexity per counted token of softmax(f), the language model that a structured discriminator's scores imply.
+
+    Args:
+        discriminator: one that scores all tokens.
+        tokens: int64 [N, T], V where a row has ended.
+    """
+    nats, count = 0.0, 0
+    for chunk in _chunks(tokens):
+        there = torch.tensor(chunk, device=discriminator.device)
+        implied = functional.log_softmax(discriminator.all_next_log_odds(there), dim=-1)
+        mask = chunk < discriminator.vocab_size
+        nats -= float(gather_log_probs(implied, there).cpu().numpy()[mask].sum(dtype=np.float64))
+        count += int(mask.sum())
+    return _two_to_the_entropy(nats, count)
 
 
 def at_last_token(values: Float, mask: Mask) -> Float:
@@ -78,8 +108,13 @@ def at_last_token(values: Float, mask: Mask) -> Float:
     return np.asarray(values[np.arange(len(values)), last])
 
 
+def counted(values: Float, mask: Mask) -> Float:
+    """What values [N, T] hold at the counted tokens of all rows, one after the other."""
+    return np.asarray(values[mask])
+
+
 def share_by_position(right: Mask, mask: Mask) -> list[float]:
-    """Of the rows that have a counted token at a position, the share for which `right` [N, T] holds there.
+    """The share, by position, of the rows with a counted token there for which `right` [N, T] holds.
 
     The last position is the last that any row has.
     """

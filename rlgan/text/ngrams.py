@@ -76,7 +76,7 @@ def memorised(tokens: Tokens, known: Tokens) -> float:
 
 
 def under_true_language(corpus: Corpus, rows: Rows) -> dict[str, float]:
-    """Of a known language: `grammatical`, the share of rows that it can say, and `true_nll`, nats per token of those.
+    """Measure rows under a known language: `grammatical`, the share that it can say; `true_nll`, nats per token of it.
 
     Of the oracle's, that is the NLL_oracle of Yu et al. 2017; without such rows it is left out.
     """
@@ -118,7 +118,7 @@ def _most(texts: Iterable[Counts]) -> Most:
 
 
 def _without(own: Counts, most: Most) -> Most:
-    """For the n-grams of one of the texts, the largest count in the others."""
+    """The largest count of each n-gram of one text in any of the others."""
     # Where its own count is the largest, the second largest is the others' (the same, where another has as many).
     return {gram: (most[gram][count == most[gram][0]], 0) for gram, count in own.items()}
 
@@ -177,9 +177,8 @@ def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
         there = np.asarray((sliding_window_view(tokens, n, axis=1) < len(words)).all(axis=-1))
         mixed = np.full(there.shape, n, dtype=np.uint64)
         for k in range(n):
-            mixed = (mixed ^ grams[..., k]) * np.uint64(
-                0x9E3779B97F4A7C15
-            )  # 2^64 over the golden ratio: Fibonacci hashing
+            # 2^64 over the golden ratio, which spreads neighbouring numbers far apart: Fibonacci hashing.
+            mixed = (mixed ^ grams[..., k]) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(32)
         total += (vectors[mixed >> np.uint64(48)] * there[..., None]).sum(axis=1)
         count += there.sum(axis=1)[:, None]

@@ -1,6 +1,7 @@
 """The learning signal of text: policy gradients, mixed with maximum likelihood."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.loss import Loss
 from rlgan.learning.weights import sample_noise
-from rlgan.text.advantages import Advantages
+from rlgan.text.advantages import Advantages, OwnReward
+from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import Estimator, Judge, Policy, RolloutTensors
-from rlgan.text.losses import discriminator_loss, entropy, gather_log_probs, negative_log_likelihood
-from rlgan.text.models.discriminator import TextDiscriminator
+from rlgan.text.losses import entropy, expected_under, gather_log_probs, negative_log_likelihood
 from rlgan.text.models.generator import TextGenerator
 from rlgan.types import RealBatch, Rollout, Tokens
 
@@ -27,7 +28,8 @@ class PolicyGradient:
 
     Args:
         generator: the policy.
-        discriminator: what tells real text from generated; the estimator may need one that scores all tokens.
+        discrimination: how the discriminator learns to tell real text from generated; the estimator may need one that
+            scores all tokens.
         estimator: of the policy gradient.
         advantages: what sampled choices are weighed with.
         judge: makes, from the random numbers of an update, what scores every next token for the estimator.
@@ -39,7 +41,7 @@ class PolicyGradient:
     def __init__(
         self,
         generator: TextGenerator,
-        discriminator: TextDiscriminator,
+        discrimination: Discrimination,
         *,
         estimator: Estimator,
         advantages: Advantages,
@@ -50,7 +52,8 @@ class PolicyGradient:
     ) -> None:
         self.group = group
         self.generator = generator
-        self.discriminator = discriminator
+        self.discrimination = discrimination
+        self.discriminator = discrimination.discriminator
         self.estimator = estimator
         self.advantages = advantages
         self.judge = judge
@@ -65,6 +68,7 @@ class PolicyGradient:
         self, fakes: Rollout | None, real: RealBatch | None, supervision: float, rng: np.random.Generator
     ) -> Loss:
         """Mix the two losses as `supervision`, w, says; real tokens are read with a z of their own."""
+        self.discrimination.keep_writer()
         loss = Loss(torch.zeros((), device=self.generator.device), {})
         if fakes is not None:
             policy = self._policy_loss(RolloutTensors.of(fakes, self.generator.device), rng)
@@ -87,8 +91,9 @@ class PolicyGradient:
 
     def _policy_loss(self, rollout: RolloutTensors, rng: np.random.Generator) -> Loss:
         """The policy gradient of a batch of rollouts."""
-        policy = self._policy(rollout)
-        loss = self.estimator.loss(policy, rollout, self.judge(rng))
+        judge = self.judge(rng)
+        policy = self._policy(rollout, judge)
+        loss = self.estimator.loss(policy, rollout, judge)
         mean, mask = self.group.masked_mean, rollout.mask
         sequences = self.group.gather(rollout.tokens).cpu().numpy()
         metrics = {
@@ -104,7 +109,7 @@ class PolicyGradient:
             value = value - self.entropy_bonus * mean(entropy(policy.distribution), mask)
         return Loss(value, metrics | loss.metrics, loss.auxiliary_losses)
 
-    def _policy(self, rollout: RolloutTensors) -> Policy:
+    def _policy(self, rollout: RolloutTensors, judge: Judge) -> Policy:
         """The generator as it is on a batch of rollouts."""
         states = self.generator.states(rollout.tokens, rollout.noise)
         distribution = self.generator.distribution(states)
@@ -116,22 +121,17 @@ class PolicyGradient:
             log_probs=log_probs,
             behaviour=rollout.log_probs,
         )
-        return Policy(distribution, log_probs, weigh, self.group.masked_mean)
+        policy = Policy(distribution, log_probs, weigh, self.group.masked_mean)
+        if not self.advantages.centres_own_reward:
+            return policy
+        expected = expected_under(distribution.detach(), judge.rewards(policy, rollout))
+        return replace(policy, weigh=partial(weigh, own=OwnReward(rollout.rewards, expected)))
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
         """The usual loss after every token that counts; without `fakes`, against random words."""
         made = fakes.tokens if fakes is not None else self.random_tokens(real.real.shape, rng)
-        fake_tokens, real_tokens = self._tensor(made), self._tensor(real.real)
-        fake_mask, real_mask = self._mask(fake_tokens), self._mask(real_tokens)
-        fake_odds, real_odds = self.discriminator(fake_tokens), self.discriminator(real_tokens)
-        mean = self.group.masked_mean
-        value = discriminator_loss(real_odds, real_mask, fake_odds, fake_mask, mean)
-        metrics = {
-            "loss_discriminator": value.detach(),
-            "discriminator_real": mean(real_odds.detach().sigmoid(), real_mask),
-            "discriminator_generated": mean(fake_odds.detach().sigmoid(), fake_mask),
-        }
-        return Loss(value, metrics)
+        log_probs = self._tensor(fakes.log_probs) if fakes is not None else None
+        return self.discrimination.loss(self._tensor(real.real), self._tensor(made), log_probs, rng)
 
     def random_tokens(self, shape: tuple[int, ...], rng: np.random.Generator) -> Tokens:
         """Rows of random words, int64 [B, T], V after the first stop token of each."""

@@ -23,7 +23,7 @@ from rlgan.text.models.core import State, TextNetworks
 from rlgan.text.models.discriminator import random_discriminator
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.returns import RETURNS
-from rlgan.text.rewards import REWARD_RULES
+from rlgan.text.rewards.rule import find_reward_rule
 from rlgan.text.scorer import DiscriminatorScorer
 from rlgan.types import Float, Mask, Plan, Rollout, Tokens, Weights
 
@@ -42,6 +42,7 @@ class RolloutSettings:
     discount: float
     monte_carlo_rollouts: int
     seed: int
+    reward_limit: float = 0.0  # on the reward of each token, either way; 0: none
     temperature: float = 1.0  # log-probabilities are divided by it
 
 
@@ -66,8 +67,9 @@ class RolloutGenerator:
             # A batch has one page per row: a row that has ended waits for the others.
             autoreset_mode=AutoresetMode.DISABLED,
         )
-        scorer = DiscriminatorScorer(self.discriminator)
-        self.environment = DiscriminatorRewardVector(environment, scorer, resolve(s.reward, REWARD_RULES))
+        self.scorer = DiscriminatorScorer(self.discriminator)
+        rule = find_reward_rule(s.reward, s.reward_limit)
+        self.environment = DiscriminatorRewardVector(environment, self.scorer, rule)
 
     def generate(self, weights: Weights, rng: np.random.Generator, *, rewards: bool = True) -> Rollout:
         """Generate one sequence per row. A pure function of its arguments.
@@ -130,7 +132,9 @@ class RolloutGenerator:
             states.append(state)
             last = sample(distribution, uniforms[t - place])
             mask[:, t] = alive
-            log_probs[:, t] = distribution.gather(1, last[:, None])[:, 0].cpu().numpy() * alive
+            chosen = distribution.gather(1, last[:, None])[:, 0]
+            log_probs[:, t] = chosen.cpu().numpy() * alive
+            self.scorer.hand_over(chosen)
             page, paid[:, t], ended, _, _ = environment.step(last.cpu().numpy())
             tokens = page.astype(np.int64, copy=False)
             alive = ~ended

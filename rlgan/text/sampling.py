@@ -17,13 +17,14 @@ from rlgan.types import Rollout, Weights
 
 def generate(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int) -> Rollout:
     """Generate `count` sequences; the first n are the same however many are asked for."""
+    # Whole rounds, of which the rest is cut off: fewer rows at a time would round otherwise.
     rounds = math.ceil(count / rollouts.settings.rows)
     parts = [rollouts.generate(weights, stream(seed, Purpose.EVALUATION, i)) for i in range(rounds)]
     return Rollout.join(parts)[:count]
 
 
 def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
-    """Of `rlgan sample RUN`: a line for each text."""
+    """Write texts for `rlgan sample RUN`, a line for each."""
     words = vocabulary_of(run)
     rollouts = sampler(run.settings, words, prepare(0), options.temperature)
     rows = rollouts.settings.rows

@@ -1,8 +1,11 @@
-"""Which step of text computes what, and how steps, epochs and real batches go together."""
+"""The schedule of text: what each step computes, and how steps, epochs and real batches are related."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from rlgan.learning.tables import DECAYS
+from rlgan.settings import resolve
 from rlgan.text.methods.method import Method, find_method
 from rlgan.text.settings import TextSettings
 from rlgan.types import Plan
@@ -54,7 +57,15 @@ class TextSchedule:
     def plan(self, step: int) -> Plan:
         """What training step `step` computes."""
         plan = self.method.plan(self, step)
-        return replace(plan, rewards=self.reads_rewards and plan.supervision < 1)
+        return replace(plan, rewards=self.reads_rewards and plan.supervision < 1, learning_rate=self._rate(step))
+
+    def _rate(self, step: int) -> float:
+        """The share of the learning rates that is left before a step."""
+        settings = self.settings.rate_decay
+        if settings.decay == "none":
+            return 1.0
+        decay: Callable[[float], float] = resolve(settings.decay, DECAYS)
+        return max(settings.decay_floor, decay(min(self.epoch(step) / settings.decay_epochs, 1.0)))
 
     def epoch(self, step: int) -> float:
         """Passes over the training rows before `step`: through D, in MLE through G."""

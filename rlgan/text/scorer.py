@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from envs import State
 from rlgan.text.models.discriminator import TextDiscriminator
@@ -9,10 +10,19 @@ from rlgan.types import Float, Tokens
 
 
 class DiscriminatorScorer:
-    """Reads sequences token by token with a discriminator; its state is the network's, as numpy arrays."""
+    """Reads sequences token by token with a discriminator; its state is the network's, as numpy arrays.
+
+    Where the discriminator's form reads the policy, whoever writes hands over what the policy gave each token, before
+    the token is read: one step of the generator serves both.
+    """
 
     def __init__(self, discriminator: TextDiscriminator) -> None:
         self.discriminator = discriminator
+        self._log_probs: Tensor | None = None
+
+    def hand_over(self, log_probs: Tensor) -> None:
+        """Take the policy's log-probabilities, float32 [N], of the tokens that are read next."""
+        self._log_probs = log_probs
 
     @torch.inference_mode()
     def start(self, count: int) -> State:
@@ -26,4 +36,8 @@ class DiscriminatorScorer:
         # Contiguous, since the wrapper puts together rows of several states, and kernels of GPUs refuse strides.
         before = tuple(torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in state)
         log_odds, after = self.discriminator.step(torch.from_numpy(tokens).to(device), before)
+        # Of a prefix, which earns no reward, nobody hands any over.
+        if self.discriminator.form.reads_policy and self._log_probs is not None:
+            log_odds = self.discriminator.form.log_odds(log_odds, self._log_probs)
+        self._log_probs = None
         return tuple(each.cpu().numpy() for each in after), log_odds.cpu().numpy()

@@ -11,6 +11,7 @@ from tyro.conf import arg
 
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
+from rlgan.learning.tables import DECAYS
 from rlgan.settings import (
     Added,
     AtLeast,
@@ -25,12 +26,14 @@ from rlgan.settings import (
     updated,
 )
 from rlgan.task import Bounds
-from rlgan.text.baselines import BASELINES
+from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
 from rlgan.text.corpora import DATASETS, LAYOUTS
 from rlgan.text.estimators import ESTIMATORS, POSITIVE_WEIGHTINGS, WEIGHTED_ESTIMATORS, WEIGHTINGS
+from rlgan.text.forms import FORMS, STRUCTURED_FORMS
 from rlgan.text.methods import METHODS
 from rlgan.text.models import CORES
+from rlgan.text.negatives import NEGATIVES, PLAIN_NEGATIVES
 from rlgan.text.returns import RETURNS
 from rlgan.text.rewards import POSITIVE_REWARDS, REWARD_RULES
 
@@ -59,6 +62,8 @@ class RewardSettings:
     reward_control: Annotated[str, Choice(CONTROLS, "reward control")] = "none"
     """Rewards that carry no information, to hold a gain against. constant: all 1; shuffled: given to other sequences
     (all_tokens: to other tokens); random_discriminator: by a discriminator that never learns."""
+    reward_limit: Annotated[float, AtLeast(0), Added(before=0.0)] = 0.0
+    """The reward of each token is at most so much, and at least minus that; 0: no limit."""
     returns: Annotated[str, Choice(RETURNS, "return"), Added(before="discounted")] = "discounted"
     """How rewards become the Q of each token. discounted: Q_t = r_t + lambda Q_t+1."""
     discount: Annotated[float, Between(0, 1), arg(aliases=["--lambda"])] = 0.9
@@ -76,7 +81,7 @@ class EstimatorSettings:
     scores them all at once; exact at lambda = 0, above it lambda Q_t+1 is added for the sampled token."""
     weighting: Annotated[str, Choice(WEIGHTINGS, "weighting")] = "expected"
     """The objective of all_tokens. expected: maximise sum_y G(y) r(y). forward_kl: minimise -sum_y w(y) log G(y), with
-    weights w proportional to G(y) r(y)."""
+    weights w proportional to G(y) r(y), with the reward log_odds to G(y) exp(r(y))."""
     importance_limit: Annotated[float, AtLeast(0)] = 0.0
     """With a lag: weight each token by G(y) now over G(y) when it was chosen, at most by this; 0: no correction."""
     normalise_advantages: bool = False
@@ -91,7 +96,8 @@ class BaselineSettings:
 
     baseline: Annotated[str, Choice(BASELINES, "baseline", former={"others": "leave_one_out"})] = "none"
     """leave_one_out: the mean of the other sequences at the same position; moving_average, per_position: over all
-    earlier steps, one number or one per position; learned: a linear function of the generator's state."""
+    earlier steps, one number or one per position; learned: a linear function of the generator's state; expected: from
+    the token's own reward, its expectation over the generator's next token, and leave_one_out from what comes after."""
     baseline_decay: Annotated[float, Below(0, 1)] = 0.9
     """Decay per step of moving_average and per_position."""
     baseline_learning_rate: Annotated[float, MoreThan(0)] = 1e-3
@@ -145,6 +151,22 @@ class TextNetworkSettings:
 
 
 @dataclass(frozen=True)
+class DiscriminatorSettings:
+    """What the discriminator's answer is made of, and what it learns from."""
+
+    discriminator_form: Annotated[str, Choice(FORMS, "discriminator form"), Added(before="plain")] = "plain"
+    """plain: log-odds of the sequence so far. structured: f(y | prefix) - log G(y | prefix, z), log-odds of the one
+    token y; softmax(f) is then a language model, and --lag must be 0."""
+    negatives: Annotated[str, Choice(NEGATIVES, "kind of negatives"), Added(before="rollouts")] = "rollouts"
+    """A structured discriminator's negative examples. rollouts: what the generator wrote; conditional: its next-token
+    distribution after each prefix of a real row, summed over all tokens; both: half of each."""
+    discriminator_embedding_size: Annotated[int, AtLeast(1), Added(before=None)] | None = None
+    """Size of the discriminator's word embeddings. By default --embedding-size."""
+    discriminator_hidden_size: Annotated[int, AtLeast(1), Added(before=None)] | None = None
+    """Size of the discriminator's hidden state. By default --hidden-size."""
+
+
+@dataclass(frozen=True)
 class AdamSettings:
     """The optimiser of both networks: Adam."""
 
@@ -152,6 +174,18 @@ class AdamSettings:
     """Decay rate of Adam's first moment, for both networks."""
     gradient_norm: Annotated[float, MoreThan(0)] = 5.0
     """Gradients with a larger norm are scaled down to it."""
+
+
+@dataclass(frozen=True)
+class DecaySettings:
+    """Learning rates that fall over the epochs of the recipe, however long the run is."""
+
+    decay: Annotated[str, Choice(DECAYS, "decay"), Added(before="none")] = "none"
+    """How the learning rates of both players fall."""
+    decay_epochs: Annotated[float, MoreThan(0), Added(before=10.0)] = 10.0
+    """Passes over the training text in which they fall."""
+    decay_floor: Annotated[float, Between(0, 1), Added(before=0.05)] = 0.05
+    """The share of each rate that is left at least."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +212,13 @@ class TextSettings:
     mixing: MethodSettings = MethodSettings()
     networks: TextNetworkSettings = TextNetworkSettings()
     adam: AdamSettings = AdamSettings()
+    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    rate_decay: DecaySettings = DecaySettings()
+
+    @property
+    def structured(self) -> bool:
+        """Whether the discriminator's log-odds belong to one token."""
+        return self.discriminator.discriminator_form in STRUCTURED_FORMS
 
     @property
     def shard_size(self) -> int:
@@ -201,17 +242,41 @@ class TextSettings:
             )
         if self.policy.estimator in WEIGHTED_ESTIMATORS:
             self._check_weighted()
+        self._check_discriminator()
+
+    def _check_discriminator(self) -> None:
+        """Check what the form of the discriminator asks for."""
+        form, negatives = self.discriminator.discriminator_form, self.discriminator.negatives
+        if form == "plain" and negatives not in PLAIN_NEGATIVES:
+            raise UsageError(
+                f"--negatives {negatives} with --discriminator-form plain: give --discriminator-form structured"
+            )
+        if not self.structured:
+            return
+        if self.lag:
+            raise UsageError(f"--lag {self.lag} with --discriminator-form {form}: it works without a lag only so far")
+        if self.rewards.reward == "token_ratio":
+            raise UsageError(
+                f"--reward token_ratio with --discriminator-form {form}: its log-odds belong to one token already, so "
+                "give --reward density_ratio or log_odds"
+            )
 
     def _check_weighted(self) -> None:
         """Check the settings of an estimator that has a weighting."""
         rewards, policy = self.rewards, self.policy
+        if self.baselines.baseline in EXPECTING_BASELINES:
+            raise UsageError(
+                f"--baseline {self.baselines.baseline} with --estimator {policy.estimator}, which sums the token's own "
+                "reward over all tokens already: give --baseline leave_one_out"
+            )
         if not rewards.discount and rewards.monte_carlo_rollouts > 1:
             raise UsageError(
                 f"--monte-carlo-rollouts {rewards.monte_carlo_rollouts} with --estimator {policy.estimator} and "
                 "--lambda 0: nothing that comes after a token counts; give a larger --lambda, or leave it at 1"
             )
         negative = rewards.reward in REWARD_RULES and rewards.reward not in POSITIVE_REWARDS
-        if policy.weighting in POSITIVE_WEIGHTINGS and negative:
+        in_logarithms = self.structured and rewards.reward == "log_odds"
+        if policy.weighting in POSITIVE_WEIGHTINGS and negative and not in_logarithms:
             raise UsageError(
                 f"--weighting {policy.weighting} with --reward {rewards.reward}, which can be negative: give one of "
                 f"{', '.join(POSITIVE_REWARDS)}, or --weighting expected"
@@ -247,19 +312,31 @@ BEST_REINFORCE = updated(
         "discriminator_learning_rate": 8e-3,
     },
 )
+# With a structured discriminator, forward KL goes to softmax(f), and expected log-odds are the reverse KL.
+BEST_STRUCTURED = updated(
+    BEST, {"discriminator_form": "structured", "reward": "log_odds", "discriminator_learning_rate": 3e-3}
+)
+BEST_STRUCTURED_REINFORCE = updated(
+    BEST_STRUCTURED,
+    {"estimator": "reinforce", "weighting": "expected", "baseline": "expected", "reward_limit": 5.0},
+)
 BEST_MLE = updated(PAPER, {"preset": "best", "generator_ema_decay": 0.99})
 
 
 # What `best` is for methods and for estimators that have a recipe of their own.
 BEST_OF_METHOD = {"mle": BEST_MLE}
 BEST_OF_ESTIMATOR = {"reinforce": BEST_REINFORCE}
+BEST_STRUCTURED_OF_ESTIMATOR = {"reinforce": BEST_STRUCTURED_REINFORCE}
 # Three minutes of two cores with all that comes before and after.
 BOUNDS_OF_DATA = {"stories": Bounds(steps=800, minutes=2.5)}
 
 
 def preset_of(typed: TextSettings) -> TextSettings:
     """The recipe that the typed preset has for the typed method; the best has one for each estimator."""
-    best = BEST_OF_METHOD.get(typed.method, BEST_OF_ESTIMATOR.get(typed.policy.estimator, BEST))
+    of_estimator, other = (
+        (BEST_STRUCTURED_OF_ESTIMATOR, BEST_STRUCTURED) if typed.structured else (BEST_OF_ESTIMATOR, BEST)
+    )
+    best = BEST_OF_METHOD.get(typed.method, of_estimator.get(typed.policy.estimator, other))
     preset = {"paper": PAPER, "best": best}[typed.preset]
     return updated(preset, {"method": typed.method})
 

@@ -123,7 +123,8 @@ class TextReporter:
         floor = f", floor {m['floor_perplexity']:.2f}" if "floor_perplexity" in m else ""
         perplexity = m["test_perplexity"]  # of a generator that has collapsed it has hundreds of digits
         said = f"{perplexity:.1f}" if perplexity < 1e6 else f"{perplexity:.1e}"
-        return f"test perplexity {said} (unigram {m['unigram_perplexity']:.1f}{floor})"
+        implied = f", D's implied {m['implied_test_perplexity']:.1f}" if "implied_test_perplexity" in m else ""
+        return f"test perplexity {said} (unigram {m['unigram_perplexity']:.1f}{floor}{implied})"
 
     def summary(self, evaluation: Evaluation) -> list[str]:
         """A line for people, and a sequence that the generator wrote."""

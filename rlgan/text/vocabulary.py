@@ -33,6 +33,7 @@ def build_vocabulary(sentences: Sequence[Sequence[str]], size: int | None, name:
         ('<unk>', '<eos>', 'a', 'and')
     """
     counts = Counter(word for sentence in sentences for word in sentence)
+    # A text may hold them itself; their places are the first ones in any case.
     del counts[END], counts[UNKNOWN]
     available = len(counts) + 2
     if size is None:

@@ -46,6 +46,7 @@ class Canvas:
         reach_x = (abs(cosine) * reach_u + abs(sine) * reach_v) * scale
         reach_y = (abs(sine) * reach_u + abs(cosine) * reach_v) * scale
         half = self.size / 2
+        # One pixel more on the far sides, which `int` would cut off.
         left, right = (int((centre_x + scale * x + sign * reach_x + 1) * half) + (sign > 0) for sign in (-1, 1))
         top, bottom = (int((centre_y + scale * y + sign * reach_y + 1) * half) + (sign > 0) for sign in (-1, 1))
         place = (slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0)))

@@ -25,7 +25,7 @@ class TensorBoard:
         Raises:
             OSError: the disk is full, say.
         """
-        # What comes every few seconds between evaluations is for whoever watches; the curves are by evaluation.
+        # What comes every few seconds between evaluations is for monitoring; the curves are by evaluation.
         if not record.training and record.evaluation is None:
             return
         for tag, value in record.scalars().items():

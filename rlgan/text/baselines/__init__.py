@@ -24,4 +24,8 @@ BASELINES = {
     "moving_average": "rlgan.text.baselines.moving_average:moving_average",
     "per_position": "rlgan.text.baselines.moving_average:per_position",
     "learned": "rlgan.text.baselines.learned:LearnedBaseline",
+    "expected": "rlgan.text.baselines.leave_one_out:LeaveOneOut",  # of what comes after the token
 }
+# Those in which the reward of a token itself is centred by its expectation under the generator's next-token
+# distribution, which the discriminator's scores of all tokens give; the baseline sees later tokens' rewards alone.
+EXPECTING_BASELINES = ("expected",)

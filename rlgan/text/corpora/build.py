@@ -1,4 +1,4 @@
-"""From sentences to a corpus: what every data set of words does."""
+"""Builds a corpus from sentences: what every data set of words needs."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,7 @@ def build_corpus(
     Raises:
         DataError: a split is too short for a row, or has fewer words than asked for.
     """
+    # Of the training text alone: a word that only the test has is unknown to a generator.
     words = build_vocabulary(splits[0], settings.vocab_size, names[0])
     layout, end = settings.layout or "windows", words.index(END)
     streams = [

@@ -66,6 +66,7 @@ def with_test(corpus: Corpus, path: Path) -> tuple[Corpus, int]:
         DataError: it can't be read.
     """
     rows, unknown = encode(path, corpus.words, corpus.test.tokens.shape[1], corpus.layout)
+    # The new text is not written in the known language, so that its floor is unknown.
     return dataclasses.replace(corpus, test=rows, true_log_probs=None), unknown
 
 
@@ -76,6 +77,7 @@ def _read(file: Path) -> list[list[str]]:
     except OSError as error:
         raise DataError(f"{file}: {error.strerror}") from error
     try:
+        # Some editors begin a file with a byte order mark; it would become part of the first word.
         text = content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1

@@ -68,6 +68,7 @@ def sentences(stream: TokenStream, length: int) -> Rows:
     starts = np.concatenate([[0], stops[:-1] + 1])
     places = starts[:, None] + np.arange(length)
     mask = places <= stops[:, None]
+    # Places behind the end of the stream are read from its last token, and do not count.
     tokens = stream.tokens[np.minimum(places, len(stream.tokens) - 1)]
     return Rows(np.where(mask, tokens, stream.vocab_size), mask)
 

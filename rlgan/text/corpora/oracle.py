@@ -96,7 +96,7 @@ class Oracle:
         return _sigmoid(show) * np.tanh(cell), cell
 
     def _logits(self, hidden: Double) -> Double:
-        """Of every next token, [N, V], up to a constant in each row: the largest is 0, so that none overflows."""
+        """The log-probability of every next token, [N, V], up to a constant in each row: the largest is 0."""
         # In blocks of words, each product too small for OpenBLAS to share it among threads: those wait for each other,
         # and on busy cores the products took 20 times as long.
         blocks = self.output.reshape(len(self.output), -1, BLOCK).swapaxes(0, 1)

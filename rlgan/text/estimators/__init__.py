@@ -35,6 +35,8 @@ WEIGHTINGS = {
     "expected": "rlgan.text.estimators.weightings:expected_reward",
     "forward_kl": "rlgan.text.estimators.weightings:forward_kl",
 }
+# Of rewards that are logarithms, `log_odds`, the weightings by their density ratio.
+LOG_WEIGHTINGS = {"forward_kl": "rlgan.text.estimators.weightings:forward_kl_of_log_odds"}
 # Estimators that have a weighting, and weightings whose rewards must not be negative.
 WEIGHTED_ESTIMATORS = ("all_tokens",)
 POSITIVE_WEIGHTINGS = ("forward_kl",)

@@ -1,6 +1,7 @@
 """What the estimator `all_tokens` makes of the rewards of all next tokens."""
 
 from torch import Tensor
+from torch.nn import functional
 
 
 def expected_reward(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
@@ -36,4 +37,24 @@ def forward_kl(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
     weights = log_probs.detach().exp() * rewards
     # Where every reward is 0, so are the weights, in place of NaN.
     weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
+    return -((weights * log_probs).sum(dim=-1) * mask).mean()
+
+
+def forward_kl_of_log_odds(log_probs: Tensor, log_odds: Tensor, mask: Tensor) -> Tensor:
+    """The same with r = exp(log_odds), normalised in logarithms: w = softmax(log_odds + log G), without any limit.
+
+    Of a structured discriminator, whose log-odds are f - log G, w is softmax(f).
+
+    Args:
+        log_probs: float32 [B, T, V] of every next token, with gradient.
+        log_odds: float32 [B, T, V], without.
+        mask: bool [B, T].
+
+    Example:
+        >>> import torch
+        >>> log_probs, scores = torch.tensor([[[0.5, 0.5]]]).log(), torch.tensor([[[7.0, 7.0]]])
+        >>> forward_kl_of_log_odds(log_probs, scores - log_probs, torch.tensor([[True]]))  # softmax(f) is even: log 2
+        tensor(0.6931)
+    """
+    weights = functional.softmax(log_odds + log_probs.detach(), dim=-1)
     return -((weights * log_probs).sum(dim=-1) * mask).mean()

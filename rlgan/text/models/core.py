@@ -34,11 +34,20 @@ class TextNetworks:
     generator_core: str  # a name in CORES, or module:object
     discriminator_core: str
     scores_all_tokens: bool  # the discriminator scores every next token at once
+    discriminator_form: str = "plain"  # a name in FORMS, or module:object
+    discriminator_embedding_size: int | None = None  # None: as the generator's
+    discriminator_hidden_size: int | None = None
 
     @property
-    def core_sizes(self) -> CoreSizes:
-        """The sizes of both cores. The start mark is read too."""
+    def generator_sizes(self) -> CoreSizes:
+        """The sizes of the generator's core. The start mark is read too."""
         return CoreSizes(self.embedding_size, self.hidden_size, self.length + 1)
+
+    @property
+    def discriminator_sizes(self) -> CoreSizes:
+        """The sizes of the discriminator's core."""
+        embedding_size = self.discriminator_embedding_size or self.embedding_size
+        return CoreSizes(embedding_size, self.discriminator_hidden_size or self.hidden_size, self.length + 1)
 
 
 class Core(Protocol):

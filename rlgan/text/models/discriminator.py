@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rlgan.rng import Purpose, torch_seed
+from rlgan.text.forms.form import find_form
 from rlgan.text.models.core import State, TextNetworks, make_core
 
 
@@ -15,6 +16,8 @@ class TextDiscriminator(nn.Module):
 
     With `scores_all_tokens` the log-odds are h . w_y + b_y, where h is the core's output before token y and after the
     start mark: one product scores all y. Without, they are w . h + b with h after y (the paper's).
+
+    What it gives is f of its form, `rlgan.text.forms`: the log-odds themselves where the form is plain.
 
     Dropout (on embeddings and outputs, and on whole words, while training) is no part of the paper's; its preset has
     none.
@@ -31,12 +34,16 @@ class TextDiscriminator(nn.Module):
 
     def __init__(self, networks: TextNetworks, dropout: float = 0.0, word_dropout: float = 0.0) -> None:
         super().__init__()
+        sizes = networks.discriminator_sizes
         self.vocab_size = networks.vocab_size
-        self.hidden_size = networks.hidden_size
+        self.hidden_size = sizes.hidden_size
         self.scores_all_tokens = networks.scores_all_tokens
-        self.embedding = nn.Embedding(networks.vocab_size + 1, networks.embedding_size)
-        self.core = make_core(networks.discriminator_core, networks.core_sizes)
-        self.output = nn.Linear(networks.hidden_size, networks.vocab_size if networks.scores_all_tokens else 1)
+        self.embedding = nn.Embedding(networks.vocab_size + 1, sizes.input_size)
+        self.core = make_core(networks.discriminator_core, sizes)
+        self.output = nn.Linear(sizes.hidden_size, networks.vocab_size if networks.scores_all_tokens else 1)
+        self.form = find_form(networks.discriminator_form)
+        if self.form.initial_bias is not None:
+            nn.init.constant_(self.output.bias, self.form.initial_bias(networks.vocab_size))
         self.dropout = nn.Dropout(dropout)
         self.word_dropout = word_dropout
 
@@ -91,6 +98,7 @@ class TextDiscriminator(nn.Module):
     def _embedded(self, tokens: Tensor) -> Tensor:
         embedded: Tensor = self.dropout(self.embedding(tokens))
         if self.training and self.word_dropout:
+            # By `rand_like`, which learners that share a batch replace: each then draws for the whole batch.
             embedded = embedded * (torch.rand_like(embedded[..., :1]) >= self.word_dropout)
         return embedded
 

@@ -27,7 +27,7 @@ class TextGenerator(nn.Module):
         self.vocab_size = networks.vocab_size
         self.noise_size = networks.hidden_size
         self.embedding = nn.Embedding(networks.vocab_size + 1, networks.embedding_size)
-        self.core = make_core(networks.generator_core, networks.core_sizes)
+        self.core = make_core(networks.generator_core, networks.generator_sizes)
         self.output = nn.Linear(networks.hidden_size, networks.vocab_size)
 
     @property

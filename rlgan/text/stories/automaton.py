@@ -120,7 +120,7 @@ class Automaton:
         return float(bits)
 
     def _moves(self) -> dict[int, list[tuple[int, int, float]]]:
-        """By source, the (word, target, probability) of each transition."""
+        """The (word, target, probability) of each transition, by source."""
         moves: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
         columns = (self.sources, self.emitted, self.targets, self.probabilities)
         for source, word, target, probability in zip(*(column.tolist() for column in columns), strict=True):

@@ -1,4 +1,4 @@
-"""From a grammar to its automaton."""
+"""Compiles a grammar to its automaton."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,6 +26,7 @@ def _fill(grammar: Grammar, items: Items, memory: Memory) -> Iterator[tuple[floa
     options = slot.options[dict(memory)[slot.given] if slot.given else ""]
     total = sum(option.weight for option in options)
     for option in options:
+        # Chosen here, since the article depends on the word that is drawn.
         says = option.says
         if article:
             says = ("an" if says[0][0] in "aeiou" else "a", *says)
@@ -80,6 +81,7 @@ def _transitions(grammar: Grammar, start: str) -> tuple[Transitions, int]:
     transitions: Transitions = defaultdict(float)
     for items, memory in waiting:  # grows as states are met
         for probability, word, rest, recalled in _fill(grammar, items, memory):
+            # What nothing that is left to say asks for is forgotten: else paths with the same future would not meet.
             target = (rest, tuple(pair for pair in recalled if pair[0] in needs(rest))) if rest else first
             if target not in state_index:
                 state_index[target] = len(state_index)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 import rlgan
 from rlgan.cli.main import main
+from rlgan.settings import imported_objects
 
 
 def test_samples_are_those_of_the_command_line_and_the_first_stay_the_first(run, capsys):
@@ -89,6 +90,8 @@ def test_code_that_a_run_names_is_imported_only_where_it_is_trusted(small_settin
         with pytest.raises(rlgan.RunError, match=r"names code from outside of rlgan \(--reward my_rule:rule\)"):
             load(run.path)
     assert rlgan.load_run(run.path, trust_imports=True).sample(2) == run.sample(2)
+    # What this run imported must not be sent to the workers of another one, which may not find the module.
+    assert "my_rule:rule" not in imported_objects()
 
 
 def test_a_damaged_checkpoint_is_not_sampled_from(run, tmp_path):

@@ -40,6 +40,7 @@ def unlike_a_run():
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     flags = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.set_num_threads(2)
+    torch.manual_seed(987)
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
     workspace = os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
@@ -115,11 +116,13 @@ def test_another_exception_of_a_callback_is_the_callers_and_gives_the_run_back(s
         raise KeyError("mine")
 
     before = _process()
-    with pytest.raises(KeyError, match="mine"):
+    # Its traceback keeps everything alive that the run had: what is to be given back, has to be given back by name.
+    with pytest.raises(KeyError, match="mine") as caught:
         rlgan.train(**small_settings, steps=2, run_dir=tmp_path / "run", on_step=fail, **QUIET)
     assert _process() == before
     again = rlgan.train(**small_settings, steps=2, run_dir=tmp_path / "run", resume=True, **QUIET)
     assert max(again.checkpoints) == 2
+    assert caught.tb is not None
 
 
 @pytest.mark.usefixtures("unlike_a_run")

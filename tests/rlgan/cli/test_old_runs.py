@@ -97,7 +97,7 @@ def test_an_old_run_goes_on_to_where_a_fresh_one_comes(old, tmp_path, capsys, ta
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"speed": 3}, "settings that nobody knows: speed"),
+        ({"speed": 3}, "settings that this version does not know: speed"),
         ({"batch_size": "8"}, "--batch-size is '8', which is of a wrong type: it must be a whole number"),
         ({"baseline": "mine:Baseline"}, "--baseline mine:Baseline"),
         ({"baseline": "hope"}, "'hope' is not a baseline"),

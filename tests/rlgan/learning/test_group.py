@@ -39,6 +39,14 @@ TEXTS = {
         "discriminator_word_dropout": 0.2, "generator_ema_decay": 0.9,
     },
     "running baseline": {"baseline": "per_position"},
+    "structured": {
+        "discriminator_form": "structured", "negatives": "both", "estimator": "all_tokens", "weighting": "forward_kl",
+        "reward": "log_odds", "discount": 0.0, "discriminator_steps": 2, "discriminator_dropout": 0.5,
+    },
+    "expected baseline": {
+        "discriminator_form": "structured", "negatives": "conditional", "reward": "log_odds", "discount": 0.5,
+        "baseline": "expected", "reward_limit": 5.0, "decay": "cosine", "decay_epochs": 0.01,
+    },
     "all tokens": {"estimator": "all_tokens", "reward_control": "shuffled", "generator_core": "cnn"},
 }  # fmt: skip
 CASES = [*TEXTS, "gaussian", "image", "maxout"]

@@ -102,7 +102,7 @@ def test_a_file_of_before_is_read_under_its_names_with_what_was_before_a_setting
 
 def test_a_file_with_a_setting_more_or_less_is_refused():
     whole = dict(flatten(Outer()))
-    with pytest.raises(UsageError, match="settings that nobody knows: speed"):
+    with pytest.raises(UsageError, match="settings that this version does not know: speed"):
         read(Outer(), whole | {"speed": 1})
     del whole["count"]
     with pytest.raises(UsageError, match="the setting count is missing"):

@@ -18,6 +18,16 @@ def test_policygan_on_the_stories_falls_to_a_tenth_without_mle(learn, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("estimator", "due"), [("all_tokens", 12), ("reinforce", 40)])
+def test_a_structured_discriminator_teaches_both_estimators(learn, estimator, due):
+    words = ["--discriminator-form", "structured", "--negatives", "conditional", "--layout", "windows"]
+    words += ["--discriminator-dropout", "0", "--discriminator-word-dropout", "0", "--generator-learning-rate", "3e-3"]
+    last = learn(*words, "--estimator", estimator, "--steps", "100")
+    assert last["test_perplexity"] < due
+    assert last["implied_test_perplexity"] < due
+
+
+@pytest.mark.slow
 def test_reinforce_on_sampled_tokens_falls_to_a_fifth(learn):
     assert learn("--estimator", "reinforce", "--steps", "200")["test_perplexity"] < UNTRAINED / 5
 

@@ -1,0 +1,57 @@
+"""What a form of the discriminator is, and those that are a line."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from rlgan.settings import resolve
+from rlgan.text.forms import FORMS
+
+
+@dataclass(frozen=True)
+class DiscriminatorForm:
+    """How the log-odds that a token is real come from the network's scores and from the generator.
+
+    Args:
+        log_odds: `(scores, log_probs) -> log-odds`, elementwise on tensors of any shape: f, what the network gives for
+            tokens, and log G, the log-probabilities that the generator gave them, without gradient.
+        reads_policy: whether `log_odds` reads log G; where it does not, it is not computed. Where it does, the network
+            scores every next token at once, and log-odds belong to one token, else to the sequence so far.
+        initial_bias: of every token's score, from the size of the vocabulary; None: as the layer draws it.
+
+    Example:
+        >>> import torch
+        >>> STRUCTURED.log_odds(torch.tensor([-1.0]), torch.tensor([-3.0]))
+        tensor([2.])
+    """
+
+    log_odds: Callable[[Tensor, Tensor], Tensor]
+    reads_policy: bool = False
+    initial_bias: Callable[[int], float] | None = None
+
+
+def plain(scores: Tensor, log_probs: Tensor) -> Tensor:  # noqa: ARG001
+    """The scores themselves."""
+    return scores
+
+
+def structured(scores: Tensor, log_probs: Tensor) -> Tensor:
+    """F - log G: where it is right, f is log p_real(y | prefix)."""
+    return scores - log_probs
+
+
+def log_uniform(vocab_size: int) -> float:
+    """-log V: scores that begin as the uniform distribution's."""
+    return -math.log(vocab_size)
+
+
+PLAIN = DiscriminatorForm(plain)
+STRUCTURED = DiscriminatorForm(structured, reads_policy=True, initial_bias=log_uniform)
+
+
+def find_form(name: str) -> DiscriminatorForm:
+    """The form of a name in `FORMS`, or `module:object`."""
+    form: DiscriminatorForm = resolve(name, FORMS)
+    return form
