@@ -1,6 +1,7 @@
 """`rlgan COMMAND ...`: finds the command, and turns every failure into one line and an exit code."""
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before training (130 for Ctrl-C, 143 for SIGTERM).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with escaping_streams():
+    with escaping_streams(), _libraries_undisturbed():
         return _run(words)
 
 
@@ -86,6 +87,22 @@ def _run(words: list[str]) -> int:
         number = next(iter(ended_by), signal.SIGINT)
         return _fail(WORDS.get(number, f"ended by {signal.Signals(number).name}"), 128 + number)
     return 0
+
+
+@contextlib.contextmanager
+def _libraries_undisturbed() -> Iterator[None]:
+    """Take out of the environment what libraries read when they are loaded, and what is wrong for a command.
+
+    MPLBACKEND: a notebook's window for figures, in every command that is typed there; matplotlib fails where this
+    Python does not have it, and our figures go to files. OMP_DYNAMIC, OMP_THREAD_LIMIT: OpenMP may then give fewer
+    threads than it is asked for, and oneDNN waits for the others for ever; the threads of a run are a setting of it.
+    """
+    names = ("MPLBACKEND", "OMP_DYNAMIC", "OMP_THREAD_LIMIT")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 @contextlib.contextmanager

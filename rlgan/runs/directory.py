@@ -20,6 +20,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,9 @@ from rlgan.runs.storage import Place, place
 # What a run can't be started beside. All else is none of a run's: `lost+found` of a fresh volume, a job's own log.
 # Neither are `.lock` and `vocabulary.json`, which a run leaves that was killed before its config was written.
 RUN_NAMES = {"config.json", "metrics.jsonl", "events", "pictures", "log.txt", "checkpoints"}
+
+# What shared disks answer that have no locks at all, or no server for them.
+NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
 
 
 class RunDirectory:
@@ -100,11 +104,14 @@ class RunDirectory:
         fresh = isinstance(self.path, Path) and self.config_file.is_file()
         return not fresh or bool(self.checkpoints.steps()) or self.metrics_file.exists()
 
-    def claim(self) -> None:
+    def claim(self, say: Callable[[str], None] = lambda _: None) -> None:
         """Make the directory, and lock it until `close`, or until this process ends.
 
         An object store has no locks: there, the process that claims a run last has it, and the one that had it before
         stops at its next evaluation. What both have written meanwhile is the same, bit for bit.
+
+        Args:
+            say: is told where the disk has no locks.
 
         Raises:
             RunError: another process is at work in it.
@@ -112,7 +119,7 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if isinstance(self._lock_file, Path):
-                self._lock(self._lock_file)
+                self._lock(self._lock_file, say)
                 return
         except PermissionError as error:
             raise RunError(f"{self.path} can't be written: {error}; give another --run-dir") from error
@@ -121,7 +128,7 @@ class RunDirectory:
         if (log := self.path / "log.txt").exists():
             self.log_file.write_bytes(log.read_bytes())
 
-    def _lock(self, file: Path) -> None:
+    def _lock(self, file: Path, say: Callable[[str], None]) -> None:
         # Held by an open file, so that the system takes the lock back however this process ends; a file that says
         # "in use" would outlive a process that is killed.
         self._locked = file.open("w")
@@ -132,8 +139,9 @@ class RunDirectory:
                 f"{self.path} is in use by another process: wait for it, or give another --run-dir"
             ) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP):  # some shared disks have no locks at all
+            if error.errno not in NO_LOCKS:
                 raise
+            say(f"this disk has no locks ({error}): see to it that no other process writes to {self.path}")
 
     def check_claim(self) -> None:
         """Check that this process still has the run, before it changes it.

@@ -1,4 +1,4 @@
-"""A run for each of several seeds, in processes of their own, as many at a time as there are cores."""
+"""A run for each of several seeds, in processes of their own, as many at a time as there are CPUs to use."""
 
 import contextlib
 import multiprocessing
@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from rlgan.engine.processes import usable_cpus
 from rlgan.errors import RunError
 from rlgan.runs.directory import RunDirectory
 from rlgan.runs.signals import stopping
@@ -44,7 +45,7 @@ def train_seeds(
     say(f"{len(seeds)} runs in {folder}")
     with stopping() as stop:
         while running or (waiting and not stop.reason):
-            while waiting and not stop.reason and len(running) < (os.cpu_count() or 1):
+            while waiting and not stop.reason and len(running) < usable_cpus():
                 seed = waiting.pop(0)
                 run_dir = folder / f"seed-{seed}"
                 running[seed] = context.Process(target=_train_one, args=(main, command, run_dir, seed))

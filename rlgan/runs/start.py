@@ -50,7 +50,7 @@ def train_run(request: Request, observers: Observers) -> str:
     try:
         # Only here, when all that can be refused has been: nothing is left behind then.
         directory = directory or RunDirectory(unused_directory(new_directory(task, request.recipe)))
-        directory.claim()
+        directory.claim(observers.display.say)
         # Another run may have begun here since it was looked at, and even have ended.
         directory.check(resume=run.resume)
         check_saved(directory, request.saved)

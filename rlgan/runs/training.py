@@ -175,7 +175,7 @@ def train(
     if budget.is_spent(step):
         say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
-    checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints)
+    checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints, say)
     recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, say)
     context = TrainingContext(
         schedule=schedule,

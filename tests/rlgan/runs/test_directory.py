@@ -71,7 +71,9 @@ def test_two_processes_do_not_share_a_run(tmp_path):
         second.claim()
 
 
-@pytest.mark.parametrize(("number", "refused"), [(errno.ENOSYS, False), (errno.ENOLCK, True)])
+@pytest.mark.parametrize(
+    ("number", "refused"), [(errno.ENOSYS, False), (errno.ENOLCK, False), (errno.EINVAL, False), (errno.EIO, True)]
+)
 def test_a_disk_that_knows_no_locks_can_hold_a_run_and_one_whose_locks_fail_can_not(
     tmp_path, monkeypatch, number, refused
 ):
