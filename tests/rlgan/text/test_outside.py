@@ -13,7 +13,9 @@ from rlgan.text.controls.control import RewardControl
 from rlgan.text.corpora.build import build_corpus
 from rlgan.text.corpora.layouts import Layout, windows
 from rlgan.text.estimators.estimator import baseline_losses
+from rlgan.text.forms.form import DiscriminatorForm
 from rlgan.text.losses import policy_gradient
+from rlgan.text.negatives.negatives import Negatives
 from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 from rlgan.types import Rollout
@@ -60,6 +62,8 @@ def noise(rewards, mask, rng):
 
 
 NOISE = RewardControl(noise, reads_rewards=False)
+HALF = DiscriminatorForm(lambda scores, log_probs: scores - log_probs / 2, reads_policy=True)
+MOSTLY_ROLLOUTS = Negatives(rollouts=0.9, conditional=0.1)
 HALVES = Layout(lambda stream, length: windows(stream, length), ends_with_eos=False)
 
 
@@ -88,6 +92,7 @@ def counting(settings):
         {"baseline": "MeanOfTheBatch"},
         {"estimator": "Greedy", "baseline": "learned"},
         {"estimator": "all_tokens", "weighting": "reverse_ranks", "discount": 0.0},
+        {"discriminator_form": "HALF", "negatives": "MOSTLY_ROLLOUTS"},
         {"reward_control": "NOISE"},
         {"estimator": "all_tokens", "reward_control": "NOISE"},
         {"generator_core": "LastWord", "discriminator_core": "LastWord"},

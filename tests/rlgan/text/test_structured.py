@@ -13,7 +13,7 @@ from rlgan.settings import check, updated
 from rlgan.text.estimators.estimator import Policy, RolloutTensors
 from rlgan.text.estimators.weightings import forward_kl_of_log_odds
 from rlgan.text.losses import conditional_loss
-from rlgan.text.settings import TextSettings
+from rlgan.text.settings import TextSettings, labels_of
 from rlgan.types import RealBatch, Rollout
 
 CPU = torch.device("cpu")
@@ -213,3 +213,30 @@ def test_the_expected_reward_centres_the_tokens_own_and_the_other_sequences_what
 def test_the_sum_over_all_tokens_has_no_use_for_the_expected_reward(small):
     with pytest.raises(UsageError, match="--baseline expected with --estimator all_tokens"):
         check(small(estimator="all_tokens", baseline="expected"))
+
+
+@pytest.mark.parametrize("negatives", ["rollouts", "both"])
+@pytest.mark.parametrize("method", ["mle", "pretraingan", "mixedgan", "curriculum"])
+def test_every_method_moves_both_players(task, method, negatives):
+    loaded = task(**STRUCTURED | {"method": method, "negatives": negatives})
+    learner, maker = loaded.learner(CPU), loaded.rollout_maker(CPU)
+    before = learner.weights()
+    for step in (0, loaded.schedule.pretraining_steps + 1):
+        plan = loaded.schedule.plan(step)
+        shards = range(loaded.facts.shards)
+        draws = [
+            Rollout.join([maker.shard(learner.weights(), step, draw, shard) for shard in shards])
+            for draw in range(plan.draws)
+        ]
+        learner.update(step, plan, draws)
+    after = learner.weights()
+    assert all((after.generator[name] != value).any() for name, value in before.generator.items())
+    if method != "mle":
+        moved = [(after.discriminator[name] != value).any() for name, value in before.discriminator.items()]
+        assert all(moved)
+
+
+def test_every_result_says_that_the_discriminator_was_structured(small):
+    labels = labels_of(small(discriminator_form="structured", negatives="both"))
+    assert (labels["discriminator_form"], labels["negatives"]) == ("structured", "both")
+    assert "discriminator_form" not in labels_of(small())
