@@ -55,7 +55,7 @@ def train(
         from rlgan.api.display import Lines
         from rlgan.runs.start import train_run
 
-        observers = Observers(Lines(say), lambda _: nullcontext(Stop()), on_step, on_evaluation)
+        observers = Observers(Lines(say), lambda: nullcontext(Stop()), on_step, on_evaluation)
         address = train_run(request, observers)
     # What this call named itself is trusted.
     return load_run(address, trust_imports=True)

@@ -87,7 +87,8 @@ def what_next(task: Task, name: str, address: str, stopped: str | None) -> list[
         address: of the run's directory.
         stopped: the signal that stopped the run, or None.
     """
-    path, lines = pasteable(address), []
+    path = pasteable(address)
+    lines = []
     if stopped:
         again = "" if name == DEFAULT_TASK else f"{name} "
         lines.append(f"stopped by {stopped} and saved; to go on: rlgan train {again}--run-dir {path} --resume")

@@ -64,11 +64,11 @@ def connect(run: EngineSettings, shards: int) -> Connection:
     Raises:
         RunError: there is none at the address, or it refuses.
     """
-    # Ray's own processes read them too, each time that they are started.
-    set_variables()
     others = frozenset(family())
     if ray.is_initialized():
         return Connection(joined_before=True, folder=None, others=others)
+    # Ray's own processes read them too, each time that they are started.
+    set_variables()
     folder = None if ATTACHED else temporary_folder()
     connection = Connection(joined_before=False, folder=folder, others=others)
     try:

@@ -15,7 +15,7 @@ from rlgan.engine.extensions import ship_modules
 from rlgan.engine.learner_group import LearnerGroup
 from rlgan.engine.placement import check_resources
 from rlgan.engine.processes import usable_cpus
-from rlgan.engine.ray_cluster import RayCluster, living_nodes
+from rlgan.engine.ray_cluster import RayCluster, kill_actor, living_nodes
 from rlgan.engine.ray_connection import Connection, connect
 from rlgan.engine.ray_learner import RayLearner
 from rlgan.engine.ray_rollouts import RayRollouts, map_items
@@ -61,15 +61,18 @@ class RayEngine:
         finally:
             self._connection.close()
 
+    def _end_workers(self) -> None:
+        for worker in self._pool.roster.workers:
+            kill_actor(worker.actor)
+
     def _start(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
         # Before anything is put into Ray's store, which pickles it.
         ship_modules()
         # In Ray's store once, instead of with every actor: a task may hold its data.
-        cluster = RayCluster(ray.put(task.rollout_maker), run)
-        self._pool = WorkerPool(cluster, run, task.facts.shards, log)
+        self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)
         # Waiting for the learners polls the pool too, so that the rollout workers start meanwhile.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
-        self._end_actors.callback(end_workers, cluster, self._pool)
+        self._end_actors.callback(self._end_workers)
         self._end_actors.callback(group.close)
         group.start()
         if task.facts.cache_dir is not None:
@@ -86,12 +89,6 @@ class RayEngine:
         actors, cores = workers + run.learners, usable_cpus()
         if self._connection.ours and actors > cores:
             log(f"{actors} actors of one thread each share {cores} cores.")
-
-
-def end_workers(cluster: RayCluster, pool: WorkerPool) -> None:
-    """End all workers of a pool."""
-    for worker in pool.roster.workers:
-        cluster.kill(worker.actor)
 
 
 def describe(run: EngineSettings, workers: int, connection: Connection) -> str:

@@ -207,6 +207,26 @@ class RunDirectory:
         return tuple(words)
 
 
+def check_saved(run: RunDirectory, saved: dict[str, Any] | None) -> None:
+    """Check that a directory, which this process has claimed, still holds what was found in it before.
+
+    Args:
+        run: the directory.
+        saved: the config that was found; None where there was none.
+
+    Raises:
+        RunError: another run has begun here meanwhile, which may even have ended.
+    """
+    now = run.config() if run.config_file.is_file() and run.has_begun() else None
+    if now is not None and (saved is None or now["recipe_id"] != saved["recipe_id"]):
+        raise RunError(f"{run.path} holds another run, which was started meanwhile: give another --run-dir")
+
+
+def _holds_a_run(path: Place) -> bool:
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    return bool(names & RUN_NAMES) or any(name.startswith("seed-") for name in names)
+
+
 def unused_directory(path: Path) -> Path:
     """Make a directory of this name, or where that is there already, with -2, -3, ... after it.
 
@@ -225,26 +245,6 @@ def unused_directory(path: Path) -> Path:
             raise RunError(f"{candidate} can't be written: {error}; give another --run-dir") from error
         break
     return candidate
-
-
-def check_saved(run: RunDirectory, saved: dict[str, Any] | None) -> None:
-    """Check that a run's directory still holds what was found in it before; this process has claimed it.
-
-    Args:
-        run: the directory.
-        saved: the config that was found; None where there was none.
-
-    Raises:
-        RunError: another run has begun here meanwhile, which may even have ended.
-    """
-    now = run.config() if run.config_file.is_file() and run.has_begun() else None
-    if now is not None and now["recipe_id"] != (saved or now | {"recipe_id": None})["recipe_id"]:
-        raise RunError(f"{run.path} holds another run, which was started meanwhile: give another --run-dir")
-
-
-def _holds_a_run(path: Place) -> bool:
-    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    return bool(names & RUN_NAMES) or any(name.startswith("seed-") for name in names)
 
 
 def check_links(path: Place) -> None:

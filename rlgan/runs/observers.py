@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Protocol
 
 from rlgan.runs.signals import Stop, stopping
-from rlgan.task import Say
 from rlgan.types import Metrics
 
 
@@ -60,8 +59,7 @@ class Observers:
     """Who watches a run, and who may stop it."""
 
     display: Display
-    # What asks the run to stop while it trains; it is given what tells a person that the run ends without having saved.
-    stopping: Callable[[Say], AbstractContextManager[Stop]] = stopping
+    stopping: Callable[[], AbstractContextManager[Stop]] = stopping  # what asks the run to stop while it trains
     on_step: Callback = ignore  # after every update, with its metrics; may raise StopTraining
     on_evaluation: Callback = ignore  # after every evaluation, with what it measured; may raise StopTraining
     last_lines: Callable[[str, str | None], list[str]] = no_lines  # of the run's address and what stopped it

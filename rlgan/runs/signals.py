@@ -24,6 +24,7 @@ class Stop:
 
     reason: str | None = None  # the name of the signal, or what else asked
     taken: bool = False
+    say_unsaved: Callable[[str], None] = print  # is told that the run ends because it did not take it in time
 
     def take(self) -> None:
         """Tell that the run has noticed the request, if there is one: it may take its time to save."""
@@ -31,28 +32,26 @@ class Stop:
 
 
 @contextmanager
-def stopping(say_unsaved: Callable[[str], None] = lambda _: None, patience: float = PATIENCE) -> Iterator[Stop]:
+def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
     """Turn the first signal into a request to stop; a second one kills this process and its children at once.
 
     The second one may also come after the context has ended, while what is left is closed; `restored` ends that.
     Outside of the main thread Python has no handlers, and nobody is asked to stop.
 
     Args:
-        say_unsaved: tells a person that the run ends unsaved, because it did not take the request in time.
-        patience: seconds for that.
+        patience: seconds that the run has to take the request, before it ends unsaved.
     """
     stop = Stop()
+    received_one: list[int] = []
     numbers = handled_signals()
     if not numbers:
         yield stop
         return
 
-    received_before: list[int] = []
-
     def request(number: int, _: object) -> None:
-        if received_before:
+        if received_one:
             _kill_all(number)
-        received_before.append(number)
+        received_one.append(number)
         stop.reason = signal.Signals(number).name
 
     before = _Handlers.now()
@@ -63,12 +62,12 @@ def stopping(say_unsaved: Callable[[str], None] = lambda _: None, patience: floa
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     for number in numbers:
         signal.signal(number, request)
-    watch = threading.Thread(target=_watch, args=(received, numbers, stop, say_unsaved, patience), daemon=True)
+    watch = threading.Thread(target=_watch, args=(received, numbers, stop, patience), daemon=True)
     watch.start()
     try:
         yield stop
     finally:
-        if not received_before:
+        if not received_one:
             before.put_back()
 
 
@@ -118,14 +117,12 @@ class _Handlers:
             os.close(ours)  # the thread that reads it then ends
 
 
-def _watch(
-    received: int, numbers: Collection[int], stop: Stop, say_unsaved: Callable[[str], None], patience: float
-) -> None:
+def _watch(received: int, numbers: Collection[int], stop: Stop, patience: float) -> None:
     """Wait for a second signal, and for the first one to be taken."""
     first = _next(received, numbers, None)
     second = _next(received, numbers, patience) if first else None
     if first and second is None and not stop.taken:
-        _end_unsaved(signal.Signals(first).name, patience, say_unsaved)
+        _end_unsaved(signal.Signals(first).name, patience, stop.say_unsaved)
     second = second or (_next(received, numbers, None) if first else 0)
     os.close(received)
     if second:

@@ -45,10 +45,10 @@ def train_run(request: Request, observers: Observers) -> str:
         )
     if run.bounds == Bounds():
         run = replace(run, bounds=task.bounds(request.recipe))
+    # Before the directory is claimed: where no engine can be had, nothing is left behind.
     engine = make_engine(loaded, run, observers.display.say)
     directory = RunDirectory(run.run_dir) if run.run_dir else None
     try:
-        # Only here, when all that can be refused has been: nothing is left behind then.
         directory = directory or RunDirectory(unused_directory(new_directory(task, request.recipe)))
         directory.claim(observers.display.say)
         # Another run may have begun here since it was looked at, and even have ended.
@@ -108,10 +108,10 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
 
 
 def _check_directory(run: RunSettings) -> None:
-    # Ray sets this variable for the driver of a job, whose current directory is a copy.
-    in_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
     directory = RunDirectory(run.run_dir or "runs")
-    if in_job and isinstance(directory.path, Path) and not directory.path.is_absolute():
+    relative = isinstance(directory.path, Path) and not directory.path.is_absolute()
+    # Ray sets this variable for the driver of a job, whose current directory is a copy.
+    if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
         raise UsageError(
             f"--run-dir {directory.path} is relative: a job's directory goes when it ends, so give an absolute path"
         )

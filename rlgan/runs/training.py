@@ -40,6 +40,8 @@ class Training(Generic[W, P]):
         self._context = context
         self._start = start
         self._stop = stop
+        say, checkpoints = context.observers.display.say, context.checkpoints
+        stop.say_unsaved = lambda line: say(f"{line}; {checkpoints.survivor()}")
         self._evaluate_every = context.record.evaluate_every or context.schedule.evaluate_every
         self._alarm = CollapseAlarm(
             context.reporter.collapse, context.record.on_collapse, context.observers.display.say
@@ -193,7 +195,7 @@ def train(
     )
     recovery = Recovery(engine.learner.restart, checkpoints, recipe_id, say)
     try:
-        with observers.stopping(lambda line: say(f"{line}; {checkpoints.survivor()}")) as stop, observers.display:
+        with observers.stopping() as stop, observers.display:
             recovery.run(lambda begin: Training(context, begin, stop), start)
     except DivergenceError as error:
         raise RunError(f"{error}; {checkpoints.survivor()}") from error

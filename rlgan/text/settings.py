@@ -12,19 +12,7 @@ from tyro.conf import arg
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import (
-    Added,
-    AtLeast,
-    Below,
-    Between,
-    Choice,
-    MoreThan,
-    TypedPath,
-    Was,
-    check_new,
-    resolve,
-    updated,
-)
+from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, TypedPath, Was, check_new, resolve, updated
 from rlgan.task import Bounds
 from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS

@@ -55,7 +55,8 @@ HANGS = """
 import os, signal, sys, threading, time
 from rlgan.runs.signals import stopping
 
-with stopping(lambda line: print(line + "; the last whole checkpoint is 7", flush=True), patience=1.0) as stop:
+with stopping(patience=1.0) as stop:
+    stop.say_unsaved = lambda line: print(line + "; the last whole checkpoint is 7", flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
     if sys.argv[1] == "takes":
         stop.take()

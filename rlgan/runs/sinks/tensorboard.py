@@ -40,9 +40,10 @@ class TensorBoard:
         Raises:
             OSError: the disk is full, say.
         """
-        # Not put back where this fails: the writer's thread may be about to report what it could not write.
-        self._events.close()
-        threading.excepthook = self._excepthook
+        try:
+            self._events.close()
+        finally:
+            threading.excepthook = self._excepthook
 
     def _add_evaluation(self, step: int, evaluation: Evaluation) -> None:
         for name, sample in evaluation.histograms.items():
