@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rlgan.errors import RunError, UsageError
     from rlgan.runs.observers import StopTraining
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Run", "RunError", "Scorer", "StopTraining", "UsageError", "load_run", "load_scorer", "train"]
 
 _MODULES = {

@@ -38,4 +38,7 @@ def kind(device: torch.device) -> str:
     """What of this process the bits of its results depend on: where two differ, they may."""
     computes = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     instructions = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    # The math library's own switch for which instructions it uses.
+    if "MKL_CBWR" in os.environ:
+        instructions += f" with MKL_CBWR={os.environ['MKL_CBWR']}"
     return f"{computes} ({instructions}, torch {torch.__version__}, numpy {np.__version__})"

@@ -5,7 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from rlgan.cli import main
 
@@ -60,6 +62,25 @@ def test_two_workers_come_to_the_same_bits(here, rlgan, digest, command):
     done = rlgan(*words, "--steps", 4, "--workers", 2, "--run-dir", "ray", cwd=here, timeout=400)
     assert done.returncode == 0, done.stderr
     assert digest(here / "ray", 4) == digest(here / "alone", 4)
+
+
+@pytest.mark.slow
+def test_the_dropout_of_a_transformer_is_shared_by_two_learners(here, rlgan):
+    (command,) = (each for each in COMMANDS if "transformer" in each)
+    words = [*_words(command), "--steps", 4, "--workers", 1]
+    for learners in (1, 2):
+        done = rlgan(*words, "--learners", learners, "--run-dir", str(learners), cwd=here, timeout=400)
+        assert done.returncode == 0, done.stderr
+    for player in ("generator", "discriminator"):
+        one, two = (safetensors.numpy.load_file(here / f"{n}/checkpoints/4/{player}.safetensors") for n in (1, 2))
+        # The loss does not depend on the keys' bias: Adam makes steps of its gradient's rounding.
+        for name in one.keys() - {"core.layer.self_attn.in_proj_bias"}:
+            np.testing.assert_allclose(two[name], one[name], atol=2e-5, err_msg=name)
+    text = (here / "my_transformer.py").read_text().replace("self_attn.dropout = 0.0", "self_attn.dropout = 0.1")
+    (here / "my_transformer.py").write_text(text)
+    done = rlgan(*words, "--learners", 2, "--run-dir", "refused", cwd=here, timeout=400)
+    assert done.returncode == 1
+    assert "attention has a dropout of 0.1 of its own, which several learners can't share" in done.stderr
 
 
 def test_a_task_of_ones_own_has_help_samples_and_an_evaluation(here, rlgan):

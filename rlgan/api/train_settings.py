@@ -47,6 +47,7 @@ class TrainSettings(TypedDict, total=False):
     generator_ema_decay: float
     reward: str
     reward_control: str
+    reward_limit: float
     returns: str
     discount: float
     monte_carlo_rollouts: int
@@ -68,8 +69,13 @@ class TrainSettings(TypedDict, total=False):
     discriminator_word_dropout: float
     adam_beta1: float
     gradient_norm: float
+    discriminator_form: str
+    negatives: str
+    discriminator_embedding_size: int | None
+    discriminator_hidden_size: int | None
     decay: str
     decay_epochs: float
+    decay_floor: float
     threads: int
     faces: int
     size: int

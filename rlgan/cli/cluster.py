@@ -152,7 +152,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         print(f"{options.nodes} nodes, the processes {' '.join(str(node.pid) for node in cluster.nodes)}")
         print(f"submit a job: scripts/submit --address {cluster.job_address} -- train --run-dir /tmp/run")
-        rlgan = Path(sys.executable).with_name("rlgan")
+        rlgan = shown([str(Path(sys.executable).with_name("rlgan"))])
         print(f"or attach:    {shown(AUTHENTICATION | LOOPBACK)} RAY_ADDRESS={cluster.address} {rlgan} train")
         print("Ctrl-C ends it", flush=True)
         head, *others = cluster.nodes

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
-from rlgan.settings import check, resolve
+from rlgan.settings import TypedPath, check, printable, resolve
 from rlgan.task import EvaluationTools, Result
 
 
@@ -19,7 +19,7 @@ from rlgan.task import EvaluationTools, Result
 class EvaluateSettings:
     """The run, and how it is shown."""
 
-    run: Annotated[Positional[str], arg(metavar="RUN")]
+    run: Annotated[Positional[str], TypedPath(), arg(metavar="RUN")]
     """The run's directory, or that of several seeds: then medians over the seeds."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""
@@ -88,10 +88,10 @@ def show(result: Result, lines: list[str], *, as_json: bool) -> None:
         for name, value in entry.items():
             values = value if isinstance(value, list) else [value]
             if not any(isinstance(each, dict) for each in values):  # tables are for the task to print
-                print(f"{name:44} {' '.join(_brief(each) for each in values)}")
+                print(printable(f"{name:44} {' '.join(_brief(each) for each in values)}"))
         print()
     for line in lines:
-        print(line)
+        print(printable(line))
 
 
 def _brief(value: object) -> str:

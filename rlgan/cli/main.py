@@ -4,11 +4,11 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 
 from rlgan import __version__
 from rlgan.errors import RunError, UsageError
+from rlgan.runs.streams import escaping_streams, silence, unread_is_no_fault
 from rlgan.settings import printable, resolve
 from rlgan.task import TASKS, find_task
 
@@ -23,6 +23,9 @@ SUMMARIES = {
     "sample RUN": "print or draw what a run's generator makes",
     "reproduce FIGURE": "draw a figure of the paper",
 }
+
+# How a process that a signal ended before training says so.
+WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def help_text() -> str:
@@ -47,56 +50,79 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `rlgan`; by default those of this process.
 
     Returns:
-        The exit code: 0, 2 for what makes no sense, 1 for what failed, 130 or 143 when interrupted or terminated
-        before training.
+        The exit code: 0, 2 for what makes no sense, 1 for what failed, 128 and the signal's number when a signal came
+        before training (130 for Ctrl-C, 143 for SIGTERM).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(help_text())
-        return 0 if words else 2
-    if words[0] == "--version":
-        print(f"rlgan {__version__}")
-        return 0
-    terminated: list[int] = []
+    with escaping_streams(), _libraries_undisturbed():
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
+    ended_by: list[int] = []
     try:
+        if not words or words[0] in ("-h", "--help"):
+            print(help_text(), flush=True)
+            return 0 if words else 2
+        if words[0] == "--version":
+            print(f"rlgan {__version__}", flush=True)
+            return 0
         if words[0] not in COMMANDS:
             raise UsageError(f"unknown command {words[0]!r}: give one of {', '.join(COMMANDS)}")
-        with _terminable(terminated):
+        with _terminable(ended_by):
             # Imported by its name, so that one command does not wait for what the others import.
             resolve(words[0], COMMANDS)(words[1:])
+            sys.stdout.flush()  # here, where it is told if that fails
     except UsageError as error:
         return _fail(error, 2)
     except BrokenPipeError:  # who read our output has gone, as `head` does: no fault, and nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
     except (RunError, OSError) as error:
+        if isinstance(error, OSError):
+            silence(sys.stdout)  # it may be what failed, and would fail again when this process ends
         return _fail(error, 1)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}", 1)
     except KeyboardInterrupt:
-        return _fail("terminated", 143) if terminated else _fail("interrupted", 130)
+        number = next(iter(ended_by), signal.SIGINT)
+        return _fail(WORDS.get(number, f"ended by {signal.Signals(number).name}"), 128 + number)
     return 0
 
 
 @contextlib.contextmanager
-def _terminable(terminated: list[int]) -> Iterator[None]:
-    """Let SIGTERM end this process as Ctrl-C does, in order, and note that it came."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are for the main thread; in another one Python refuses handlers
-        return
+def _libraries_undisturbed() -> Iterator[None]:
+    """Take out of the environment what libraries read when they are loaded, and what is wrong for a command.
 
-    def end(number: int, _: object) -> None:
-        terminated.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
+    MPLBACKEND: a notebook's window for figures, in every command that is typed there; matplotlib fails where this
+    Python does not have it, and our figures go to files. OMP_DYNAMIC, OMP_THREAD_LIMIT: OpenMP may then give fewer
+    threads than it is asked for, and oneDNN waits for the others for ever; the threads of a run are a setting of it.
+    """
+    names = ("MPLBACKEND", "OMP_DYNAMIC", "OMP_THREAD_LIMIT")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _terminable(ended_by: list[int]) -> Iterator[None]:
+    """Let every signal that asks to stop end this process as Ctrl-C does, in order, and note which it was."""
+    from rlgan.runs.signals import handled_signals, restored
+
+    def end(number: int, _: object) -> None:
+        ended_by.append(number)
+        raise KeyboardInterrupt
+
+    with restored():
+        for number in handled_signals():
+            signal.signal(number, end)
+        yield
 
 
 def _fail(error: object, code: int) -> int:
     # One line in any case: what a library says may have several.
     line = " ".join(str(error).split())
-    print(f"rlgan: error: {printable(line)}", file=sys.stderr)
+    with unread_is_no_fault(sys.stderr):
+        print(f"rlgan: error: {printable(line)}", file=sys.stderr, flush=True)
     return code

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -59,10 +58,17 @@ def parse(kind: type[Any], words: list[str], program: str, default: Any = None) 
         # This was --help, which has been printed.
         if not end.code:
             raise
-        lines = [line.strip("│ ") for line in box.getvalue().splitlines() if line.startswith("│")]
-        # Below the rule stands where to find help.
-        said = itertools.takewhile(lambda line: not line.startswith("─"), lines)
-        raise UsageError(f"{' '.join(said)}; see {program} --help") from None
+        raise UsageError(f"{_in_box(box.getvalue())}; see {program} --help") from None
+
+
+def _in_box(drawn: str) -> str:
+    """What tyro says between the first rule of its box and the next, below which stands where to find help.
+
+    The box is drawn with what the terminal's encoding has.
+    """
+    lines = [line.strip("│ ") for line in drawn.splitlines()]
+    rules = [number for number, line in enumerate(lines) if line.startswith(("╭", "──", "----", "╰"))]
+    return " ".join(lines[rules[0] + 1 : rules[1]])
 
 
 def typed_flags(kind: Any, words: list[str]) -> list[str]:

@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from rlgan.settings import pasteable
+
 
 def beside_python(program: str) -> str:
     """A program that was installed with this Python, as one would type it here."""
@@ -11,5 +13,5 @@ def beside_python(program: str) -> str:
     try:
         relative = os.path.relpath(path)
     except FileNotFoundError:  # of a job Ray has taken the working directory away by now
-        return str(path)
-    return str(path) if relative.startswith("..") else relative
+        return pasteable(path)
+    return pasteable(path if relative.startswith("..") else relative)

@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import parse
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, Choice, check, flatten, new_png, resolve, updated
+from rlgan.settings import AtLeast, Choice, TypedPath, check, flatten, new_png, resolve, updated
 from rlgan.task import TASKS, FigureRequest, Task, find_task
 
 TASK_OF = {figure: find_task(name) for name in TASKS for figure in find_task(name).figures}
@@ -21,13 +21,13 @@ class Reproduce:
     """Which figure."""
     preset: Literal["paper", "best"] = "paper"
     """With best, figures 2 and 3 show that preset beside the paper's recipe; figures 4 and 5 show it alone."""
-    data: str | None = None
+    data: Annotated[str | None, TypedPath()] = None
     """The pictures of figure 5, as `rlgan train image` takes them."""
     learning_rate: float | None = None
     """Learning rate of both players, in place of the preset's."""
     seed: Annotated[int, AtLeast(0)] = 0
     """Seed of the runs."""
-    out: str | None = None
+    out: Annotated[str | None, TypedPath()] = None
     """The file to write. By default <figure>.png, in the current directory."""
 
 
@@ -42,12 +42,14 @@ def reproduce(words: list[str]) -> None:
     check(options)
     out = new_png("--out", options.figure if options.out is None else options.out)
     task = TASK_OF[options.figure]
+    from rlgan.runs.streams import say  # late: the same holds
+
     request = FigureRequest(
         paper=_recipe(task, "paper", options),
         chosen=_recipe(task, options.preset, options),
         out=out,
         map_=_in_processes,
-        say=print,
+        say=say,
     )
     resolve(task.figures[options.figure].draw, {})(request)
     print(out)

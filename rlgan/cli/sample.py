@@ -7,14 +7,14 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
-from rlgan.settings import AtLeast, check, resolve
+from rlgan.settings import AtLeast, TypedPath, check, printable, resolve
 
 
 @dataclass(frozen=True)
 class SampleSettings:
     """The run, and how much is sampled."""
 
-    run: Annotated[Positional[str], arg(metavar="RUN")]
+    run: Annotated[Positional[str], TypedPath(), arg(metavar="RUN")]
     """The run's directory."""
     count: Annotated[int, AtLeast(1)] = 10
     """How many samples."""
@@ -49,4 +49,4 @@ def sample(words: list[str]) -> None:
     refuse_options_of_others(options, tasks, run.task, common.run, "sample")
     own = getattr(options, run.task.name, None) or run.task.sample.options()
     for line in resolve(run.task.sample.run, {})(run, common.count, common.seed, own):
-        print(line)
+        print(printable(line), flush=True)  # as it goes: whoever reads may want no more than the first

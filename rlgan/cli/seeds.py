@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlgan.errors import RunError, UsageError
-from rlgan.runs.directory import RunDirectory
+from rlgan.runs.directory import RunDirectory, unused_directory
 from rlgan.runs.loading import load_run, same_task, saved_settings
 from rlgan.runs.request import Request
 from rlgan.runs.seeds import train_seeds
@@ -31,7 +31,7 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
         raise UsageError(f"--seeds needs a task with a setting --seed: {task.name} has none")
     if "://" in (run_settings.run_dir or ""):
         raise UsageError("--seeds needs a --run-dir on this machine: give a path")
-    folder = Path(run_settings.run_dir or new_directory(task, recipe))
+    folder = Path(run_settings.run_dir or unused_directory(new_directory(task, recipe)))
     seeds = range(recipe.seed, recipe.seed + count)
     for run in seeds_in(folder) if run_settings.resume else ():
         _check_same(run, task, name, recipe, seeds)

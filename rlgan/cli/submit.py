@@ -125,9 +125,9 @@ def _run(line: list[str], address: str, submission: str) -> int:
 
 
 def _say_how_to_follow(ray: str, address: str, submission: str) -> None:
-    which = f"--address {address} {submission}"
-    print(f"the job goes on; to follow it: {shown(AUTHENTICATION)} {ray} job logs --follow {which}")
-    print(f"to end it: {shown(AUTHENTICATION)} {ray} job stop {which}")
+    which = ("--address", address, submission)
+    print(f"the job goes on; to follow it: {shown(AUTHENTICATION)} {shown([ray, 'job', 'logs', '--follow', *which])}")
+    print(f"to end it: {shown(AUTHENTICATION)} {shown([ray, 'job', 'stop', *which])}")
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], bool, list[str]]:

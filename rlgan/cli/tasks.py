@@ -1,6 +1,7 @@
 """Which task a run is of, before its options are read."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def task_of_run(words: list[str]) -> list[Task]:
     A task from outside of the package is not imported here: a run's config is not trusted yet.
     """
     for word in words:
-        file = Path(word) / "config.json"
+        file = Path(os.path.expanduser(word)) / "config.json"
         if not word.startswith("-") and file.is_file():
             try:
                 name = json.loads(file.read_bytes()).get("task")

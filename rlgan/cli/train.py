@@ -8,7 +8,7 @@ from rlgan.cli.parsing import command, parse
 from rlgan.cli.paths import beside_python
 from rlgan.runs.request import DEFAULT_TASK, Asked, Request, default_settings, named_task, resolve_request
 from rlgan.runs.settings import RunSettings
-from rlgan.settings import AtLeast, check
+from rlgan.settings import AtLeast, check, pasteable
 from rlgan.task import Task
 
 
@@ -87,10 +87,11 @@ def what_next(task: Task, name: str, address: str, stopped: str | None) -> list[
         address: of the run's directory.
         stopped: the signal that stopped the run, or None.
     """
+    path = pasteable(address)
     lines = []
     if stopped:
         again = "" if name == DEFAULT_TASK else f"{name} "
-        lines.append(f"stopped by {stopped} and saved; to go on: rlgan train {again}--run-dir {address} --resume")
-    lines.append(f"the run lies in {address}; to see it: {beside_python('tensorboard')} --logdir {address}")
-    lines.append(f"{task.item}: {beside_python('rlgan')} sample {address}")
+        lines.append(f"stopped by {stopped} and saved; to go on: rlgan train {again}--run-dir {path} --resume")
+    lines.append(f"the run lies in {address}; to see it: {beside_python('tensorboard')} --logdir {path}")
+    lines.append(f"{task.item}: {beside_python('rlgan')} sample {path}")
     return lines

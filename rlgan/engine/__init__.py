@@ -3,6 +3,7 @@
 `engine` is what the training loop sees. `local` implements it without Ray; `ray_engine` with Ray, from these parts:
 
 - `ray_environment`: what Ray must find in the environment when it is imported; `ray_connection`: starts or joins a Ray;
+  `ray_address`: which addresses can be joined;
 - `hosts`: the actors, that is, what runs in other processes; all else runs in this one;
 - `dispatch` (which worker is sent which job), `roster` (which workers there are, and are wanted) and `placement` (what
   fits where): the decisions, as pure logic;

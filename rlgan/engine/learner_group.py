@@ -97,6 +97,13 @@ class LearnerGroup:
         self._pool.roster.learner_nodes = [handle.location.node for handle in self.handles]
         self._begin()
 
+    def close(self) -> None:
+        """End all learners, and give back what is reserved for them."""
+        for handle in self.handles:
+            kill_actor(handle.actor)
+        if self._reserved is not None:
+            remove_placement_group(self._reserved)
+
     def restart(self) -> None:
         """Replace all learners, of which one was lost, by new ones with fresh networks; the workers stay.
 
@@ -104,11 +111,8 @@ class LearnerGroup:
             RunError: the new ones do not start.
         """
         kind = self.kind
-        for handle in self.handles:
-            kill_actor(handle.actor)
-            self._cpu_seconds_of_removed += handle.usage.cpu_seconds
-        if self._reserved is not None:
-            remove_placement_group(self._reserved)
+        self.close()
+        self._cpu_seconds_of_removed += sum(handle.usage.cpu_seconds for handle in self.handles)
         self._pool.dispatcher.forget_jobs()
         self.restarts += 1
         self.start()

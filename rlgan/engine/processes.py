@@ -1,5 +1,6 @@
 """Processes: what they say of themselves, those that this one started, and a pool of them on this machine."""
 
+import math
 import multiprocessing
 import os
 import signal
@@ -11,11 +12,15 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from pathlib import Path
 
 import psutil
 
 from rlgan.errors import RunError
 from rlgan.types import Item, Result
+
+# That ask a run to stop. SIGHUP: its terminal was closed. SIGUSR1: what Slurm's --signal sends before a time limit.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 @dataclass(frozen=True)
@@ -49,14 +54,34 @@ class Location:
         return f"process {self.pid} on {self.address}"
 
 
+def usable_cpus(root: Path = Path("/")) -> int:
+    """Return how many CPUs this process may use: of its affinity (`taskset`), within its cgroup's limit of time.
+
+    Args:
+        root: where /proc and /sys are.
+    """
+    cpus = float(len(os.sched_getaffinity(0)))
+    with suppress(OSError, ValueError, StopIteration):
+        group = next(line for line in (root / "proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+        mount = root / "sys/fs/cgroup"
+        folder = mount / group.removeprefix("0::").lstrip("/")
+        # A group is within its parents' limits too. In a container its own path may not be there, only the mount.
+        for each in (folder, *folder.parents):
+            if each.is_relative_to(mount) and (each / "cpu.max").is_file():
+                quota, period = (each / "cpu.max").read_text().split()
+                cpus = cpus if quota == "max" else min(cpus, int(quota) / int(period))
+    return max(math.ceil(cpus), 1)
+
+
 def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """Apply a function to items, in as many processes as there are cores; yield the results in the items' order.
+    """Apply a function to items, in as many processes as there are CPUs to use; yield the results in the items' order.
 
     Raises:
         RunError: one of the processes was killed.
     """
     # Spawned, not forked: this process has threads, and a fork would copy the locks that they hold.
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_child) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(usable_cpus(), mp_context=context, initializer=_prepare_child) as pool:
         try:
             yield from pool.map(function, items)
         except BrokenProcessPool as error:
@@ -64,8 +89,10 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> I
 
 
 def _prepare_child() -> None:
-    # Ctrl-C reaches every process of the terminal. The parent ends the pool; the children would each print a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Signals reach every process of a terminal or a job. The parent ends the pool; the children would each print a
+    # traceback, or end as if memory had run out.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

@@ -3,20 +3,59 @@
 import logging
 import math
 import os
+import secrets
+import shutil
 import signal
-import socket
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from rlgan.engine.ray_environment import ATTACHED, ray, set_variables
 
+import psutil
+
 from rlgan.engine.failures import RayError
-from rlgan.engine.processes import family, kill
+from rlgan.engine.processes import family, kill, usable_cpus
+from rlgan.engine.ray_address import check_answers
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 
+# The names of Ray's sockets may have 107 characters, of which it needs 63 below this folder's name of 14.
+LONGEST_TEMPORARY = 28
 
-def connect(run: EngineSettings, shards: int) -> None:
-    """Start or join a Ray.
+
+@dataclass(frozen=True)
+class Connection:
+    """A Ray that is used, and what of it is ours to end."""
+
+    joined_before: bool  # by this process, which keeps it
+    folder: Path | None  # of a Ray of our own
+    others: frozenset[psutil.Process]  # what this process had started before
+
+    @property
+    def ours(self) -> bool:
+        """Whether it was started here."""
+        return self.folder is not None
+
+    def close(self) -> None:
+        """Leave the Ray, which ends our actors; end one of our own with all its processes."""
+        if self.joined_before:
+            return
+        started = [process for process in family() if process not in self.others] if self.ours else []
+        try:
+            ray.shutdown()
+        finally:
+            # Where Ray does not end in order, some of its processes would stay for a minute.
+            kill(started)
+            if self.folder is not None:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def connect(run: EngineSettings, shards: int) -> Connection:
+    """Start or join a Ray; one that this process has joined already is used as it is.
 
     Args:
         run: what it must have room for, if it is started.
@@ -25,58 +64,118 @@ def connect(run: EngineSettings, shards: int) -> None:
     Raises:
         RunError: there is none at the address, or it refuses.
     """
-    terminate = signal.getsignal(signal.SIGTERM)
+    others = frozenset(family())
+    if ray.is_initialized():
+        return Connection(joined_before=True, folder=None, others=others)
     # Ray's own processes read them too, each time that they are started.
     set_variables()
+    folder = None if ATTACHED else temporary_folder()
+    connection = Connection(joined_before=False, folder=folder, others=others)
     try:
-        if ATTACHED:
-            _check_listening(os.environ["RAY_ADDRESS"])
-            ray.init(logging_level=logging.ERROR)
+        if folder is None:
+            _join(os.environ["RAY_ADDRESS"])
         else:
+            _start(folder, _local_cpus(run, shards))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _join(address: str) -> None:
+    check_answers(address)
+    try:
+        with _handlers_kept(), _elsewhere(Path(tempfile.gettempdir())):
+            ray.init(logging_level=logging.ERROR)
+    # RuntimeError: the cluster has other versions of Ray or Python. RayError: it asks for a token, or for another one.
+    except (OSError, ValueError, RuntimeError, RayError) as error:
+        line = " ".join(str(error).split())
+        asked = any(word in line.lower() for word in ("token", "authenticat"))
+        hint = " (set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)" if asked else ""
+        raise RunError(f"Cannot join a Ray at {address}: {line}{hint}") from error
+
+
+def _start(folder: Path, cpus: int) -> None:
+    if not _can_keep_a_token():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    try:
+        with _handlers_kept(), _elsewhere(folder):
             # Never without an address: it would join whatever cluster it finds on this machine.
             ray.init(
                 address="local",
-                num_cpus=_local_cpus(run, shards),
+                num_cpus=cpus,
                 include_dashboard=False,
                 logging_level=logging.ERROR,
+                _temp_dir=str(folder),
             )
-    # RuntimeError: the cluster has other versions of Ray or Python. RayError: it asks for a token, or for another one.
     except (OSError, ValueError, RuntimeError, RayError) as error:
-        address = os.environ.get("RAY_ADDRESS", "local")
-        raise RunError(
-            f"Cannot join a Ray at {address}: {' '.join(str(error).split())} (if it asks for a token, set "
-            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)"
-        ) from error
+        line = " ".join(str(error).split())
+        raise RunError(f"Ray can't be started on this machine: {line}; --workers 0 trains without it") from error
+
+
+def _can_keep_a_token() -> bool:
+    """Whether Ray has a token, or can write one into the home of this user, who may have none."""
+    given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    home = os.path.expanduser("~")
+    return bool(given) or os.access(home, os.W_OK) or os.access(os.path.join(home, ".ray", "auth_token"), os.R_OK)
+
+
+def temporary_folder() -> Path:
+    """Make a folder for a Ray of our own: with a short name, whatever TMPDIR says, and with no other user's Ray in it.
+
+    Raises:
+        RunError: there is no place for it.
+    """
+    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        if parent.isascii() and len(parent) <= LONGEST_TEMPORARY:
+            with suppress(OSError):
+                return Path(tempfile.mkdtemp(prefix="rlgan-", dir=parent))
+    raise RunError("Ray needs a folder with a short name that can be written, and /tmp can't: set TMPDIR to one")
+
+
+@contextmanager
+def _elsewhere(folder: Path) -> Iterator[None]:
+    """Start or join Ray from another directory: it puts the current one before all others on the workers' path.
+
+    There, a folder `envs/` of somebody's project would be taken for ours. What was typed as `module:object` and is
+    found in the current directory travels by value.
+    """
+    here = os.open(".", os.O_RDONLY)
+    path = os.environ.get("PYTHONPATH")
+    if path is not None:
+        os.environ["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in path.split(os.pathsep))
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
+        if path is not None:
+            os.environ["PYTHONPATH"] = path
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep the handler of SIGTERM, which ray.init replaces for good.
+
+    Ray's own, while it starts, leaves by SystemExit, without a word and with processes left behind. Ours does that in
+    order, and says so.
+    """
+    terminate = signal.getsignal(signal.SIGTERM)
+    main = threading.current_thread() is threading.main_thread()
+    try:
+        yield
     except SystemExit:
-        # Ray's handler of SIGTERM, while it starts, leaves by SystemExit, without a word and with processes left
-        # behind. Ours does that in order, and says so.
-        signal.signal(signal.SIGTERM, terminate)
-        signal.raise_signal(signal.SIGTERM)
+        if main:
+            signal.signal(signal.SIGTERM, terminate)
+            signal.raise_signal(signal.SIGTERM)
         raise
     finally:
-        # ray.init installs the same handler for good.
-        if threading.current_thread() is threading.main_thread():
+        if main:
             signal.signal(signal.SIGTERM, terminate)
-
-
-def disconnect() -> None:
-    """Leave an attached Ray, which ends our actors; end a Ray of our own with all its processes."""
-    ours = [] if ATTACHED else family()
-    try:
-        ray.shutdown()
-    finally:
-        # Where Ray does not end in order, some of its processes would stay for a minute.
-        kill(ours)
 
 
 def _local_cpus(run: EngineSettings, shards: int) -> int:
     fewest, most = run.fleet(shards)
-    workers = max(fewest, min(most, (os.cpu_count() or 1) - 1))
+    workers = max(fewest, min(most, usable_cpus() - 1))
     return math.ceil(run.learners * run.learner_cpus + workers * run.worker_cpus)
-
-
-def _check_listening(address: str) -> None:
-    """Raise OSError within seconds if no process listens at an address; Ray itself would try for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()

@@ -4,18 +4,19 @@ Two things move between processes: weights from the learner, and shards to it. T
 Workers do not know each other, and the learner knows no worker.
 """
 
-import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from rlgan.engine.ray_environment import ATTACHED, ray
+from rlgan.engine.ray_environment import ray
 
 from rlgan.engine.extensions import ship_modules
 from rlgan.engine.learner_group import LearnerGroup
 from rlgan.engine.placement import check_resources
-from rlgan.engine.ray_cluster import RayCluster, living_nodes
-from rlgan.engine.ray_connection import connect, disconnect
+from rlgan.engine.processes import usable_cpus
+from rlgan.engine.ray_cluster import RayCluster, kill_actor, living_nodes
+from rlgan.engine.ray_connection import Connection, connect
 from rlgan.engine.ray_learner import RayLearner
 from rlgan.engine.ray_rollouts import RayRollouts, map_items
 from rlgan.engine.ray_statistics import RayStatistics
@@ -39,8 +40,9 @@ class RayEngine:
     """
 
     def __init__(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
+        self._end_actors = ExitStack()
+        self._connection = connect(run, task.facts.shards)
         try:
-            connect(run, task.facts.shards)
             check_resources(living_nodes(), run, task.facts.shards)
             self._start(task, run, log)
         except BaseException:  # also when somebody interrupts the start
@@ -53,7 +55,15 @@ class RayEngine:
 
     def close(self) -> None:
         """End the actors, and a Ray of our own with them."""
-        disconnect()
+        try:
+            if self._connection.joined_before:  # it goes on, and so would they
+                self._end_actors.close()
+        finally:
+            self._connection.close()
+
+    def _end_workers(self) -> None:
+        for worker in self._pool.roster.workers:
+            kill_actor(worker.actor)
 
     def _start(self, task: LoadedTask, run: EngineSettings, log: Callable[[str], None]) -> None:
         # Before anything is put into Ray's store, which pickles it.
@@ -62,6 +72,8 @@ class RayEngine:
         self._pool = WorkerPool(RayCluster(ray.put(task.rollout_maker), run), run, task.facts.shards, log)
         # Waiting for the learners polls the pool too, so that the rollout workers start meanwhile.
         group = LearnerGroup(ray.put(task), run, self._pool, log)
+        self._end_actors.callback(self._end_workers)
+        self._end_actors.callback(group.close)
         group.start()
         if task.facts.cache_dir is not None:
             check_cache_dir(group, task.facts.cache_dir)
@@ -71,21 +83,21 @@ class RayEngine:
         self._pool.start()
         self.kinds = {"learner": group.kind, "rollouts": " and ".join(sorted(self._pool.roster.kinds()))}
         workers = len(self._pool.roster.present())
-        self.where = describe(run, workers)
+        self.where = describe(run, workers, self._connection)
         if url := _metrics_url():
             log(f"metrics for Prometheus: {url}")
-        actors, cores = workers + run.learners, os.cpu_count() or 1
-        if not ATTACHED and actors > cores:
+        actors, cores = workers + run.learners, usable_cpus()
+        if self._connection.ours and actors > cores:
             log(f"{actors} actors of one thread each share {cores} cores.")
 
 
-def describe(run: EngineSettings, workers: int) -> str:
+def describe(run: EngineSettings, workers: int, connection: Connection) -> str:
     """Return what runs where, for people."""
     devices = ("cuda" if run.rollout_gpus else "cpu", "cuda" if run.learner_gpus else "cpu")
     plural = "s" if workers > 1 else ""
     elastic = f", {run.workers}," if isinstance(run.workers, str) else ""
     rollouts = f"{workers} rollout worker{plural}{elastic} ({devices[0]})"
-    return f"{rollouts} and {run.learning} ({devices[1]}) on {'an attached' if ATTACHED else 'a local'} Ray"
+    return f"{rollouts} and {run.learning} ({devices[1]}) on {'a local' if connection.ours else 'an attached'} Ray"
 
 
 def check_cache_dir(group: LearnerGroup, folder: Path) -> None:

@@ -15,6 +15,8 @@ def set_variables() -> None:
         # loopback.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Under `uv run` Ray would pack the current directory, data and all, for workers on the same disk.
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     # An actor without GPUs must not see any. This is Ray's coming default; it warns until one is chosen.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 

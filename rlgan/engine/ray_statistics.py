@@ -56,5 +56,6 @@ class RayStatistics:
         """
         for name in metrics.keys() - self._gauges.keys():
             self._gauges[name] = Gauge(f"rlgan_{name}", "As run/ in TensorBoard.", ("run",))
+        label = run_name.encode("ascii", "backslashreplace").decode()  # Ray's agent takes no other characters
         for name, gauge in self._gauges.items():
-            gauge.set(metrics.get(name, 0.0), {"run": run_name})
+            gauge.set(metrics.get(name, 0.0), {"run": label})

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import socket
-import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,13 +36,21 @@ class Cache:
     fingerprint: str
 
     def manifest(self, *, check: bool) -> dict[str, Any] | None:
-        """What the cache says that it has; None where there is none or, with `check`, where it is not whole."""
+        """What the cache says that it has; None where there is none or, with `check`, where it is not whole.
+
+        Raises:
+            DataError: it belongs to another user, who lets nobody read it.
+        """
         try:
             manifest: dict[str, Any] = json.loads((self.folder / "manifest.json").read_bytes())
             for split in SPLITS if check else ():
                 with (self.folder / split).open("rb") as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() != manifest["splits"][split]["sha256"]:
                         return None
+        except PermissionError as error:
+            raise DataError(
+                f"the cache {one_line(self.folder)} can't be read: {error.strerror}; give another folder with --cache"
+            ) from error
         # A damaged manifest may hold any JSON, and is made again whatever is wrong with it.
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -115,7 +123,7 @@ class Cache:
             if self.manifest(check=True):  # another process made the same
                 return
             # Moved away before it is removed, so that no process finds half of it; those that have it mapped keep it.
-            damaged = Path(tempfile.mkdtemp(prefix=".damaged-", dir=self.folder.parent))
+            damaged = _new_folder(self.folder.parent, ".damaged-")
             self.folder.rename(damaged / "cache")
             shutil.rmtree(damaged, ignore_errors=True)
         raise OSError(0, "other processes keep making it too")
@@ -128,7 +136,7 @@ def _claim_folder(caches: Path) -> Iterator[Path]:
         caches.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(caches)
         # Beside its place, under a name of its own: only a whole cache ever gets the name that others look for.
-        folder = Path(tempfile.mkdtemp(prefix=MAKING, dir=caches))
+        folder = _new_folder(caches, MAKING)
         held = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise _unwritable(caches, error) from error
@@ -140,6 +148,13 @@ def _claim_folder(caches: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+def _new_folder(parent: Path, prefix: str) -> Path:
+    """A new folder, which others may read as the umask says: `tempfile` makes folders for one user alone."""
+    folder = parent / f"{prefix}{uuid.uuid4().hex}"
+    folder.mkdir()
+    return folder
 
 
 def _remove_abandoned(caches: Path) -> None:
@@ -207,4 +222,4 @@ def _write(file: Path, arrays: Iterable[Pixels]) -> tuple[int, str]:
 
 
 def _unwritable(path: Path, error: OSError) -> DataError:
-    return DataError(f"the cache {one_line(path)} can't be written: {error.strerror}: give another folder for it")
+    return DataError(f"the cache {one_line(path)} can't be written: {error.strerror}; give another folder with --cache")

@@ -4,6 +4,7 @@ No run reads another's pixels, and a picture is decoded once, by the rollout wor
 """
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from rlgan.images.cache import Cache, unusable
 from rlgan.images.directory import open_directory
 from rlgan.images.sources import OpenSource, Pixels, Request, Source, fingerprint
 from rlgan.images.tables import SOURCES
-from rlgan.settings import absolute, is_import, resolve
+from rlgan.settings import is_import, resolve
 from rlgan.types import Map
 
 NAMED = 3  # bad pictures that are named where some are skipped
@@ -79,7 +80,8 @@ def open_pictures(request: Request, *, cache: Path | None = None, skip_bad: bool
 
     Args:
         request: a name in `SOURCES` or a directory, and what is to be made of it.
-        cache: where caches lie; None: `$XDG_CACHE_HOME/rlgan` or `~/.cache/rlgan`.
+        cache: where caches lie; None: `$XDG_CACHE_HOME/rlgan` or `~/.cache/rlgan`, or a temporary folder where
+            these can't be made.
         skip_bad: leave pictures out that can't be used, instead of stopping at the first.
 
     Raises:
@@ -98,8 +100,18 @@ def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = F
         DataError: the source's data can't be used.
     """
     if cache is None:
-        cache = absolute("--cache", os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rlgan"
+        cache = _default_cache()
     # Every file is read: names and times would not tell that a picture was changed.
     digests, about = source.describe()
     name = fingerprint(source.settings, digests)
     return Pictures(source, name, about, cache / name[:32], skip_bad)
+
+
+def _default_cache() -> Path:
+    """Where caches lie: in the user's folder for such, or where that can't be made, among temporary files."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")).absolute()
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    # Of a user without an entry, as containers have, nothing is put in the place of `~`.
+    if os.access(there, os.W_OK) and "~" not in folder.parts:
+        return folder.resolve() / "rlgan"
+    return Path(tempfile.gettempdir()).resolve() / f"rlgan-cache-{os.getuid()}"

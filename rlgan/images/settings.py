@@ -9,7 +9,7 @@ from rlgan.errors import UsageError
 from rlgan.images.tables import FILTERS, IMAGE_NETWORKS, SOURCES
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import AtLeast, Below, Choice, MoreThan, OneOf, updated
+from rlgan.settings import AtLeast, Below, Choice, MoreThan, OneOf, TypedPath, updated
 from rlgan.task import Bounds
 
 FEATURES = "random_convolutions_320"  # the network that pictures are measured by
@@ -20,7 +20,7 @@ SIZES = tuple(2**n for n in range(3, 10))  # of pictures
 class PictureSettings:
     """The pictures to learn from."""
 
-    data: Annotated[str, Choice(SOURCES, "data set", paths=True)] = "faces"
+    data: Annotated[str, Choice(SOURCES, "data set", paths=True), TypedPath()] = "faces"
     """`faces`, which are drawn here, a directory in the layout of CelebA (img_align_celeba/, list_eval_partition.txt),
     or any directory of pictures."""
     faces: Annotated[int, AtLeast(12, ", of which two are held out")] = 12_000
@@ -36,7 +36,7 @@ class PictureSettings:
     """Leave out pictures that can't be read or are too small, and count them; otherwise the first one ends the run."""
     flips: bool = False
     """Mirror half of the real pictures."""
-    cache: str | None = None
+    cache: Annotated[str | None, TypedPath()] = None
     """Where decoded pictures are kept; every process must see it. By default ~/.cache/rlgan."""
 
 
@@ -149,7 +149,7 @@ def bounds_of(settings: ImageSettings) -> Bounds:
 class SampleOptions:
     """What `rlgan sample` takes for pictures."""
 
-    out: str | None = None
+    out: Annotated[str | None, TypedPath()] = None
     """The PNG to write, a grid of pictures. By default samples.png, in the current directory."""
 
 
@@ -157,7 +157,7 @@ class SampleOptions:
 class EvaluateOptions:
     """What `rlgan evaluate` takes for pictures."""
 
-    inception: str | None = None
+    inception: Annotated[str | None, TypedPath()] = None
     """A file with the weights of the Inception network: measure the true FID too."""
-    cache: str | None = None
+    cache: Annotated[str | None, TypedPath()] = None
     """Where decoded pictures are kept, as with `rlgan train image`."""

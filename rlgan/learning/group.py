@@ -7,6 +7,7 @@ them.
 """
 
 import datetime
+import inspect
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from rlgan.errors import LearnerLostError
+from rlgan.errors import LearnerLostError, RunError
 from rlgan.learning.losses import masked_mean
 from rlgan.types import Metrics
 
@@ -134,10 +135,11 @@ class _WholeBatch(TorchFunctionMode):
     def __init__(self, group: Group) -> None:
         super().__init__()
         self.group = group
-        self.instead: dict[Callable[..., Any], Callable[..., Tensor]] = {
+        self.instead: dict[Callable[..., Any], Callable[..., Any]] = {
             functional.dropout: self._dropout,
             torch.rand_like: self._rand_like,
             functional.batch_norm: self._batch_norm,
+            functional.multi_head_attention_forward: _attention,
         }
 
     def __torch_function__(self, function: Any, _: Iterable[type], arguments: Any = (), options: Any = None) -> Any:
@@ -188,6 +190,18 @@ class _WholeBatch(TorchFunctionMode):
         if bias is not None:
             normed = normed + bias.view(of_channels)
         return normed.to(x.dtype)
+
+
+def _attention(*arguments: Any, **options: Any) -> tuple[Tensor, Tensor | None]:
+    """Attention of rows that do not meet; its own dropout is drawn in a fused call, where it can't be shared."""
+    asked = inspect.signature(functional.multi_head_attention_forward).bind(*arguments, **options).arguments
+    if asked["dropout_p"] and asked.get("training", True):
+        raise RunError(
+            f"attention has a dropout of {asked['dropout_p']:g} of its own, which several learners can't share: set it "
+            "to 0, as layer.self_attn.dropout = 0.0, or give --learners 1"
+        )
+    attended: tuple[Tensor, Tensor | None] = functional.multi_head_attention_forward(*arguments, **options)
+    return attended
 
 
 @contextmanager

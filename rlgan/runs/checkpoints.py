@@ -62,11 +62,13 @@ class Checkpoints:
     Args:
         folder: `RUN/checkpoints`.
         keep: how many of the newest stay, beside the one of the least score.
+        say: tells a person a line, once, where the disk gives less than it should.
     """
 
-    def __init__(self, folder: Place, keep: int = 1) -> None:
+    def __init__(self, folder: Place, keep: int = 1, say: Callable[[str], None] | None = None) -> None:
         self.folder = folder
         self.keep = keep
+        self._say = say
 
     def steps(self) -> list[int]:
         """The steps of the checkpoints that are there, whole or not, in ascending order."""
@@ -93,7 +95,7 @@ class Checkpoints:
                 if final.exists():  # a broken one, or the same step again after a resume
                     shutil.rmtree(final)
                 partial.rename(str(final))
-                sync_folder(final.parent)
+                self._sync(final.parent)
         except OSError as error:
             with suppress(OSError):
                 remove(partial)
@@ -196,6 +198,12 @@ class Checkpoints:
             if score is not None:
                 scores[step] = float(score)
         return scores
+
+    def _sync(self, folder: Path) -> None:
+        reason = sync_folder(folder)
+        if reason and self._say:
+            self._say(f"this disk can't write a folder through ({reason}): a power failure may cost a checkpoint")
+            self._say = None
 
     def _prune(self) -> None:
         for step in set(self.steps()[: -self.keep]) - {self.best()}:

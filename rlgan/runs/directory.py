@@ -14,11 +14,13 @@ of this machine and copied at every evaluation.
 
 import errno
 import fcntl
+import itertools
 import json
 import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -29,8 +31,12 @@ from rlgan.runs.checkpoints import Checkpoints
 from rlgan.runs.files import read_json, replace
 from rlgan.runs.storage import Place, place
 
-# What a run leaves that was killed before its config was written: nothing that could be lost.
-LEFT_BY_A_KILLED_START = {".lock", "vocabulary.json"}
+# What a run can't be started beside. All else is none of a run's: `lost+found` of a fresh volume, a job's own log.
+# Neither are `.lock` and `vocabulary.json`, which a run leaves that was killed before its config was written.
+RUN_NAMES = {"config.json", "metrics.jsonl", "events", "pictures", "log.txt", "checkpoints"}
+
+# What shared disks answer that have no locks at all, or no server for them.
+NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
 
 
 class RunDirectory:
@@ -81,36 +87,48 @@ class RunDirectory:
         """Check that a run may be written here; changes nothing.
 
         Raises:
-            RunError: it holds something and this is no resume, or something else than a run, or a link leads elsewhere.
+            RunError: it holds a run and this is no resume, or a part of one, or a link leads elsewhere.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a directory: give --run-dir another path")
-        if self.path.is_dir() and {entry.name for entry in self.path.iterdir()} - LEFT_BY_A_KILLED_START:
-            if not resume:
+        if _holds_a_run(self.path):
+            if not resume and self.has_begun():
                 raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
             if not self.config_file.is_file():
                 raise RunError(f"{self.path} is not empty and holds no run (no config.json): give another --run-dir")
         check_links(self.path)
 
-    def claim(self) -> None:
+    def has_begun(self) -> bool:
+        """Whether there is anything to go on with, or to lose: not where the data was refused, say."""
+        # In a store, which has no locks, a run that has not come so far may be at work.
+        fresh = isinstance(self.path, Path) and self.config_file.is_file()
+        return not fresh or bool(self.checkpoints.steps()) or self.metrics_file.exists()
+
+    def claim(self, say: Callable[[str], None] = lambda _: None) -> None:
         """Make the directory, and lock it until `close`, or until this process ends.
 
         An object store has no locks: there, the process that claims a run last has it, and the one that had it before
         stops at its next evaluation. What both have written meanwhile is the same, bit for bit.
 
+        Args:
+            say: is told where the disk has no locks.
+
         Raises:
             RunError: another process is at work in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        if isinstance(self._lock_file, Path):
-            self._lock(self._lock_file)
-            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if isinstance(self._lock_file, Path):
+                self._lock(self._lock_file, say)
+                return
+        except PermissionError as error:
+            raise RunError(f"{self.path} can't be written: {error}; give another --run-dir") from error
         self._lock_file.write_bytes(self._claim)
         # A resumed run appends to its log, and only a file of this machine can be appended to.
         if (log := self.path / "log.txt").exists():
             self.log_file.write_bytes(log.read_bytes())
 
-    def _lock(self, file: Path) -> None:
+    def _lock(self, file: Path, say: Callable[[str], None]) -> None:
         # Held by an open file, so that the system takes the lock back however this process ends; a file that says
         # "in use" would outlive a process that is killed.
         self._locked = file.open("w")
@@ -121,8 +139,9 @@ class RunDirectory:
                 f"{self.path} is in use by another process: wait for it, or give another --run-dir"
             ) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP):  # some shared disks have no locks at all
+            if error.errno not in NO_LOCKS:
                 raise
+            say(f"this disk has no locks ({error}): see to it that no other process writes to {self.path}")
 
     def check_claim(self) -> None:
         """Check that this process still has the run, before it changes it.
@@ -186,6 +205,46 @@ class RunDirectory:
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise RunError(f"{self.vocabulary_file} is not a list of words: it is damaged")
         return tuple(words)
+
+
+def check_saved(run: RunDirectory, saved: dict[str, Any] | None) -> None:
+    """Check that a directory, which this process has claimed, still holds what was found in it before.
+
+    Args:
+        run: the directory.
+        saved: the config that was found; None where there was none.
+
+    Raises:
+        RunError: another run has begun here meanwhile, which may even have ended.
+    """
+    now = run.config() if run.config_file.is_file() and run.has_begun() else None
+    if now is not None and (saved is None or now["recipe_id"] != saved["recipe_id"]):
+        raise RunError(f"{run.path} holds another run, which was started meanwhile: give another --run-dir")
+
+
+def _holds_a_run(path: Place) -> bool:
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    return bool(names & RUN_NAMES) or any(name.startswith("seed-") for name in names)
+
+
+def unused_directory(path: Path) -> Path:
+    """Make a directory of this name, or where that is there already, with -2, -3, ... after it.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> [unused_directory(folder / "run").name for _ in range(3)]
+        ['run', 'run-2', 'run-3']
+    """
+    for number in itertools.count(1):
+        candidate = path.with_name(f"{path.name}-{number}") if number > 1 else path
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(f"{candidate} can't be written: {error}; give another --run-dir") from error
+        break
+    return candidate
 
 
 def check_links(path: Place) -> None:

@@ -1,6 +1,7 @@
 """Files that are whole or absent, on a disk or in an object store, and small helpers to read them."""
 
 import datetime
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,9 @@ from typing import Any
 
 from rlgan.errors import RunError
 from rlgan.runs.storage import Place
+
+# What disks answer that can't write a folder through; whatever else they answer is a failure.
+REFUSES_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES, errno.EPERM}
 
 
 def write_through(file: Place, content: bytes) -> str:
@@ -49,13 +53,26 @@ def replace(file: Place, content: bytes) -> None:
         raise RunError(f"{file} can't be written: {error}") from error
 
 
-def sync_folder(folder: Path) -> None:
-    """Write a folder's list of names through to the disk: a rename is only then sure to outlive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_folder(folder: Path) -> str | None:
+    """Write a folder's list of names through to the disk: a rename is only then sure to outlive a power failure.
+
+    Returns:
+        Why this disk refuses that, as shares and FUSE do; None where it was done.
+
+    Raises:
+        OSError: the disk fails.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in REFUSES_FOLDERS:
+            raise
+        return str(error)
+    return None
 
 
 def append_to_log(file: Path, line: str) -> None:

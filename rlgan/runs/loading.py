@@ -18,6 +18,8 @@ from rlgan.settings import all_settings, check, foreign_names, is_import, read, 
 from rlgan.task import TASKS, LoadedRun, LoadedTask, Result, Say, Task, find_task, load_task
 from rlgan.types import Map
 
+LOOKS = 10  # for a checkpoint, where training removes those that were found
+
 
 def saved_task(saved: dict[str, Any], where: object, *, trust_imports: bool) -> Task:
     """The record of a saved run's task.
@@ -111,16 +113,27 @@ def open_checkpoint(run: RunDirectory, which: str, recipe_id: str, say: Say) -> 
     Raises:
         RunError: none is whole.
     """
+    for _ in range(LOOKS):
+        steps, said = run.checkpoints.steps(), list[str]()
+        found = _open(run, which, recipe_id, said.append)
+        # A run that is training removes old checkpoints and makes new ones: what was listed may be gone by now.
+        if not said or run.checkpoints.steps() == steps:
+            break
+    for line in said:
+        say(line)
+    if found is None:
+        raise RunError(f"{run.path} has no whole checkpoint: train first, or continue with --resume")
+    return found
+
+
+def _open(run: RunDirectory, which: str, recipe_id: str, say: Say) -> Checkpoint | None:
     best = run.checkpoints.best() if which == "best" else None
     if best is not None:
         try:
             return run.checkpoints.load(best, recipe_id)
         except BrokenCheckpointError as error:
             say(f"{error}; taking the newest in place of the best")
-    newest = run.checkpoints.newest(say, recipe_id)
-    if newest is None:
-        raise RunError(f"{run.path} has no whole checkpoint: train first, or continue with --resume")
-    return newest
+    return run.checkpoints.newest(say, recipe_id)
 
 
 def load_run(path: str, which: str, *, trust_imports: bool = False) -> LoadedRun:

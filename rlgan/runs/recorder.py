@@ -18,15 +18,23 @@ class Recorder:
         run: the run's directory.
         sinks: names, as `rlgan.runs.sinks.make_sinks` takes them.
         export_metrics: hands a run's metrics, by its name, to the cluster's monitoring.
+        say: tells a person a line.
 
     Attributes:
         last_step: the step of the last evaluation that was recorded; -1 where there is none.
     """
 
-    def __init__(self, run: RunDirectory, sinks: Sequence[str], export_metrics: Callable[[str, Metrics], None]) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        sinks: Sequence[str],
+        export_metrics: Callable[[str, Metrics], None],
+        say: Callable[[str], None] = print,
+    ) -> None:
         self._run = run
         self._names = sinks
         self._export_metrics = export_metrics
+        self._say = say
         self._sinks: list[Sink] = []
         self.last_step = -1
 
@@ -81,18 +89,28 @@ class Recorder:
     def close(self) -> None:
         """Close the sinks."""
         for sink in self._sinks:
-            # What a sink can't write any more it has said at an evaluation: said again, it would hide why the run ends.
-            with suppress(OSError):
-                sink.close()
+            _close(sink)
         self._sinks = []
 
     def _write(self, step: int, record: Record) -> None:
-        try:
-            for sink in self._sinks:
+        for sink in list(self._sinks):
+            try:
                 sink.write(step, record)
+            # metrics.jsonl, the record that stays, raises RunError. The others show something, and end no run.
+            except (OSError, ValueError) as error:
+                self._sinks.remove(sink)
+                _close(sink)
+                self._say(f"{type(sink).__name__} can't write the metrics of step {step} ({error}); it is left out")
+        try:
             if record.evaluation is not None:
                 self._run.publish()
         except OSError as error:
             raise RunError(
                 f"The metrics of step {step} can't be written: {error}; {self._run.checkpoints.survivor()}"
             ) from error
+
+
+def _close(sink: Sink) -> None:
+    # What a sink can't write any more it has said at an evaluation: said again, it would hide why the run ends.
+    with suppress(OSError, ValueError):
+        sink.close()

@@ -83,7 +83,7 @@ def resolve_request(task: Task, name: str, ask: Ask) -> Request:
         check_imports(asked.recipe)
         asked = ask(task.preset(asked.recipe), run)
     else:
-        asked = _continued(task, name, ask, asked, saved)
+        asked, saved = _continued(task, name, ask, asked, saved)
     for settings in (asked.recipe, asked.run):
         check(settings)
         check_imports(settings)
@@ -128,8 +128,14 @@ def _saved(run: RunSettings) -> dict[str, Any] | None:
     return RunDirectory(run.run_dir).config() if (place(run.run_dir) / "config.json").is_file() else None
 
 
-def _continued(task: Task, name: str, ask: Ask, asked: Asked, saved: dict[str, Any]) -> Asked:
-    """What was asked for, over the settings of a saved run."""
+def _continued(
+    task: Task, name: str, ask: Ask, asked: Asked, saved: dict[str, Any]
+) -> tuple[Asked, dict[str, Any] | None]:
+    """What was asked for, over the settings of a saved run; and its config, or None where another recipe was asked for.
+
+    A run that has not begun, because a picture can't be used, say, takes another recipe.
+    """
+    from rlgan.runs.directory import RunDirectory
     from rlgan.runs.loading import check_trust, same_task, saved_run_settings, saved_settings
 
     where = f"{asked.run.run_dir}/config.json"
@@ -143,6 +149,7 @@ def _continued(task: Task, name: str, ask: Ask, asked: Asked, saved: dict[str, A
     asked = ask(recipe, dataclasses.replace(before, run_dir=None, resume=False, bounds=Bounds()))
     if asked.run.bounds == Bounds():
         asked = dataclasses.replace(asked, run=dataclasses.replace(asked.run, bounds=before.bounds))
-    if changes := differences(recipe, asked.recipe, ignored=task.places):
+    changes = differences(recipe, asked.recipe, ignored=task.places)
+    if changes and RunDirectory(str(asked.run.run_dir)).has_begun():
         raise UsageError(f"--resume can't change {', '.join(changes)}: leave it as it was, or start another run")
-    return asked
+    return asked, None if changes else saved

@@ -1,4 +1,4 @@
-"""A run for each of several seeds, in processes of their own, as many at a time as there are cores."""
+"""A run for each of several seeds, in processes of their own, as many at a time as there are CPUs to use."""
 
 import contextlib
 import multiprocessing
@@ -8,8 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from rlgan.engine.processes import usable_cpus
 from rlgan.errors import RunError
+from rlgan.runs.directory import RunDirectory
 from rlgan.runs.signals import stopping
+from rlgan.runs.streams import say
 
 POLL_SECONDS = 0.2
 
@@ -33,16 +36,16 @@ def train_seeds(
     Raises:
         RunError: the directory holds something and this is no resume, or runs failed.
     """
-    if not resume and folder.is_dir() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty: give --run-dir another path, or --resume to go on with it")
+    if not resume:
+        RunDirectory(folder).check(resume=False)
     folder.mkdir(parents=True, exist_ok=True)
     waiting, running, failed = list(seeds), dict[int, BaseProcess](), list[int]()
     # Not by forking: a copy of a process with threads may find a lock taken that nobody will give back.
     context = multiprocessing.get_context("spawn")
-    print(f"{len(seeds)} runs in {folder}", flush=True)
+    say(f"{len(seeds)} runs in {folder}")
     with stopping() as stop:
         while running or (waiting and not stop.reason):
-            while waiting and not stop.reason and len(running) < (os.cpu_count() or 1):
+            while waiting and not stop.reason and len(running) < usable_cpus():
                 seed = waiting.pop(0)
                 run_dir = folder / f"seed-{seed}"
                 running[seed] = context.Process(target=_train_one, args=(main, command, run_dir, seed))
@@ -52,6 +55,7 @@ def train_seeds(
             for seed in ended:
                 del running[seed]
             if stop.reason:
+                stop.take()
                 _stop(running.values())
             else:
                 _report(ended)
@@ -62,7 +66,7 @@ def train_seeds(
             f"seeds {names} of {len(seeds)} failed, for the reason above; --resume goes on with what they have saved"
         )
     if stop.reason:
-        print(f"All runs were stopped by {stop.reason} and have saved; to go on, type the same with --resume")
+        say(f"All runs were stopped by {stop.reason} and have saved; to go on, type the same with --resume")
     return not stop.reason
 
 
@@ -75,9 +79,9 @@ def _stop(processes: Collection[BaseProcess]) -> None:
 
 
 def _report(ended: dict[int, int | None]) -> None:
-    """Print how runs have ended, by seed."""
+    """Say how runs have ended, by seed."""
     for seed, code in ended.items():
-        print(f"seed {seed}: {'failed' if code else 'done'}", flush=True)
+        say(f"seed {seed}: {'failed' if code else 'done'}")
 
 
 def _train_one(main: Callable[[list[str]], int], command: list[str], run_dir: Path, seed: int) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import UsageError
 from rlgan.runs.sinks import DEFAULT_SINKS, SINKS
-from rlgan.settings import AtLeast, Choice, check_address, printable
+from rlgan.settings import AtLeast, Choice, TypedPath, check_address
 from rlgan.task import Bounds
 
 
@@ -36,7 +36,7 @@ class RecordSettings:
 class RunSettings:
     """How the recipe is run: nothing here changes the result, except --mixed-fleet; all may change with --resume."""
 
-    run_dir: str | None = None
+    run_dir: Annotated[str | None, TypedPath()] = None
     """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default
     runs/<task>-<method>-<time>."""
     resume: bool = False
@@ -53,8 +53,12 @@ class RunSettings:
         """
         if self.run_dir == "":
             raise UsageError("--run-dir is empty: give a path, or leave it out")
-        if self.run_dir and printable(self.run_dir) != self.run_dir:
-            raise UsageError(f"--run-dir {self.run_dir} is not UTF-8, which TensorBoard needs: give another path")
+        try:
+            (self.run_dir or "").encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"--run-dir {self.run_dir} is not UTF-8, which TensorBoard needs: give another path"
+            ) from None
         check_address("--run-dir", self.run_dir or "")
         if self.resume and self.run_dir is None:
             raise UsageError("--resume needs --run-dir: say which run to continue")

@@ -11,7 +11,7 @@ from typing import Any
 
 from rlgan import __version__
 from rlgan.errors import RunError, UsageError
-from rlgan.runs.directory import RunDirectory
+from rlgan.runs.directory import RunDirectory, check_saved, unused_directory
 from rlgan.runs.files import fingerprint
 from rlgan.runs.observers import Display, Observers
 from rlgan.runs.request import Request
@@ -36,26 +36,31 @@ def train_run(request: Request, observers: Observers) -> str:
         RunError: it can't be done here and now.
     """
     task, run = request.task, request.run
-    directory = RunDirectory(run.run_dir or new_directory(task, request.recipe))
-    _check_directory(directory, run)
+    _check_directory(run)
     loaded = load_task(task, request.recipe)
     recipe_id = fingerprint(*loaded.facts.identity)
     if request.saved is not None and request.saved["recipe_id"] != recipe_id:
         raise RunError(
-            f"{loaded.facts.data} is not the data that {directory.path} was trained on: give the same with --data"
+            f"{loaded.facts.data} is not the data that {run.run_dir} was trained on: give the same with --data"
         )
     if run.bounds == Bounds():
         run = replace(run, bounds=task.bounds(request.recipe))
     # Before the directory is claimed: where no engine can be had, nothing is left behind.
     engine = make_engine(loaded, run, observers.display.say)
+    directory = RunDirectory(run.run_dir) if run.run_dir else None
     try:
-        directory.claim()
+        directory = directory or RunDirectory(unused_directory(new_directory(task, request.recipe)))
+        directory.claim(observers.display.say)
+        # Another run may have begun here since it was looked at, and even have ended.
+        directory.check(resume=run.resume)
+        check_saved(directory, request.saved)
         config = _config(request.name, loaded, run, recipe_id, engine.kinds)
         stopped = _train_with(engine, replace(request, run=run), loaded, directory, config, observers)
     except BaseException:
         engine.close()
         with contextlib.suppress(RunError, OSError):  # they would hide why the run ends
-            directory.close()
+            if directory is not None:
+                directory.close()
         raise
     engine.close()
     for line in observers.last_lines(str(directory.path), stopped):
@@ -102,14 +107,16 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
     return RayEngine(loaded, settings, say)
 
 
-def _check_directory(directory: RunDirectory, run: RunSettings) -> None:
+def _check_directory(run: RunSettings) -> None:
+    directory = RunDirectory(run.run_dir or "runs")
     relative = isinstance(directory.path, Path) and not directory.path.is_absolute()
     # Ray sets this variable for the driver of a job, whose current directory is a copy.
     if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
         raise UsageError(
             f"--run-dir {directory.path} is relative: a job's directory goes when it ends, so give an absolute path"
         )
-    directory.check(resume=run.resume)
+    if run.run_dir:
+        directory.check(resume=run.resume)
 
 
 def _config(name: str, loaded: LoadedTask, run: RunSettings, recipe_id: str, kinds: dict[str, str]) -> dict[str, Any]:

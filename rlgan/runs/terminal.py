@@ -1,5 +1,6 @@
 """What a person sees of a run: lines of text, and a progress bar where the output is a terminal."""
 
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rlgan.runs.files import append_to_log
+from rlgan.runs.streams import unread_is_no_fault
 from rlgan.settings import printable
 
 
@@ -40,9 +42,15 @@ class Terminal:
         """Print one line."""
         line = printable(line)
         # Lines hold paths and names: `[red]` in one must stay as it is, and a long one must stay one line.
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        with unread_is_no_fault(self._console.file):
+            if self._console.is_terminal:
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:  # where the reader of a pipe goes, rich would end this process
+                print(line, file=self._console.file, flush=True)
         if self._log:
-            append_to_log(self._log, line)
+            # A full disk ends the run where it loses something, which a line of the log is not.
+            with suppress(OSError):
+                append_to_log(self._log, line)
 
     def show(self, done: float, text: str) -> None:
         """Show which fraction of the run is done, in [0, 1], and a text beside it."""
@@ -50,11 +58,13 @@ class Terminal:
 
     def __enter__(self) -> "Terminal":
         """Show the progress bar."""
-        self._progress.start()
+        with unread_is_no_fault(self._console.file):
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the progress bar."""
-        self._progress.stop()
+        with unread_is_no_fault(self._console.file):
+            self._progress.stop()

@@ -40,6 +40,8 @@ class Training(Generic[W, P]):
         self._context = context
         self._start = start
         self._stop = stop
+        say, checkpoints = context.observers.display.say, context.checkpoints
+        stop.say_unsaved = lambda line: say(f"{line}; {checkpoints.survivor()}")
         self._evaluate_every = context.record.evaluate_every or context.schedule.evaluate_every
         self._alarm = CollapseAlarm(
             context.reporter.collapse, context.record.on_collapse, context.observers.display.say
@@ -74,6 +76,7 @@ class Training(Generic[W, P]):
                 self._evaluate()
             if self.step % self._context.record.checkpoint_every == 0:
                 self._save()
+        self._stop.take()
         # Something that asks to stop, such as Slurm before a time limit, may not wait for an evaluation: only save.
         if not self._stop.reason:
             self._evaluate()
@@ -174,8 +177,8 @@ def train(
     if budget.is_spent(step):
         say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
-    checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints)
-    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics)
+    checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints, say)
+    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, say)
     context = TrainingContext(
         schedule=schedule,
         reporter=task.reporter,

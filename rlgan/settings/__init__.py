@@ -27,11 +27,20 @@ from rlgan.settings.groups import (
 )
 from rlgan.settings.history import Added, Was, identity, old_flags, read
 from rlgan.settings.limits import AtLeast, Below, Between, MoreThan, OneOf
-from rlgan.settings.paths import absolute, check_address, check_new, new_png, printable
+from rlgan.settings.paths import (
+    TypedPath,
+    absolute,
+    check_address,
+    check_new,
+    new_png,
+    pasteable,
+    printable,
+    typed_path,
+)
 
 __all__ = [
-    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Table", "Was", "absolute",
-    "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values", "differences",
-    "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here", "new_png",
-    "old_flags", "own_imports", "printable", "read", "resolve", "updated",
+    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Table", "TypedPath", "Was",
+    "absolute", "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values",
+    "differences", "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here",
+    "new_png", "old_flags", "own_imports", "pasteable", "printable", "read", "resolve", "typed_path", "updated",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 from rlgan.errors import UsageError
 from rlgan.settings.choices import Choice, is_import
 from rlgan.settings.limits import LIMITS, Limit
+from rlgan.settings.paths import TypedPath, typed_path
 
 S = TypeVar("S")
 
@@ -35,6 +36,11 @@ class Setting:
     def choice(self) -> Choice | None:
         """The table that it is a name in, if it is one."""
         return next((note for note in self.notes if isinstance(note, Choice)), None)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is a path as it was typed."""
+        return any(isinstance(note, TypedPath) for note in self.notes)
 
     @property
     def limits(self) -> list[Limit]:
@@ -124,19 +130,23 @@ def _updated(settings: S, values: Mapping[str, Any]) -> S:
 
 
 def canonical(settings: S) -> S:
-    """Give settings whose names are spelled as their tables have them."""
-    values = {
-        setting.name: _spelled(setting.choice, value)
-        for setting, value in _with_values(settings)
-        if setting.choice is not None
-    }
+    """Give settings whose names are spelled as their tables have them, and whose paths are those that were meant.
+
+    Raises:
+        UsageError: a path starts with the home of nobody.
+    """
+    values = {setting.name: _spelled(setting, value) for setting, value in _with_values(settings)}
     return updated(settings, values)
 
 
-def _spelled(choice: Choice, value: Any) -> Any:
+def _spelled(setting: Setting, value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(_spelled(choice, each) for each in value)
-    return choice.canonical(value) if isinstance(value, str) else value
+        return tuple(_spelled(setting, each) for each in value)
+    if not isinstance(value, str):
+        return value
+    if setting.choice is not None:
+        value = setting.choice.canonical(value)
+    return typed_path(setting.flag, value) if setting.is_path else value
 
 
 def _with_values(settings: Any) -> Iterator[tuple[Setting, Any]]:

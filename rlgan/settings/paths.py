@@ -1,5 +1,10 @@
 """Paths and addresses as people type them."""
 
+import os
+import re
+import shlex
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from rlgan.errors import UsageError
@@ -20,26 +25,88 @@ def check_address(flag: str, address: str) -> None:
             )
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class TypedPath:
+    """The annotation of a setting that is a path of this machine, or the address of a store.
+
+    out: Annotated[str | None, TypedPath()] = None
+    """
+
+
+def typed_path(flag: str, path: str) -> str:
+    """The path that was meant, where a shell left `~` as it is: it only replaces one at the beginning of a word.
+
+    Args:
+        flag: that it was typed after.
+        path: as it was typed. What stands under the name `~` in the current directory is `./~`.
+
+    Raises:
+        UsageError: it starts with the home of nobody.
+
+    Example:
+        >>> typed_path("--out", "runs/a~b"), typed_path("--run-dir", "s3://bucket/~x")
+        ('runs/a~b', 's3://bucket/~x')
+    """
+    if not path.startswith("~"):
+        return path
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise UsageError(f"{flag} {path}: there is no home directory for {path.partition('/')[0]}; give a whole path")
+    return expanded
+
+
 def absolute(flag: str, path: str) -> Path:
     """Make a path of this machine that was typed absolute.
 
     Raises:
-        UsageError: it starts with the home of nobody, or its links lead in a circle.
+        UsageError: it starts with the home of nobody, its links lead in a circle, or it can be read only once.
     """
+    typed = typed_path(flag, path)
     try:
-        return Path(path).expanduser().resolve()
+        found = Path(typed).resolve()
     except (RuntimeError, OSError) as error:
         raise UsageError(f"{flag} {path}: {error}: give another path") from error
+    # The shell's `<(...)`, a pipe as /dev/stdin, and a `<<` text, whose file is removed before we see it.
+    if _is_stream(typed) or (os.path.exists(typed) and not os.path.lexists(found)):
+        raise UsageError(
+            f"{flag} {path} can be read only once, and a run reads its data again when it is resumed or evaluated: "
+            "write it to a file, and give that"
+        )
+    return found
+
+
+def _is_stream(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False  # whoever reads it says what is wrong
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+
+
+def pasteable(path: object) -> str:
+    """A path as it can be pasted into a command.
+
+    Example:
+        >>> pasteable("runs/my run"), pasteable("runs/1")
+        ("'runs/my run'", 'runs/1')
+    """
+    return shlex.quote(str(path))
 
 
 def printable(line: str) -> str:
-    r"""A line that any terminal and file takes: what is not UTF-8 in a name of a file comes as an escape.
+    r"""A line that any terminal and file takes, and that does nothing to a terminal.
+
+    What is not UTF-8 in a name of a file comes as an escape, and so do control characters, which may begin a sequence
+    that moves the cursor or sets the title. Tabs and line ends stay.
 
     Example:
-        >>> printable("caf\udce9.txt")
-        'caf\\udce9.txt'
+        >>> printable("caf\udce9.txt \x1b[2J")
+        'caf\\udce9.txt \\x1b[2J'
     """
-    return line.encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", line.encode("utf-8", "backslashreplace").decode())
 
 
 def check_new(flag: str, file: Path) -> None:

@@ -41,3 +41,28 @@ class DiscriminatorScorer:
             log_odds = self.discriminator.form.log_odds(log_odds, self._log_probs)
         self._log_probs = None
         return tuple(each.cpu().numpy() for each in after), log_odds.cpu().numpy()
+
+
+class UniformScorer:
+    """A structured discriminator against tokens drawn uniformly: log softmax(f)(y given prefix) + log V; needs no G.
+
+    In training such a discriminator's log-odds are f - log G, against the tokens of a generator; the best f is then the
+    logarithm of the language's next-token probabilities. Here 1 / V stands in place of G's probabilities.
+    """
+
+    def __init__(self, discriminator: TextDiscriminator) -> None:
+        self._scorer = DiscriminatorScorer(discriminator)
+        self._output = discriminator.output
+
+    def start(self, count: int) -> State:
+        """The state before any token: arrays with leading axis `count`."""
+        return self._scorer.start(count)
+
+    @torch.inference_mode()
+    def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
+        """Read the next token of every sequence, int64 [N]; log-odds float32 [N] against a uniform token."""
+        # The core's output before the token stands last in the state: it scores every token that could come.
+        every = torch.from_numpy(np.ascontiguousarray(state[-1])).to(self._output.weight.device)
+        log_probs = torch.log_softmax(self._output(every), dim=-1).cpu().numpy()
+        after, _ = self._scorer.score(state, tokens)
+        return after, log_probs[np.arange(len(tokens)), tokens] + np.float32(np.log(log_probs.shape[1]))

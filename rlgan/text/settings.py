@@ -12,7 +12,7 @@ from tyro.conf import arg
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Was, check_new, resolve, updated
+from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, TypedPath, Was, check_new, resolve, updated
 from rlgan.task import Bounds
 from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
@@ -30,7 +30,7 @@ from rlgan.text.rewards import POSITIVE_REWARDS, REWARD_RULES
 class CorpusSettings:
     """The text to learn from."""
 
-    data: Annotated[str, Choice(DATASETS, "data set", paths=True)] = "stories"
+    data: Annotated[str, Choice(DATASETS, "data set", paths=True), TypedPath()] = "stories"
     """`stories` or `oracle` (SeqGAN's synthetic benchmark), both built in; a directory with ptb.{train,valid,test}.txt;
     or a UTF-8 file with a sentence per line."""
     layout: Annotated[str, Choice(LAYOUTS, "layout")] | None = None
@@ -364,7 +364,7 @@ class SampleOptions:
 class EvaluateOptions:
     """What `rlgan evaluate` takes for text."""
 
-    data: str | None = None
+    data: Annotated[str | None, TypedPath()] = None
     """Another text to take as the test set, in the run's vocabulary: a file, or a directory with ptb.test.txt."""
     temperatures: tuple[Temperature, ...] = (0.7, 1.0, 1.3)
     """Temperatures of sampling, to measure quality against diversity at each. Each takes as long."""
@@ -372,9 +372,9 @@ class EvaluateOptions:
     """Sequences generated at each temperature; they, and as many real ones, train the reverse language model."""
     quick: bool = False
     """Leave out what takes long: the quality of samples, and the perplexity with the state carried over."""
-    control: tuple[str, ...] = ()
+    control: tuple[Annotated[str, TypedPath()], ...] = ()
     """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
-    figure: str | None = None
+    figure: Annotated[str | None, TypedPath()] = None
     """Draw quality against diversity into this PNG."""
 
     def check(self) -> None:

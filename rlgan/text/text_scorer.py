@@ -5,10 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from envs import State
+from envs import Scorer, State
 from rlgan.errors import UsageError
-from rlgan.text.models.discriminator import TextDiscriminator
-from rlgan.text.scorer import DiscriminatorScorer
 from rlgan.text.vocabulary import END, UNKNOWN, to_tokens
 from rlgan.types import Float, Tokens
 
@@ -29,7 +27,7 @@ class TextScorer:
     that a policy gave it. Here it knows of no policy and gives f, by which softmax(f) is a language model of real text.
 
     Args:
-        discriminator: in evaluation mode.
+        scorer: reads tokens with the discriminator.
         vocabulary: its words, by token.
         max_length: T, the most tokens in a text.
         stop_token: `<eos>` where it ends a text, or None.
@@ -40,16 +38,14 @@ class TextScorer:
             in: `gymnasium.make("envs:rlgan/TextGeneration-v0", **scorer.env_kwargs)`.
     """
 
-    def __init__(
-        self, discriminator: TextDiscriminator, vocabulary: Sequence[str], max_length: int, stop_token: int | None
-    ) -> None:
+    def __init__(self, scorer: Scorer, vocabulary: Sequence[str], max_length: int, stop_token: int | None) -> None:
         self.vocabulary = tuple(vocabulary)
         self.env_kwargs: dict[str, Any] = {
             "vocab_size": len(self.vocabulary),
             "max_length": max_length,
             "stop_token": stop_token,
         }
-        self._scorer = DiscriminatorScorer(discriminator)
+        self._scorer = scorer
         self._max_length = max_length
         self._stop_token = stop_token
 

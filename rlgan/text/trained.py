@@ -8,6 +8,7 @@ from rlgan.text.methods.method import find_method
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.sampling import vocabulary_of
+from rlgan.text.scorer import DiscriminatorScorer, UniformScorer
 from rlgan.text.text_scorer import TextScorer
 
 
@@ -30,4 +31,6 @@ def scorer_of(run: LoadedRun) -> TextScorer:
     _, discriminator = networks_of(run)
     load(discriminator, run.weights.discriminator)
     settings = rollout_settings(run.settings, words)
-    return TextScorer(discriminator.eval(), words, settings.length, settings.stop_token)
+    # In training log G is subtracted from what such a discriminator says: by itself it is of no scale.
+    kind = UniformScorer if discriminator.form.reads_policy else DiscriminatorScorer
+    return TextScorer(kind(discriminator.eval()), words, settings.length, settings.stop_token)

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 
+import cloudpickle
 import gymnasium
 import numpy as np
 import pytest
@@ -198,7 +199,12 @@ def test_environments_run_in_processes_that_are_spawned(torch_first):
 
 def test_rewarded_environments_equal_each_other_in_processes_and_in_a_loop():
     make = functools.partial(single, 3)
-    processes, loop = AsyncVectorEnv([make] * 2, context="spawn"), SyncVectorEnv([make] * 2)
+    # The processes can't import this file.
+    cloudpickle.register_pickle_by_value(sys.modules[single.__module__])
+    try:
+        processes, loop = AsyncVectorEnv([make] * 2, context="spawn"), SyncVectorEnv([make] * 2)
+    finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[single.__module__])
     try:
         for env in (processes, loop):
             env.reset(seed=0)

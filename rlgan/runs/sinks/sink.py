@@ -66,7 +66,7 @@ class Sink(Protocol):
         """Take what there is to tell after `step` updates.
 
         Raises:
-            OSError: it can't be written. The run then ends with one line; metrics.jsonl has the evaluation already.
+            OSError, ValueError: it can't be written. A line says so, and the run goes on without this sink.
         """
         ...
 

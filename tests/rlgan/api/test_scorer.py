@@ -88,6 +88,19 @@ def test_the_sum_is_the_return_of_an_episode(scorer):
     assert total == pytest.approx(scorer.score_text(["the cat"])[0], rel=1e-5)
 
 
+def test_a_structured_discriminator_is_normalised_over_the_next_tokens(small_settings, tmp_path):
+    """By the definition: log softmax(f)(y given prefix) + log V, which needs no generator."""
+    settings = small_settings | {"preset": "best", "discriminator_form": "structured", "reward": "log_odds"}
+    run = rlgan.train(**settings, weighting="expected", steps=2, run_dir=tmp_path / "run", say=lambda _: None)
+    scorer = rlgan.load_scorer(run.path)
+    envs.check_scorer(scorer, vocab_size=len(scorer.vocabulary))
+    tokens = torch.tensor([[scorer.vocabulary.index(word) for word in ("the", "fox", "<eos>")]])
+    with torch.no_grad():
+        every = run.discriminator.all_next_log_odds(tokens).log_softmax(dim=-1)
+    due = every.gather(2, tokens[..., None]).sum() + 3 * np.log(len(scorer.vocabulary))
+    assert scorer.score_text(["the fox"]) == pytest.approx([float(due)], abs=1e-4)
+
+
 def test_a_text_that_is_full_has_no_room_for_its_end(run, scorer):
     words = ["the"] * 12
     due = _log_odds(run, scorer, words)

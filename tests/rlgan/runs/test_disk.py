@@ -67,7 +67,7 @@ def test_a_disk_that_can_not_be_written_to_is_said_in_one_line(train, disk):
 
 @pytest.mark.parametrize(
     ("limit", "due"),  # the largest file of a checkpoint has 119 kB, TensorBoard's has 20
-    [(100_000, "Checkpoint 4 can't be saved"), (10_000, "The metrics of step 4 can't be written")],
+    [(100_000, "Checkpoint 4 can't be saved"), (10_000, "Checkpoint 4 can't be saved")],
 )
 def test_a_limit_on_the_size_of_files_leaves_the_checkpoint_before(
     rlgan, small_words, train, tmp_path, digest, limit, due

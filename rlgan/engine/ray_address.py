@@ -1,0 +1,51 @@
+"""RAY_ADDRESS as people set it: which forms Ray takes, and whether anybody answers there."""
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from rlgan.errors import RunError
+
+# Seconds for a cluster to answer; Ray itself would try for minutes.
+ANSWER_LIMIT = 30
+_HOST_AND_PORT = re.compile(r"(?:ray://)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/\[\]]+)):(?P<port>\d+)")
+_DUE = "give HOST:PORT of the cluster's head, as 10.0.0.5:6379"
+
+
+def check_answers(address: str) -> None:
+    """Check that a Ray answers at an address.
+
+    Raises:
+        RunError: the address is of another form, or no Ray answers within 30 s; the message says which.
+    """
+    if address == "auto":
+        return
+    if address.startswith(("http://", "https://")):
+        raise RunError(
+            f"RAY_ADDRESS {address} is that of a job server: {_DUE}, or submit the run there by scripts/submit"
+        )
+    match = _HOST_AND_PORT.fullmatch(address)
+    if match is None:
+        raise RunError(f"RAY_ADDRESS {address!r} is no address of a Ray: {_DUE}")
+    try:
+        host = match["six"] or match["host"]
+        socket.create_connection((host, int(match["port"])), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise RunError(f"Cannot join a Ray at {address}: {error}; {_DUE}") from error
+    if not address.startswith("ray://"):
+        _check_health(address)
+
+
+def _check_health(address: str) -> None:
+    # Something listens there. In a process of its own, because what Ray waits in can't be interrupted.
+    command = [str(Path(sys.executable).with_name("ray")), "health-check", "--address", address]
+    try:
+        subprocess.run(command, capture_output=True, timeout=ANSWER_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        raise RunError(
+            f"Cannot join a Ray at {address}: no Ray answered there within {ANSWER_LIMIT} s; {_DUE}"
+        ) from None
+    except OSError:
+        return  # no `ray` beside this Python: then Ray says what is wrong

@@ -1,0 +1,113 @@
+"""Paths as people type them: with a `~` that the shell left as it is, out of a pipe, with blanks."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from rlgan.errors import UsageError
+from rlgan.settings import absolute, typed_path
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home directory, and the environment that names it."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder, {"HOME": str(folder)}
+
+
+def test_a_tilde_after_an_equals_sign_is_the_home_directory(rlgan, gaussian, home, tmp_path):
+    folder, environment = home
+    where = {"environment": environment, "cwd": tmp_path}
+    done = rlgan(*gaussian, "--steps", 2, "--run-dir=~/a", **where)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "a" / "config.json").is_file()
+    assert not (tmp_path / "~").exists()
+    assert len(rlgan("sample", "~/a", "--count", 3, **where).stdout.split()) == 3
+    assert rlgan("evaluate", "~/a", **where).returncode == 0
+    again = rlgan("train", "gaussian", "--run-dir=~/a", "--resume", "--steps", 3, "--workers", 0, **where)
+    assert "going on from step 2" in again.stdout
+
+
+def test_the_home_of_nobody_is_one_line(rlgan):
+    done = rlgan("train", "--run-dir=~nobody-of-this-name/a")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "rlgan: error: --run-dir ~nobody-of-this-name/a: there is no home directory for ~nobody-of-this-name; give a "
+        "whole path"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["evaluate", "--data=~x-nobody/c", "run"], "--data"),
+        (["evaluate", "--control", "~x-nobody/c", "--", "run"], "--control"),
+        (["evaluate", "--figure=~x-nobody/c", "run"], "--figure"),
+        (["evaluate", "--inception=~x-nobody/c", "run"], "--inception"),
+        (["evaluate", "--cache=~x-nobody/c", "run"], "--cache"),
+        (["sample", "--out=~x-nobody/c", "run"], "--out"),
+        (["reproduce", "figure-2", "--out=~x-nobody/c"], "--out"),
+        (["train", "image", "--data=~x-nobody/c"], "--data"),
+        (["train", "--data=~x-nobody/c"], "--data"),
+        (["train", "image", "--cache=~x-nobody/c"], "--cache"),
+    ],
+)
+def test_every_path_that_is_typed_goes_the_same_way(words, flag, monkeypatch, capsys, tmp_path):
+    from rlgan.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert f"{flag} ~x-nobody/c: there is no home directory for ~x-nobody" in capsys.readouterr().err
+
+
+def test_a_name_with_a_tilde_inside_stays_as_it_is():
+    assert typed_path("--out", "a~b") == "a~b"
+    assert typed_path("--out", "./~/b") == "./~/b"
+
+
+def test_what_can_be_read_only_once_is_refused_in_one_line(sentences):
+    typed = f"{shlex.quote(sys.executable)} -m rlgan train --workers 0 --data"
+    for command in (f"{typed} <(cat {sentences})", f"cat {sentences} | {typed} /dev/stdin"):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1 or done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert "can be read only once" in line
+        assert "write it to a file" in line
+
+
+def test_a_file_as_standard_input_is_that_file(sentences):
+    code = "from rlgan.settings import absolute; print(absolute('--data', '/dev/stdin'))"
+    with sentences.open() as stdin:
+        done = subprocess.run([sys.executable, "-c", code], stdin=stdin, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(sentences)
+
+
+def test_a_named_pipe_is_refused(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="can be read only once"):
+        absolute("--data", str(tmp_path / "pipe"))
+
+
+def test_commands_that_are_printed_can_be_pasted(rlgan, gaussian, tmp_path):
+    run = tmp_path / "my run; it's"
+    done = rlgan(*gaussian, "--steps", 1, "--run-dir", run)
+    said = re.search(r": (\S*rlgan sample .*)", done.stdout)
+    assert shlex.split(said[1])[1:] == ["sample", str(run)]
+
+
+def test_a_directory_that_may_not_be_written_names_the_flag(rlgan, gaussian, tmp_path):
+    import os
+
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    done = rlgan(*gaussian, "--steps", 1, cwd=folder)
+    assert done.returncode == 1
+    assert "--run-dir" in done.stderr

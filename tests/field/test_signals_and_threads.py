@@ -1,0 +1,135 @@
+"""Signals as terminals, schedulers and people send them, and the command line called from a thread."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from rlgan.cli import main
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGTERM"])
+def test_a_signal_while_it_trains_saves_and_says_how_to_go_on(name, started, gaussian, tmp_path, wait_until, steps_of):
+    run = tmp_path / "run"
+    process = started(*gaussian, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run)
+    wait_until(lambda: steps_of(run))
+    process.send_signal(getattr(signal, name))
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert f"stopped by {name} and saved; to go on: rlgan train gaussian --run-dir {run} --resume" in said.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_before_training_is_one_line(number, started, gaussian, tmp_path, wait_until):
+    # The module waits for a file that never comes: a start that takes long.
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\npathlib.Path('here').touch()\ntime.sleep(60)\n", encoding="utf-8"
+    )
+    process = started(*gaussian, "--activation", "slow:activation")
+    wait_until((tmp_path / "here").exists)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert said.decode().splitlines() == [f"rlgan: error: ended by {signal.Signals(number).name}"]
+
+
+def test_nohup_is_respected(started, gaussian, tmp_path, wait_until, steps_of):
+    run = tmp_path / "run"
+
+    def ignore():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    process = started(*gaussian, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run, preexec_fn=ignore)
+    wait_until(lambda: steps_of(run))
+    process.send_signal(signal.SIGHUP)
+    seen = steps_of(run)[-1]
+    wait_until(lambda: steps_of(run)[-1] > seen)
+    assert process.poll() is None
+
+
+HANGS = """
+import os, signal, sys, threading, time
+from rlgan.runs.signals import stopping
+
+with stopping(patience=1.0) as stop:
+    stop.say_unsaved = lambda line: print(line + "; the last whole checkpoint is 7", flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    if sys.argv[1] == "takes":
+        stop.take()
+        time.sleep(2)
+        print("saved", flush=True)
+    else:
+        time.sleep(60)
+"""
+
+
+def _python(code, *words):
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=50, check=False)
+
+
+def test_a_step_that_hangs_does_not_keep_the_run_for_ever():
+    done = _python(HANGS, "hangs")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "SIGTERM asked the run to stop, and no step was finished within 1 s: it ends without saving; the last whole "
+        "checkpoint is 7"
+    ]
+
+
+def test_a_run_that_saves_may_take_longer_than_a_step_may():
+    done = _python(HANGS, "takes")
+    assert (done.returncode, done.stdout) == (0, "saved\n")
+
+
+IN_C_CODE = """
+import ctypes, os, signal, sys, threading, time
+from rlgan.runs.signals import stopping
+
+def twice():
+    for _ in range(2):
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+with stopping() as stop:
+    threading.Thread(target=twice).start()
+    lock = ctypes.create_string_buffer(64)
+    # The second call waits for ever, whatever signals come: no handler of Python's runs meanwhile.
+    for _ in range(2):
+        ctypes.CDLL(None).pthread_mutex_lock(lock)
+"""
+
+
+def test_the_second_signal_ends_a_process_that_is_in_c_code():
+    done = _python(IN_C_CODE)
+    assert done.returncode == -signal.SIGTERM
+
+
+def test_the_command_line_runs_in_a_thread_and_leaves_the_handlers_alone(gaussian, tmp_path):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    codes = []
+    words = [*gaussian, "--steps", "2", "--run-dir", str(tmp_path / "run")]
+    thread = threading.Thread(target=lambda: codes.append(main(words)))
+    thread.start()
+    thread.join(60)
+    assert codes == [0]
+    assert (tmp_path / "run" / "checkpoints" / "2").is_dir()
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_a_run_that_was_stopped_leaves_the_callers_handlers_as_they_were(gaussian, tmp_path):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    run = tmp_path / "run"
+
+    def stop():
+        while not (run / "checkpoints").is_dir():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    threading.Thread(target=stop, daemon=True).start()
+    assert main([*gaussian, "--steps", "1000000000", "--checkpoint-every", "10", "--run-dir", str(run)]) == 0
+    assert {number: signal.getsignal(number) for number in before} == before
+    assert signal.set_wakeup_fd(-1) == -1

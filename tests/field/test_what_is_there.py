@@ -1,0 +1,78 @@
+"""Directories that hold something: another run's start, a volume's or a job's own files, a run that is training."""
+
+import re
+import subprocess
+
+import pytest
+from PIL import Image
+
+from rlgan.runs.loading import load_run
+
+
+def test_a_run_that_was_started_and_ended_meanwhile_is_not_replaced(started, rlgan, gaussian, tmp_path, wait_until):
+    run = tmp_path / "run"
+    # The second one waits while it builds its networks, when it has looked at the directory and not claimed it yet.
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time, torch\n"
+        "def activation():\n"
+        "    pathlib.Path('here').touch()\n"
+        "    while not pathlib.Path('go').exists():\n"
+        "        time.sleep(0.1)\n"
+        "    return torch.nn.Tanh()\n",
+        encoding="utf-8",
+    )
+    words = [*gaussian, "--steps", 2, "--run-dir", run]
+    late = started(*words, "--seed", 1, "--activation", "slow:activation")
+    wait_until((tmp_path / "here").exists)
+    assert rlgan(*words, "--seed", 2).returncode == 0
+    before = (run / "config.json").read_bytes(), (run / "metrics.jsonl").read_bytes()
+    (tmp_path / "go").touch()
+    said, _ = late.communicate(timeout=60)
+    assert late.returncode == 1
+    assert "--run-dir" in said.decode().splitlines()[-1]
+    assert ((run / "config.json").read_bytes(), (run / "metrics.jsonl").read_bytes()) == before
+
+
+def test_starts_in_the_same_second_get_directories_of_their_own(started, gaussian, tmp_path):
+    processes = [started(*gaussian, "--steps", 1) for _ in range(3)]
+    for process in processes:
+        process.communicate(timeout=90)
+        assert process.returncode == 0
+    runs = [entry for entry in (tmp_path / "runs").iterdir() if (entry / "checkpoints" / "1").is_dir()]
+    assert len(runs) == 3
+
+
+@pytest.mark.parametrize("more", [[], ["--resume"]])
+def test_a_fresh_volume_and_a_jobs_own_files_are_no_run(rlgan, gaussian, tmp_path, more):
+    for name in ("lost+found", ".nfs0001"):
+        (tmp_path / name).mkdir()
+    for name in (".DS_Store", ".gitkeep", "slurm-1.out"):
+        (tmp_path / name).touch()
+    done = rlgan(*gaussian, "--steps", 1, "--run-dir", tmp_path, *more)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--resume"]])
+def test_the_advice_to_skip_bad_pictures_works_when_it_is_typed(rlgan, tmp_path, more):
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(20):
+        Image.new("RGB", (8, 8), (9 * number, 0, 0)).save(data / f"Person{chr(65 + number)}_1.png")
+    (data / "PersonZ_1.png").write_bytes(b"no picture")
+    words = ["train", "image", "--workers", 0, "--data", data, "--size", 8, "--batch-size", 2, "--steps", 1]
+    words += ["--run-dir", tmp_path / "run", "--cache", tmp_path / "cache"]
+    refused = rlgan(*words)
+    assert refused.returncode == 1
+    (flag,) = re.findall(r"with (--[a-z-]+)", refused.stderr)
+    done = rlgan(*words, flag, *more)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_evaluation_looks_again_where_training_removes_what_it_found(started, gaussian, tmp_path, wait_until):
+    run = tmp_path / "run"
+    often = ["--checkpoint-every", 1, "--keep-checkpoints", 1, "--steps", 10**9]
+    process = started(*gaussian, *often, "--run-dir", run, stdout=subprocess.DEVNULL)
+    wait_until((run / "checkpoints" / "2").exists)
+    for _ in range(20):
+        load_run(str(run), "newest")
+    assert process.poll() is None
