@@ -76,8 +76,11 @@ def sync_folder(folder: Path) -> str | None:
 
 
 def append_to_log(file: Path, line: str) -> None:
-    """Append a line with the time; the file is opened for each line, so that a run that is killed loses none."""
-    with file.open("a", encoding="utf-8") as log:
+    """Append a line with the time; the file is opened for each line, so that a run that is killed loses none.
+
+    A line that can't be written is left out: a full disk ends a run where it loses something, which such a line is not.
+    """
+    with suppress(OSError), file.open("a", encoding="utf-8") as log:
         log.write(f"{datetime.datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
 
 

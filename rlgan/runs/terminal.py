@@ -1,6 +1,5 @@
 """What a person sees of a run: lines of text, and a progress bar where the output is a terminal."""
 
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -48,9 +47,7 @@ class Terminal:
             else:  # where the reader of a pipe goes, rich would end this process
                 print(line, file=self._console.file, flush=True)
         if self._log:
-            # A full disk ends the run where it loses something, which a line of the log is not.
-            with suppress(OSError):
-                append_to_log(self._log, line)
+            append_to_log(self._log, line)
 
     def show(self, done: float, text: str) -> None:
         """Show which fraction of the run is done, in [0, 1], and a text beside it."""

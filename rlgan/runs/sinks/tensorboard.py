@@ -40,10 +40,9 @@ class TensorBoard:
         Raises:
             OSError: the disk is full, say.
         """
-        try:
-            self._events.close()
-        finally:
-            threading.excepthook = self._excepthook
+        # Not put back where this fails: the writer's thread may be about to report what it could not write.
+        self._events.close()
+        threading.excepthook = self._excepthook
 
     def _add_evaluation(self, step: int, evaluation: Evaluation) -> None:
         for name, sample in evaluation.histograms.items():

@@ -162,10 +162,10 @@ def test_a_job_gets_what_it_needs_to_save_and_to_go_on():
         "python", "-m", "rlgan", "train", "text", "--run-dir", "/shared/a b", "--resume"
     ]  # fmt: skip
     environment = json.loads(line[line.index("--runtime-env-json") + 1])
-    # Ray's own 3 s are too few, and an exclude without a slash would take rlgan/data away too.
+    # Ray's own 3 s are too few, and an exclude without a slash would take rlgan/runs away too.
     assert int(environment["env_vars"]["RAY_JOB_STOP_WAIT_TIME_S"]) > 30
     assert {"/.git", "/.venv", "/data", "/runs"} <= set(environment["excludes"])
-    assert (Path(line[line.index("--working-dir") + 1]) / "rlgan" / "data").is_dir()
+    assert (Path(line[line.index("--working-dir") + 1]) / "rlgan" / "runs").is_dir()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,10 @@ def test_a_job_gets_what_it_needs_to_save_and_to_go_on():
         (["--address", "http://h:1", "--", "train", "--run-dir", "runs/a"], "--run-dir runs/a is relative"),
         (["--address", "http://h:1", "--", "train", "--run-dir=/r", "--data", "ptb/"], "--data ptb/ is relative"),
         (["--", "train", "--run-dir", "/r"], "--address is missing"),
-        (["--address", "http://me:secret@h:1", "--", "train", "--run-dir", "/r"], "--address has a user or a password"),
+        (
+            ["--address", "http://me:secret@h:1", "--", "train", "--run-dir", "/r"],
+            "--address contains a user name or a password",
+        ),
         (["--address", "h:6379", "--", "train", "--run-dir", "/r"], "--address is h:6379"),
     ],
 )

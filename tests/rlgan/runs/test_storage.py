@@ -174,14 +174,14 @@ def test_a_run_that_fails_leaves_its_log_in_the_store_and_nothing_here(
 def test_an_address_of_azure_or_one_in_another_is_none_with_a_password():
     check_address("--run-dir", "abfs://container@account.dfs.core.windows.net/run")
     for address in ("zip://a.zip::ftp://me:secret@host/x", "https://token@host/run", "abfs://a:secret@account/run"):
-        with pytest.raises(UsageError, match="has a user or a password in it"):
+        with pytest.raises(UsageError, match="contains a user name or a password"):
             check_address("--run-dir", address)
 
 
 def test_an_address_with_a_password_is_refused_and_not_repeated(small_words, capsys):
     assert main(["train", *small_words, "--run-dir", "ftp://me:secret@host/run"]) == 2
     said = capsys.readouterr()
-    assert "has a user or a password in it" in said.err
+    assert "contains a user name or a password" in said.err
     assert "secret" not in said.err + said.out
 
 
