@@ -13,7 +13,7 @@ from rlgan.api.settings import options_of
 from rlgan.errors import RunError, UsageError
 from rlgan.runs import loading
 from rlgan.runs.directory import RunDirectory
-from rlgan.settings import flatten, resolve
+from rlgan.settings import flatten, resolve, typed_path
 from rlgan.task import LoadedRun, Result
 
 if TYPE_CHECKING:
@@ -147,4 +147,4 @@ def open_run(run: str | os.PathLike[str], checkpoint: CheckpointName, *, trust_i
     if checkpoint not in ("best", "newest"):
         raise UsageError(f"checkpoint is {checkpoint!r}: give best or newest")
     with isolated():
-        return loading.load_run(os.fspath(run), checkpoint, trust_imports=trust_imports)
+        return loading.load_run(typed_path("run", os.fspath(run)), checkpoint, trust_imports=trust_imports)

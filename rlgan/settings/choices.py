@@ -12,7 +12,7 @@ import operator
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +21,8 @@ from tyro.constructors import PrimitiveConstructorSpec
 from rlgan.errors import UsageError
 
 Table = Mapping[str, Any]
+
+OWN_PACKAGES = ("envs", "rlgan")
 
 # Objects that were imported by a typed name, and the modules that were found in the current directory for them: what
 # another process has to be given, which may stand elsewhere.
@@ -110,8 +112,9 @@ def resolve(name: str, table: Table) -> Any:
 
 def _import(target: str) -> Any:
     module_name, _, path = target.partition(":")
+    own = module_name.partition(".")[0] in OWN_PACKAGES
     try:
-        with _current_directory_last():
+        with nullcontext() if own else _current_directory_last():
             module = importlib.import_module(module_name)
     except Exception as error:  # a module of somebody else's may raise anything
         raise UsageError(f"{target} can't be imported: {type(error).__name__}: {error}") from error
@@ -123,6 +126,10 @@ def _import(target: str) -> Any:
 
 @contextmanager
 def _current_directory_last() -> Iterator[None]:
+    # Last is not late enough for packages that a development install finds by a hook behind the path: a folder `envs/`
+    # of the current directory, which many projects have, would come before ours.
+    for package in OWN_PACKAGES:
+        importlib.import_module(package)
     here = os.getcwd()
     before = set(sys.modules)
     # Last, so that a file here that has the name of a library does not take its place.
