@@ -57,6 +57,7 @@ class TextSchedule:
     def plan(self, step: int) -> Plan:
         """What training step `step` computes."""
         plan = self.method.plan(self, step)
+        # With w = 1 rollouts are made for the discriminator alone, which reads their tokens.
         return replace(plan, rewards=self.reads_rewards and plan.supervision < 1, learning_rate=self._rate(step))
 
     def _rate(self, step: int) -> float:
@@ -73,6 +74,7 @@ class TextSchedule:
 
     def steps(self, epochs: float) -> int:
         """The first step before which so many epochs have passed."""
+        # Pretraining reads a batch each step, later steps one for each update of D: the two are counted apart.
         batches = math.ceil(epochs * self.batches_per_epoch)
         pretraining = min(batches, self.pretraining_steps)
         return pretraining + math.ceil((batches - pretraining) / self._batches_per_step)
