@@ -14,6 +14,7 @@ def shuffled(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:
     Given to other sequences alone, the rewards of every token would still tell which words real text has.
     """
     if rewards.ndim == 3:
+        # One order for all places: the rewards keep their size at each, and only who gets them changes.
         order = namespace(rewards).asarray(rng.permutation(rewards.shape[-1]), device=rewards.device)
         return rewards[..., order]
     return to_other_sequences(rewards, mask, rng)
@@ -29,6 +30,7 @@ def to_other_sequences(rewards: Float, mask: Mask, rng: np.random.Generator) -> 
     for t in range(rewards.shape[1]):
         there = rng.permutation(np.flatnonzero(mask[:, t]))
         if len(there) > 1:
+            # From 1: a circle that is turned by 0 places gives all their own.
             given[there, t] = rewards[np.roll(there, rng.integers(1, len(there))), t]
     return given
 
