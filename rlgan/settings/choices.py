@@ -84,6 +84,7 @@ class Choice(PrimitiveConstructorSpec[str]):
 def is_import(name: str) -> bool:
     """Whether a name says where to import from."""
     module, colon, path = name.partition(":")
+    # An address as s3://bucket has a colon too, and names no module.
     return bool(colon and module and path) and "/" not in name
 
 
@@ -133,13 +134,16 @@ def _current_directory_last() -> Iterator[None]:
         sys.path.remove(here)
         # Noted down, because workers on other machines do not have this directory.
         for name in set(sys.modules) - before:
+            # A package without an `__init__.py` has None there, and a built-in module nothing.
             file = getattr(sys.modules[name], "__file__", None) or ""
+            # A virtual environment often lies in the current directory, and the others have those packages too.
             if file.startswith(here + os.sep) and "site-packages" not in file and not name.startswith("rlgan."):
                 _found_here[name] = sys.modules[name]
 
 
 def imported_objects() -> dict[str, Any]:
     """What was imported by names, for another process to `adopt`."""
+    # What is the package's own, every process imports by itself.
     return {name: value for name, value in _imported.items() if not name.startswith("rlgan.")}
 
 
