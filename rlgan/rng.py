@@ -38,5 +38,5 @@ def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
 
 def torch_seed(seed: int, purpose: Purpose, *key: int) -> int:
     """Give a 63-bit seed for a `torch.Generator` out of the same keys."""
-    # 63 bits, as numpy draws into a signed integer unless told otherwise.
+    # 63 bits, since numpy draws signed numbers of 64 unless told otherwise.
     return int(stream(seed, purpose, *key).integers(2**63))

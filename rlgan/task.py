@@ -272,7 +272,7 @@ def load_task(task: Task, settings: Any) -> LoadedTask:
     Raises:
         DataError: the data can't be had or does not fit the settings.
     """
-    # An empty table: a task of somebody else's names its functions by import alone.
+    # An empty table: a record names its functions by import alone.
     loaded: LoadedTask = resolve(task.load, {})(settings)
     return loaded
 

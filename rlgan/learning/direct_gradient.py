@@ -73,7 +73,6 @@ class DirectGradient:
         metrics = {
             "loss_generator": value.detach(),
             "value_generator": saturating(fake.detach()),
-            # Metrics are averaged over the learners: times their number, the mean is the sum.
             "samples": torch.tensor(self.group.size * len(real.real)),
         }
         return Loss(value, metrics)
@@ -122,7 +121,6 @@ class DirectGradient:
         return torch.from_numpy(self.group.rows(whole)).to(self._device)
 
     def _tensor(self, batch: RealBatch) -> Tensor:
-        # A copy: what came through the object store is read-only.
         return torch.tensor(batch.real, device=self._device)
 
 

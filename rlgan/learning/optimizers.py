@@ -16,13 +16,12 @@ from rlgan.settings import resolve
 
 def sgd(network: nn.Module, learning_rate: float, settings: OptimizerSettings) -> Optimizer:
     """Stochastic gradient descent with momentum."""
-    # Fused, here and below: fewer passes over memory, and other rounding, so that it belongs to a recipe's bits.
+    # Fused, here and below: fewer passes over memory than torch's default, whose rounding differs.
     return torch.optim.SGD(network.parameters(), learning_rate, settings.momentum, fused=True)
 
 
 def adam(network: nn.Module, learning_rate: float, settings: OptimizerSettings) -> Optimizer:
     """Adam (Kingma & Ba 2015)."""
-    # Its first decay rate is the same setting as SGD's momentum: one number for how long a gradient is remembered.
     return torch.optim.Adam(network.parameters(), learning_rate, (settings.momentum, settings.adam_beta2), fused=True)
 
 

@@ -143,7 +143,6 @@ def _current_directory_last() -> Iterator[None]:
 
 def imported_objects() -> dict[str, Any]:
     """What was imported by names, for another process to `adopt`."""
-    # What is the package's own, every process imports by itself.
     return {name: value for name, value in _imported.items() if not name.startswith("rlgan.")}
 
 

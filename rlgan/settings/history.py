@@ -90,7 +90,6 @@ def read(defaults: S, saved: Mapping[str, Any]) -> S:
         if names:
             values[setting.name] = _new_value(setting, left.pop(names[0]))
         elif added is not None:
-            # What it was in effect then, not today's default: the run that is read did not have that.
             values[setting.name] = added.before
         else:
             raise UsageError(f"the setting {setting.name} is missing")
@@ -107,7 +106,6 @@ def _old_name(setting: Setting) -> str:
 def _old_value(setting: Setting, value: Any) -> Any:
     if setting.choice is None or not isinstance(value, str):
         return value
-    # Choices by the names of then too, for the same fingerprint.
     return next((old for old, new in setting.choice.former.items() if new == value), value)
 
 

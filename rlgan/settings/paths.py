@@ -121,7 +121,6 @@ def check_new(flag: str, file: Path) -> None:
     """
     if file.exists():
         raise UsageError(f"{flag} {file} is there already: give another name")
-    # Said before the work and not after it: what is drawn or measured may take minutes.
     if not file.parent.is_dir():
         raise UsageError(f"{flag} {file}: there is no directory {file.parent}")
 

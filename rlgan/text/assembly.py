@@ -134,7 +134,7 @@ def optimizers(settings: TextSettings, networks: Mapping[str, nn.Module]) -> dic
         "baseline": settings.baselines.baseline_learning_rate,
     }
     return {
-        # Fused: fewer passes over memory than the default, and other rounding, so that it belongs to a recipe's bits.
+        # Fused: fewer passes over memory than torch's default, whose rounding differs.
         name: torch.optim.Adam(network.parameters(), rates[name], (settings.adam.adam_beta1, 0.999), fused=True)
         for name, network in networks.items()
         # torch refuses an optimiser without parameters, and a moving average has buffers alone.

@@ -99,7 +99,6 @@ class Discrimination:
         # Picked out and not read again: another pass would draw another dropout.
         real_odds = gather_log_probs(all_odds, real)
         value = conditional_loss(all_odds, distribution, real, mask, negatives.conditional, mean)
-        # What D believes of negative examples, in the proportions in which it learns from them.
         judged = negatives.conditional * mean(expected_under(distribution, all_odds.detach().sigmoid()), mask)
         if negatives.rollouts:
             fake_odds, fake_mask = self.form.log_odds(self.discriminator(fake), fake_log_probs), self._mask(fake)

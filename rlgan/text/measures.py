@@ -105,7 +105,6 @@ def implied_perplexity(discriminator: TextDiscriminator, tokens: Tokens) -> floa
 
 def at_last_token(values: Float, mask: Mask) -> Float:
     """What values [N, T] hold at the last counted token of each row, [N]."""
-    # `argmax` finds the first true, hence the row is read from behind.
     last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
     return np.asarray(values[np.arange(len(values)), last])
 

@@ -185,7 +185,6 @@ def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
             # 2^64 over the golden ratio, which spreads neighbouring numbers far apart: Fibonacci hashing.
             mixed = (mixed ^ grams[..., k]) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(32)
-        # The upper bits, since a product mixes those best.
         total += (vectors[mixed >> np.uint64(48)] * there[..., None]).sum(axis=1)
         count += there.sum(axis=1)[:, None]
     return total / np.maximum(count, 1)

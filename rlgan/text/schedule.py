@@ -74,7 +74,6 @@ class TextSchedule:
 
     def steps(self, epochs: float) -> int:
         """The first step before which so many epochs have passed."""
-        # Pretraining reads a batch each step, later steps one for each update of D: the two are counted apart.
         batches = math.ceil(epochs * self.batches_per_epoch)
         pretraining = min(batches, self.pretraining_steps)
         return pretraining + math.ceil((batches - pretraining) / self._batches_per_step)

@@ -15,7 +15,6 @@ class LearnedBaseline(nn.Module):
     def __init__(self, settings: BaselineSettings, networks: TextNetworks, group: Group) -> None:  # noqa: ARG002
         super().__init__()
         self.group = group
-        # Linear and no network of its own: the states come from the generator, which has read the text already.
         self.output = nn.Linear(networks.hidden_size, 1)
 
     def forward(self, states: Tensor) -> Tensor:

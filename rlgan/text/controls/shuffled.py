@@ -14,7 +14,6 @@ def shuffled(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:
     Given to other sequences alone, the rewards of every token would still tell which words real text has.
     """
     if rewards.ndim == 3:
-        # One order for all places: the rewards keep their size at each, and only who gets them changes.
         order = namespace(rewards).asarray(rng.permutation(rewards.shape[-1]), device=rewards.device)
         return rewards[..., order]
     return to_other_sequences(rewards, mask, rng)

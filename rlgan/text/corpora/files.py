@@ -73,7 +73,6 @@ def with_test(corpus: Corpus, path: Path) -> tuple[Corpus, int]:
 def _read(file: Path) -> list[list[str]]:
     """The words of each line that has any, `<eos>` at the end (not twice where the text has it)."""
     try:
-        # Bytes, since an error is to say on which line the text is not UTF-8.
         content = file.read_bytes()
     except OSError as error:
         raise DataError(f"{file}: {error.strerror}") from error

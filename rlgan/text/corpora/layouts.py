@@ -65,7 +65,6 @@ def sentences(stream: TokenStream, length: int) -> Rows:
                [3, 3, 1]])
     """
     stops = np.flatnonzero(stream.tokens == stream.end)
-    # By index for all lines at once: a corpus has tens of thousands of them.
     starts = np.concatenate([[0], stops[:-1] + 1])
     places = starts[:, None] + np.arange(length)
     mask = places <= stops[:, None]

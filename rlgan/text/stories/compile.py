@@ -113,6 +113,5 @@ def _visits(
     while here.any():
         visits += here
         leaving, here = here, np.zeros(count)
-        # Not `here[targets] +=`, which counts one alone of several transitions to the same state.
         np.add.at(here, targets, leaving[sources] * probabilities)
     return visits
