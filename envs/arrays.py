@@ -87,6 +87,7 @@ def integers(values: Array, like: Array, name: str) -> Array:
 
 def is_integer(value: object) -> bool:
     """Return whether the value is one integer, of Python's or numpy's; a bool is none."""
+    # To Python True is an int; as a size or a token it is a mistake.
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 

@@ -95,6 +95,7 @@ class ActionMask(gymnasium.Wrapper[Observation, np.int64, Observation, np.int64]
 
     def _masked(self, info: dict[str, Any], observation: Observation, ended: bool) -> dict[str, Any]:
         given = info.get("action_mask", np.ones(self._vocab_size, np.int8))
+        # At the end nothing comes next, and a mask must allow something all the same: the environment's is kept.
         self._mask = given if ended else _next_mask(self._function, observation, given)
         return info | {"action_mask": self._mask.copy()}
 

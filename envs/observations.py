@@ -157,6 +157,7 @@ def _dict_space(space: gymnasium.Space[Any], vocab_size: int) -> Dict:
 
 
 def _one_hot(pages: Observation, vocab_size: int) -> Float:
+    # By comparison, in which a blank equals no token and becomes zeros; a table of unit vectors has no row for it.
     one_hot: Float = (pages[..., np.newaxis] == np.arange(vocab_size)).astype(np.float32)
     return one_hot
 

@@ -99,6 +99,7 @@ class Pages:
         self.tokens = xp.where(here, chosen.reshape(-1, 1), self.tokens)
         self._lengths = self._lengths + taking
         self.ended = self.ended | (self._lengths == self.tokens.shape[1])
+        # The actions of ended pages may hold it too, and change nothing: those pages have ended.
         if self._stop_token is not None:
             self.ended = self.ended | (chosen == self._stop_token)
 
@@ -112,6 +113,7 @@ class Pages:
             The pages with the tokens written, int64 [N, T] (of a page that ended and is cleared in the same step,
             this is its final text); and which pages are ended, bool [N].
         """
+        # No copy: `write` and `clear` put new arrays in its place and leave this one as it is.
         ended_before = self.ended
         self.write(actions)
         # In this mode the step after the end is the reset; `write` has left these pages alone.
@@ -134,8 +136,10 @@ class Pages:
         if length >= max_length:
             raise ValueError(f"The prefix has {length} tokens and max_length is {max_length}: leave room for a token.")
         begun = namespace(given).broadcast_to(given, (count, length))
+        # Of numpy's arrays alone: what a tensor holds is known only when the device has been waited for.
         if isinstance(begun, np.ndarray):
             self._check_tokens(begun[rows], "prefix")
+            # Without a stop token this compares with None, which no number equals.
             if (begun[rows] == self._stop_token).any():
                 raise ValueError(
                     f"The prefix holds the stop token {self._stop_token}: give the beginning of an unfinished text."

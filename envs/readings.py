@@ -140,6 +140,7 @@ class Readings:
         state, returned = self._scorer.score(self._state, xp.where(rows, tokens, xp.zeros_like(tokens)))
         before, after = self._log_odds, self._checked(returned, rows)
         self._state = _where(rows, state, self._state)
+        # Where `rows` is false the scorer read a token that nobody wrote: state and log-odds stay as they were.
         self._log_odds = xp.where(rows, after, before)
         rewards = self._rule(after, before)
         if rewards.shape != before.shape:
@@ -179,6 +180,7 @@ class Readings:
                 f"The scorer returned {getattr(log_odds, 'shape', type(log_odds).__name__)}, not {tuple(due.shape)}: "
                 "give one score for each sequence."
             )
+        # By their names: numpy's device is a string, torch's an object that equals no string.
         if str(log_odds.device) != str(due.device):
             raise ValueError(
                 f"The scorer returned log-odds on {log_odds.device}; the tokens are on {due.device}: move them there."
@@ -215,6 +217,7 @@ def _where(rows: Array, new: State, old: State) -> State:
         raise ValueError(
             f"The scorer's state has shapes {shapes}, not {due}: keep them, since rows start at different times."
         )
+    # Each array by itself, since a scorer may keep some of its state on another device than the tokens.
     return tuple(
         namespace(array).where(moved(rows, array).reshape(-1, *[1] * (array.ndim - 1)), array, before)
         for array, before in zip(new, old, strict=True)

@@ -58,6 +58,7 @@ class Screen:
 
     def add(self, text: str) -> None:
         """Print the next word."""
+        # Flushed, because a terminal shows a line when it is complete, and here each word is to be seen as it comes.
         print(f" {text}" if self._in_line else text, end="", flush=True)
         self._in_line = True
 

@@ -59,6 +59,7 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
         """Start a page; the scorer reads the `prefix` among the options, if there is one."""
         observation, info = self.env.reset(seed=seed, options=options)
         prefix = (options or {}).get("prefix", ())
+        # After the environment's reset, which refuses a wrong prefix before it is read.
         self._readings.restart(np.ones(1, np.bool_), prefix)
         self._ended, self._shown, self._rewards = False, np.ravel(prefix).tolist(), []
         return observation, info
@@ -70,6 +71,7 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
             ValueError: if the action is not a token, or the scorer returns another shape.
         """
         observation, reward, terminated, truncated, info = self.env.step(action)
+        # After the environment's step, which refuses what is no token before the scorer would read it.
         added = self._readings.step(np.asarray([action], np.int64), np.array([terminated or truncated]))
         total = float(reward) + float(added[0])
         if self.render_mode is not None and not self._ended:
@@ -117,6 +119,7 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
         rule: str | RewardRule = "probability",
     ) -> None:
         super().__init__(env)
+        # By the mode it is known when a text begins anew; after a wrong guess the scorer would go on with the old one.
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(

@@ -29,6 +29,7 @@ def probability(log_odds: Array, log_odds_before: Array) -> Array:
 def log_probability(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001 (every rule takes both)
     """Return log sigmoid(l) = -log(1 + exp(-l))."""
     xp = namespace(log_odds)
+    # An array, since torch's `logaddexp` takes no plain number.
     zero = xp.zeros((), dtype=log_odds.dtype, device=log_odds.device)
     return -xp.logaddexp(zero, -log_odds)
 
@@ -46,6 +47,7 @@ def log_odds(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
 def density_ratio(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
     """Return exp(l), at most exp(LOG_DENSITY_RATIO_LIMIT): it estimates p_real(Y_0:t) / p_G(Y_0:t)."""
     xp = namespace(log_odds)
+    # Clipped before the exponential, which would be infinite where the scorer is very sure.
     return xp.exp(xp.clip(log_odds, None, LOG_DENSITY_RATIO_LIMIT))
 
 

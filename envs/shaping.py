@@ -18,12 +18,14 @@ class TerminalReward(gymnasium.Wrapper[Any, np.int64, Any, np.int64], RecordCons
     """
 
     def __init__(self, env: gymnasium.Env[Any, np.int64]) -> None:
+        # Before the wrapper's own constructor: Gymnasium keeps the arguments that are recorded first, for the spec.
         RecordConstructorArgs.__init__(self)
         gymnasium.Wrapper.__init__(self, env)
 
     def step(self, action: np.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take the step."""
         observation, reward, terminated, truncated, info = self.env.step(action)
+        # Truncated too: a limit of steps may end a text before its page is full.
         return observation, float(reward) if terminated or truncated else 0.0, terminated, truncated, info
 
 

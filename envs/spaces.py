@@ -26,6 +26,7 @@ def number_type(name: str, largest: int) -> np.dtype[Any]:
         raise ValueError(f"obs_dtype {name!r} is not a type of numpy: give int64 or float32, for example.") from error
     if dtype.kind not in "iuf":
         raise ValueError(f"obs_dtype {name!r} is not a type of numbers: give int64 or float32, for example.")
+    # One more bit than is stored: a mantissa begins with a 1 that is not written.
     exact = 2 ** (np.finfo(dtype).nmant + 1) if dtype.kind == "f" else np.iinfo(dtype).max
     if exact < largest:
         raise ValueError(f"obs_dtype {name!r} is exact up to {exact}, vocab_size is {largest}: give a wider type.")

@@ -86,12 +86,14 @@ class TextGenerationEnv(gymnasium.Env[Observation, np.int64]):
             ValueError: if the action is not a token.
             gymnasium.error.ResetNeeded: before the first reset.
         """
+        # Asked here, since `gymnasium.make` adds such a check, and an environment that is made directly has none.
         if not self._started:
             raise ResetNeeded("The environment has no page to write on yet: call reset() before step().")
         ended_before = bool(self._pages.ended[0])
         self._pages.write(np.asarray(action)[np.newaxis])
         if self.render_mode == "human" and not ended_before:
             self._screen.add(word(int(action), self.vocabulary))
+        # Python's own float and bool: stable-baselines3's check of an environment refuses numpy's bool and float32.
         return self._pages.tokens[0].astype(self._dtype), 0.0, bool(self._pages.ended[0]), False, self._info()
 
     def render(self) -> str | None:

@@ -112,6 +112,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
         ended_before = self._pages.ended
         written, ended = self._pages.step(actions)
         if self.render_mode == "human":
+            # Whole texts: the words of several pages that are written at once would be mixed on the terminal.
             for text in self._texts(written[ended & ~ended_before]):
                 print(text, flush=True)
         infos = self._infos(np.ones(self.num_envs, np.bool_))
@@ -119,6 +120,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
             infos |= _final(written.astype(self._dtype), ended, self._infos(ended))
         return (
             self._pages.tokens.astype(self._dtype),
+            # float64, as in a SyncVectorEnv.
             np.zeros(self.num_envs),
             ended.copy(),
             np.zeros(self.num_envs, np.bool_),
@@ -143,6 +145,7 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
 
 def _final(pages: Observation, ended: Mask, infos: dict[str, Any]) -> dict[str, Any]:
     """The infos of pages that were reset in the step that ended them, as `SyncVectorEnv` gives them."""
+    # An array of objects with None in the other rows: that is how Gymnasium gives final observations.
     observations = np.full(len(pages), None, object)
     for row in np.flatnonzero(ended):
         observations[row] = pages[row].copy()

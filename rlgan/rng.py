@@ -12,6 +12,7 @@ import numpy as np
 class Purpose(IntEnum):
     """What a stream is for; the first part of its key, so that no two uses ever share numbers."""
 
+    # A number stays with its purpose for ever: with another one, an old run could not be repeated.
     INITIALISE = 0
     REAL = 1
     ROLLOUT = 2
@@ -37,4 +38,5 @@ def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
 
 def torch_seed(seed: int, purpose: Purpose, *key: int) -> int:
     """Give a 63-bit seed for a `torch.Generator` out of the same keys."""
+    # 63 bits, since numpy draws signed numbers of 64 unless told otherwise.
     return int(stream(seed, purpose, *key).integers(2**63))

@@ -112,6 +112,8 @@ class FigureRequest:
     say: Say
 
 
+# The protocols here ask for properties, not attributes: mypy takes an attribute of a protocol for one that can be set,
+# which a field of a frozen dataclass is not.
 class Schedule(Protocol):
     """Says what each step computes, and how steps, epochs and batches are related."""
 
@@ -270,6 +272,7 @@ def load_task(task: Task, settings: Any) -> LoadedTask:
     Raises:
         DataError: the data can't be had or does not fit the settings.
     """
+    # An empty table: a record names its functions by import alone.
     loaded: LoadedTask = resolve(task.load, {})(settings)
     return loaded
 
@@ -286,5 +289,7 @@ def summarise_seeds(results: Sequence[Mapping[str, Any]]) -> "Metrics":
         >>> summarise_seeds([{"w1": 1.0, "run": "a"}, {"w1": 2.0, "run": "b"}, {"w1": 4.0, "run": "c"}])
         {'w1': 2.0, 'seeds': 3.0}
     """
+    # Measures are floats; a step, a seed or a name, which are none, have no median that says anything.
     names = [name for name, value in results[0].items() if isinstance(value, float)]
+    # The median, since one seed that collapses would decide a mean. Not numpy's: this module is imported before it.
     return {name: median(result[name] for result in results) for name in names} | {"seeds": float(len(results))}

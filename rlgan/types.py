@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# Arrays and not tensors: Ray hands arrays over without a copy. 16 MB of weights took 10 ms to two processes, and as
+# tensors 135 ms.
 Float = NDArray[np.float32]
 Tokens = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -103,6 +105,7 @@ class Plan:
         """How many rollouts of a whole batch the step needs."""
         if not self.rollouts:
             return 0
+        # The generator and the discriminator's first update read the same draw: hence the larger number, not the sum.
         for_generator = 1 if self.supervision < 1 else 0
         for_discriminator = 0 if self.random_fakes else self.discriminator_steps
         return max(for_generator, for_discriminator)

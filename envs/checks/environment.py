@@ -47,6 +47,7 @@ def check_text_env(
     vocab_size, max_length = _check_spaces(make())
     rng = np.random.default_rng(0)
     scripts = rng.integers(vocab_size, size=(EPISODES, max_length))
+    # A new environment each time, so that no check sees what another one left behind.
     episodes = [_play(make(), script) for script in scripts]
     for script, episode in zip(scripts, episodes, strict=True):
         _check_page(script, episode, vocab_size)
@@ -55,6 +56,7 @@ def check_text_env(
         _check_prefix(make(), script, episode)
     _check_refusals(make(), vocab_size, max_length)
     _check_ownership(make())
+    # The longest, because its beginning is an unfinished page most surely: a short one may have met the stop token.
     longest = max(range(EPISODES), key=lambda number: len(episodes[number].rewards))
     check_vectors(make, make_vec, vocab_size, max_length, scripts[longest, : len(episodes[longest].rewards) - 1][:2])
 
@@ -93,6 +95,7 @@ def _play(env: gymnasium.Env[Any, Any], script: Tokens, prefix: int = 0) -> _Epi
     for token in script[prefix:]:
         # As agents give it: `Discrete.sample` returns an int64 of numpy's.
         observation, reward, terminated, truncated, info = env.step(np.int64(token))
+        # By `type`: numpy's float64 is an instance of float too, and Python's own is due.
         expect(type(reward) is float, f"A reward is a {type(reward)}, not a float.")
         expect(math.isfinite(float(reward)), f"A reward is {reward}, not a finite number.")
         for name, value in (("terminated", terminated), ("truncated", truncated)):
@@ -113,6 +116,7 @@ def _observed(env: gymnasium.Env[Any, Any], observation: Any) -> Tokens:
         space.contains(observation),
         f"The observation {observation!r} is not in the observation space {space}.",
     )
+    # A copy: an environment that writes all its pages into one array would change what was seen before.
     return np.array(observation)
 
 
@@ -190,6 +194,7 @@ def _check_refusals(env: gymnasium.Env[Any, Any], vocab_size: int, max_length: i
     for wrong in (vocab_size, -1):
         env.reset()
         expect_refusal(
+            # As a default, because a closure would look the variable up when it is called.
             lambda wrong=wrong: env.step(np.int64(wrong)),  # type: ignore[misc]
             f"The action {wrong} raises no ValueError, and tokens go from 0 to {vocab_size - 1}.",
         )

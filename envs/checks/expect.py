@@ -41,8 +41,10 @@ def same(first: Any, second: Any) -> bool:
     one, other = np.asarray(first), np.asarray(second)
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
+    # Final observations come as arrays of objects, whose `==` is no single answer.
     if one.dtype == object:
         return all(same(a, b) for a, b in zip(one.flat, other.flat, strict=True))
     if one.dtype.kind == "f":
+        # Not to the last bit, since a network rounds otherwise in a batch of another size.
         return np.allclose(one, other, rtol=1e-5, atol=1e-5, equal_nan=True)
     return np.array_equal(one, other)

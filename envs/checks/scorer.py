@@ -94,6 +94,7 @@ def _check_state(state: Any, count: int) -> None:
 
 def _check_purity(scorer: Scorer, tokens: Array) -> None:
     """Read one token twice from the same state, with other reading in between; look for what was changed in place."""
+    # After one token: a first state of zeros would hide much of what is changed in place.
     state, _ = _score(scorer, scorer.start(ROWS), tokens[0])
     kept, kept_tokens = _copies(state), _copies((tokens[1],))
     first_state, first = _score(scorer, state, tokens[1])
@@ -160,4 +161,5 @@ def _copies(arrays: State) -> State:
 
 def _same(first: State, second: State) -> bool:
     pairs = zip(first, second, strict=True)
+    # Within what a matrix product of another number of rows may round otherwise.
     return all(bool(namespace(one).allclose(one, other, rtol=1e-4, atol=1e-5)) for one, other in pairs)

@@ -42,6 +42,7 @@ def check_vectors(make: Make, make_vec: MakeVec | None, vocab_size: int, max_len
     Raises:
         CheckError: at the first fault that is found.
     """
+    # Long enough for every row to end and to begin anew several times, in the modes that spend a step on it too.
     actions = np.random.default_rng(1).integers(vocab_size, size=(3 * max_length + 3, ROWS))
     changed = actions.copy()
     changed[:, 1] = (changed[:, 1] + 1) % vocab_size
@@ -67,6 +68,7 @@ def _play(env: VectorEnv, actions: Tokens, prefix: Tokens) -> list[_Step]:
         ended: Mask = np.asarray(step[2]) | np.asarray(step[3])
         after = step[0]
         if env.metadata["autoreset_mode"] is AutoresetMode.DISABLED and ended.any():
+            # With autoreset off a SyncVectorEnv refuses to step a row that has ended.
             after = _reset(env, ended, prefix, after)
         steps.append(_Step(*step, after))
     return steps

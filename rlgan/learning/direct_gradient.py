@@ -92,7 +92,9 @@ class DirectGradient:
         real_samples = self._tensor(real).requires_grad_(self.r1 > 0)
         with torch.no_grad():
             fake_samples = self.generator(self._noise(real, rng))
+        # A leaf, because it was made without gradient: of anything else torch refuses to turn the gradient off.
         fake_samples.requires_grad_(self.r2 > 0)
+        # Each by itself: where the discriminator reads several samples as one, they must all be real or all generated.
         true, fake = self.discriminator(real_samples), self.discriminator(fake_samples)
         value = self.loss.discriminator(true, fake)
         metrics = {
@@ -158,6 +160,7 @@ def direct_gradient_learner(
             "generator": make_optimizer(generator, players.generator_learning_rate, optimization),
             "discriminator": make_optimizer(discriminator, players.discriminator_learning_rate, optimization),
         },
+        # An infinite bound clips nothing, and the norm is still measured.
         gradient_norm=math.inf,
         generator_ema_decay=players.generator_ema_decay,
         seed=seed,

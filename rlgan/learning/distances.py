@@ -23,6 +23,7 @@ def frechet_distance(one: Double, other: Double) -> float:
     covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (one, other)]
     roots = [_root(covariance) for covariance in covariances]
     shared = np.linalg.svd(roots[0] @ roots[1], compute_uv=False).sum()
+    # Of equal sets the terms cancel, and rounding may leave a little less than 0.
     return float(max(apart @ apart + sum(np.trace(c) for c in covariances) - 2 * shared, 0.0))
 
 

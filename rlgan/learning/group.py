@@ -75,6 +75,7 @@ class Group:
 
     def masked_mean(self, values: Tensor, mask: Tensor) -> Tensor:
         """This learner's part of the mean over all counted places of the batch: the mean of the parts is that."""
+        # Weighed by how many places count in these rows, since rows end at different lengths.
         mean = masked_mean(values, mask)
         if self.size == 1:
             return mean
@@ -97,6 +98,7 @@ class Group:
             return own
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
         # In float64, since a count of tokens may have more digits than float32.
+        # Without names: every learner has the same metrics in the same order.
         means = self.mean(torch.tensor(list(own.values()), dtype=torch.float64, device=device))
         return dict(zip(own, means.tolist(), strict=True))
 
@@ -106,6 +108,7 @@ class Group:
 
     def sum(self, own: Tensor) -> Tensor:
         """The sum over all learners, without gradient: the same bits for each."""
+        # A copy, because the reduction writes its result into what it is given.
         total = own.detach().clone(memory_format=torch.contiguous_format)
         with _waiting():
             distributed.all_reduce(total)
@@ -176,6 +179,7 @@ class _WholeBatch(TorchFunctionMode):
             return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
         places = [0, *range(2, x.dim())]
         of_channels = [1, -1, *[1] * (x.dim() - 2)]
+        # In float32, also where the networks compute in bfloat16, and in two passes: E x^2 - (E x)^2 would lose digits.
         mean = self.group.mean(x.float().mean(places))
         centred = x.float() - mean.view(of_channels)
         variance = self.group.mean(centred.square().mean(places))
@@ -214,6 +218,7 @@ def _waiting() -> Iterator[None]:
 
 def reserve_port(address: str) -> tuple[socket.socket, int]:
     """Reserve a free port on an address of this machine: the socket that listens there, and the port's number."""
+    # It stays open until the store takes it over: in between, another process could get the port.
     listening = socket.create_server((address, 0))
     return listening, listening.getsockname()[1]
 
@@ -237,6 +242,7 @@ def init_process_group(
     """
     interfaces = psutil.net_if_addrs().items()
     names = [name for name, addresses in interfaces if any(each.address == own_address for each in addresses)]
+    # Otherwise gloo binds to what the host's name resolves to, which may be the loopback that no other machine reaches.
     if names:
         os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = names[0]
     timeout = datetime.timedelta(seconds=TIMEOUT)
@@ -247,6 +253,7 @@ def init_process_group(
             size,
             is_master=listening is not None,
             timeout=timeout,
+            # The store closes what it is given; Python must not close the same number a second time.
             master_listen_fd=listening.detach() if listening else None,
         )
         distributed.init_process_group(

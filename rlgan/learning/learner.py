@@ -91,10 +91,12 @@ class Learner:
             for name, value in loss.auxiliary_losses.items():
                 auxiliary = Loss(value, {f"loss_{name}": value.detach()})
                 metrics |= self._apply(name, auxiliary, step, plan.learning_rate)
+        # Once a step, however many updates it has: the decay is one per step.
         if plan.generator_steps:
             self._update_ema(step)
         for j in range(plan.discriminator_steps):
             fakes = draws[j] if plan.rollouts and not plan.random_fakes else None
+            # Numbered on from the generator's updates, so that no two updates of a step draw the same.
             rng = self._rng(step, plan.generator_steps + j)
             loss = self.adapter.discriminator_loss(fakes, self._real(step, j), rng)
             metrics |= self._apply("discriminator", loss, step, plan.learning_rate)
@@ -121,6 +123,7 @@ class Learner:
         """
         state: State = {name: unload(network) for name, network in self.networks.items()}
         if self.generator_ema_decay:
+            # Checkpoints keep the name that the average had before it was called `generator_ema`.
             state["generator_average"] = unload(self.generator_ema)
         for name, optimizer in self.optimizers.items():
             moments = optimizer.state_dict()["state"]
@@ -146,6 +149,7 @@ class Learner:
             for key, value in state[f"{name}_optimizer"].items():
                 index, _, entry = key.partition(".")
                 moments.setdefault(int(index), {})[entry] = torch.tensor(value)
+            # Rates are those of the recipe: a checkpoint has none.
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.version = version
@@ -178,6 +182,7 @@ class Learner:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             # Laid out as the parameter is: fused optimisers go through memory, and a convolution's gradient may not be.
             parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        # Before the norm is bounded, which is that of the whole batch's gradient and so the same for all learners.
         self.group.average_([parameter.grad for parameter in parameters if parameter.grad is not None])
         norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
         metrics = self.group.metrics({key: float(value) for key, value in loss.metrics.items()})

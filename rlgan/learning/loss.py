@@ -27,6 +27,7 @@ class Adapter(Protocol):
     mean of the losses of all is that of the batch.
     """
 
+    # Properties and not attributes, which mypy would want to be an `nn.Module` exactly and not, say, a `TextGenerator`.
     @property
     def group(self) -> Group:
         """The learners that share every batch."""

@@ -16,6 +16,7 @@ from rlgan.settings import resolve
 
 def sgd(network: nn.Module, learning_rate: float, settings: OptimizerSettings) -> Optimizer:
     """Stochastic gradient descent with momentum."""
+    # Fused, here and below: fewer passes over memory than torch's default, whose rounding differs.
     return torch.optim.SGD(network.parameters(), learning_rate, settings.momentum, fused=True)
 
 

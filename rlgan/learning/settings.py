@@ -13,6 +13,7 @@ from rlgan.settings import AtLeast, Below, Choice, MoreThan, Was
 class PlayerSettings:
     """How fast and how often the two players learn."""
 
+    # The string below a setting is its help: tyro reads it out of the source.
     generator_learning_rate: Annotated[float, MoreThan(0)] = 1e-3
     """Learning rate of the generator's optimiser."""
     discriminator_learning_rate: Annotated[float, MoreThan(0)] = 1e-3

@@ -13,7 +13,7 @@ ADVERSARIAL_LOSSES: dict[str, str] = {
     "relativistic": "rlgan.learning.adversarial:RELATIVISTIC",
 }
 
-# A function of a network's parameters, its learning rate and the `OptimizerSettings`.
+# A function of a network, its learning rate and the `OptimizerSettings`.
 OPTIMIZERS: dict[str, str] = {"sgd": "rlgan.learning.optimizers:sgd", "adam": "rlgan.learning.optimizers:adam"}
 
 # The share of a learning rate that is left when a share of the training, in [0, 1], is done.

@@ -21,4 +21,5 @@ def load(network: torch.nn.Module, tensors: Tensors) -> None:
 
 def unload(network: torch.nn.Module) -> Tensors:
     """Copy a network's parameters and buffers out as numpy arrays by name."""
+    # On the CPU `numpy()` shares the network's memory, which the next update changes: hence the copy.
     return {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items()}

@@ -86,6 +86,7 @@ class Choice(PrimitiveConstructorSpec[str]):
 def is_import(name: str) -> bool:
     """Whether a name says where to import from."""
     module, colon, path = name.partition(":")
+    # An address as s3://bucket has a colon too, and names no module.
     return bool(colon and module and path) and "/" not in name
 
 
@@ -140,7 +141,9 @@ def _current_directory_last() -> Iterator[None]:
         sys.path.remove(here)
         # Noted down, because workers on other machines do not have this directory.
         for name in set(sys.modules) - before:
+            # A package without an `__init__.py` has None there, and a built-in module nothing.
             file = getattr(sys.modules[name], "__file__", None) or ""
+            # A virtual environment often lies in the current directory, and the others have those packages too.
             if file.startswith(here + os.sep) and "site-packages" not in file and not name.startswith("rlgan."):
                 _found_here[name] = sys.modules[name]
 

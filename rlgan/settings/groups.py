@@ -51,6 +51,7 @@ class Setting:
 @cache  # the type says all, and hints take long to read
 def declared(kind: Any) -> Mapping[str, Any]:
     """The fields of a dataclass: for each a `Setting`, or the dataclass of a group within it."""
+    # With the extras, since Python leaves annotations out of hints unless it is asked for them.
     hints = get_type_hints(kind, include_extras=True)
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
@@ -113,6 +114,7 @@ def updated(settings: S, values: Mapping[str, Any]) -> S:
         >>> updated(GaussianSettings(), {"r1": 0.5}).adversarial.r1
         0.5
     """
+    # Refused here, because the groups below take what is theirs and pass over the rest.
     unknown = set(values) - {setting.name for setting in all_settings(_kind(settings))}
     if unknown:
         raise TypeError(f"{type(settings).__name__} has no setting {', '.join(sorted(unknown))}")
@@ -194,6 +196,7 @@ def _check_value(setting: Setting, value: Any) -> None:
             if problem := setting.choice.problem(name):
                 raise UsageError(f"{setting.flag} {name!r} {problem}")
     for number in value if isinstance(value, tuple) else (value,):
+        # A setting that may be left out is None then, which no limit concerns.
         for limit in setting.limits if isinstance(number, int | float) else ():
             if not limit.holds(number):
                 raise UsageError(f"{setting.flag} is {number}: it must be {limit.due}")

@@ -44,6 +44,7 @@ class AtLeast:
 
     def holds(self, value: float) -> bool:
         """Whether a value is within the limit."""
+        # Without an upper bound infinity would pass, which no schedule can count to and JSON does not have.
         return math.isfinite(value) and value >= self.least
 
 
@@ -94,6 +95,7 @@ class Below:
 
     def holds(self, value: float) -> bool:
         """Whether a value is within the limit."""
+        # Without the bound itself: an average with a decay of 1 takes nothing in, a dropout of 1 lets nothing through.
         return self.low <= value < self.bound
 
 

@@ -25,6 +25,7 @@ def check_address(flag: str, address: str) -> None:
             )
 
 
+# All but the tab and the end of a line; those above ASCII too, since some terminals begin a sequence at \x9b.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -52,6 +53,7 @@ def typed_path(flag: str, path: str) -> str:
     """
     if not path.startswith("~"):
         return path
+    # It leaves the home of nobody as it is, where `Path.expanduser` raises a RuntimeError.
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise UsageError(f"{flag} {path}: there is no home directory for {path.partition('/')[0]}; give a whole path")
@@ -67,6 +69,7 @@ def absolute(flag: str, path: str) -> Path:
     typed = typed_path(flag, path)
     try:
         found = Path(typed).resolve()
+    # A circle of links is a RuntimeError up to Python 3.12.
     except (RuntimeError, OSError) as error:
         raise UsageError(f"{flag} {path}: {error}: give another path") from error
     # The shell's `<(...)`, a pipe as /dev/stdin, and a `<<` text, whose file is removed before we see it.
@@ -81,6 +84,7 @@ def absolute(flag: str, path: str) -> Path:
 def _is_stream(path: str) -> bool:
     try:
         mode = os.stat(path).st_mode
+    # A path with a null byte in it is a ValueError.
     except (OSError, ValueError):
         return False  # whoever reads it says what is wrong
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)

@@ -58,13 +58,16 @@ class Advantages:
             behaviour: float32 [B, T], of the choices by the generator that made them.
             own: what `centres_own_reward` asks for.
         """
+        # The token's own reward has a centre of its own below; two centres would be subtracted from it otherwise.
         later = q_values - own.rewards if own else q_values
+        # Without gradient: a baseline predicts from what the generator knows, and has no say in what that is.
         weights, loss = self.baseline.advantage(later, mask, states.detach())
         if own:
             weights = weights + (own.rewards - own.expected) * mask
         if self.normalise:
             whole, whole_mask = (self.group.gather(own).cpu().numpy() for own in (weights, mask))
             weights = torch.tensor(self.group.rows(unit_variance(whole, whole_mask)), device=weights.device)
+        # After the normalisation, which would take away what the ratios of a position have in common.
         if self.importance_limit:
             weights = weights * truncated_ratio(log_probs, behaviour, self.importance_limit)
         return weights, loss
@@ -86,6 +89,7 @@ def unit_variance(advantages: Float, mask: Mask) -> Float:
                [-1.]], dtype=float32)
     """
     count = np.maximum(mask.sum(axis=0, dtype=np.float32), 1)
+    # The mean is not subtracted here: to centre is the baseline's task, and one that saw the choice itself adds a bias.
     scale = np.sqrt((np.square(advantages) * mask).sum(axis=0) / count)
     normalised: Float = advantages / np.maximum(scale, np.float32(1e-8))
     return normalised

@@ -92,12 +92,14 @@ def policy_gradient(
     # The order of what follows is that in which the weights are drawn.
     torch.manual_seed(torch_seed(settings.seed, Purpose.INITIALISE))
     networks = text_networks(settings, words)
+    # Drawn on the CPU and then moved: a GPU draws other numbers from the same seed.
     generator = TextGenerator(networks).to(device)
     n = settings.networks
     discriminator = TextDiscriminator(networks, n.discriminator_dropout, n.discriminator_word_dropout).to(device)
     control = find_control(settings.rewards.reward_control)
     judging = discriminator
     if control.random_discriminator:
+        # It seeds torch anew, so that it must come after both players, whose weights a control must not change.
         judging = random_discriminator(networks, settings.seed).to(device)
     rule = find_reward_rule(settings.rewards.reward, settings.rewards.reward_limit)
     baseline = make_baseline(settings.baselines, networks, group)
@@ -132,7 +134,9 @@ def optimizers(settings: TextSettings, networks: Mapping[str, nn.Module]) -> dic
         "baseline": settings.baselines.baseline_learning_rate,
     }
     return {
+        # Fused: fewer passes over memory than torch's default, whose rounding differs.
         name: torch.optim.Adam(network.parameters(), rates[name], (settings.adam.adam_beta1, 0.999), fused=True)
         for name, network in networks.items()
+        # torch refuses an optimiser without parameters, and a moving average has buffers alone.
         if list(network.parameters())
     }

@@ -63,6 +63,7 @@ class TextBenchmark:
         tell: Callable[[str], None],
     ) -> None:
         self.settings, self.corpus, self.device, self.tell = settings, corpus, device, tell
+        # The floor is measured on as many training rows; more of them would be the same rows again.
         self.samples = min(samples, len(corpus.train.tokens))
         # BLEU, distinct-n and the Fréchet distance change with the number of rows: it is the same for all.
         self.rows = min(self.samples, len(corpus.validation.tokens), len(corpus.test.tokens))
@@ -100,6 +101,7 @@ class TextBenchmark:
         texts, real = ([text.split() for text in to_text(corpus.words, r.tokens)] for r in (rows, references))
         lengths = rows.mask.sum(axis=1)
         spoken = rows.tokens[rows.mask]
+        # No token is -1: without `<unk>` the share of unknown words is 0.
         unknown = corpus.words.index(UNKNOWN) if UNKNOWN in corpus.words else -1
         reverse = language_model(self.settings, corpus, written, self.device)
         features = (ngram_features(r.tokens, corpus.words) for r in (rows, references))
@@ -121,6 +123,7 @@ class TextBenchmark:
 
 def language_model(settings: TextSettings, corpus: Corpus, rows: Rows, device: torch.device) -> TextGenerator:
     """Train `LANGUAGE_MODEL` on rows of a corpus's vocabulary, from the same first weights each time."""
+    # Of the run only what shapes the rows: size, rate and seed are the same for all, or scores would not compare.
     own = updated(LANGUAGE_MODEL, {"layout": settings.corpus.layout, "length": settings.corpus.length})
     model = TextTask(own, dataclasses.replace(corpus, train=rows))
     learner = model.learner(device)
@@ -153,4 +156,5 @@ def difference(one: Sequence[Metrics], other: Sequence[Metrics]) -> list[Metrics
 def _known(corpus: Corpus) -> Tokens:
     """What a generator may have learned by heart: the training rows; of windows, those from any place of the text."""
     tokens = corpus.train.tokens
+    # Windows were cut in order and without a gap, so that they are the text again. A view, which needs no more memory.
     return sliding_window_view(tokens.reshape(-1), tokens.shape[1]) if corpus.stop_token is None else tokens

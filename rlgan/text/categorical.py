@@ -30,8 +30,11 @@ def sample(log_probs: Tensor, uniforms: Tensor) -> Tensor:
     cumulative = blocks.sum(dim=-1) @ triangle
     # The sums end near 1, not at it: what the uniform is a share of is their end.
     goal = uniforms[:, None] * cumulative[:, -1:]
+    # `<=` and not `<`: where the uniform is 0, a block whose probabilities underflowed to 0 must not be chosen.
     block = (cumulative <= goal).sum(dim=-1, keepdim=True).clamp(max=side - 1)
     below = functional.pad(cumulative, (1, 0)).gather(1, block)
     inside = blocks[torch.arange(rows, device=blocks.device), block[:, 0]] @ triangle
+    # Clamped, since these sums are rounded otherwise than those of the blocks, and may end below the goal.
     offset = (inside <= goal - below).sum(dim=-1).clamp(max=side - 1)
+    # The last block is filled up with places that are no token.
     return (block[:, 0] * side + offset).clamp(max=vocab_size - 1)

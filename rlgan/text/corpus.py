@@ -75,6 +75,7 @@ def batch(rows: Rows, size: int, index: int, seed: int) -> Rows:
     return Rows(rows.tokens[chosen], rows.mask[chosen])
 
 
+# Kept, because every batch of a pass asks for it; a batch may reach from one pass into the next.
 @lru_cache(maxsize=4)
 def _order(count: int, seed: int, pass_: int) -> NDArray[np.int64]:
     order = stream(seed, Purpose.REAL, pass_).permutation(count)

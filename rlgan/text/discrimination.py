@@ -69,6 +69,7 @@ class Discrimination:
         if fake_log_probs is not None:
             return self._structured_loss(real, fake, fake_log_probs, self.negatives, rng)
         if self.negatives.conditional:
+            # With conditional negatives alone nobody reads log G of the fakes: any number will do.
             return self._structured_loss(real, fake, fake.new_zeros(()), CONDITIONAL, rng)
         return self._loss_against_random_words(real, fake)
 
@@ -90,10 +91,12 @@ class Discrimination:
         distribution = self._next_log_probs(real, rng)
         real_log_probs = gather_log_probs(distribution, real)
         if not negatives.conditional:
+            # Real rows first: the order is that in which dropout draws, here too.
             real_odds = self.form.log_odds(self.discriminator(real), real_log_probs)
             fake_odds = self.form.log_odds(self.discriminator(fake), fake_log_probs)
             return self._loss(real_odds, mask, fake_odds, self._mask(fake))
         all_odds = self.form.log_odds(self.discriminator.all_next_log_odds(real), distribution)
+        # Picked out and not read again: another pass would draw another dropout.
         real_odds = gather_log_probs(all_odds, real)
         value = conditional_loss(all_odds, distribution, real, mask, negatives.conditional, mean)
         judged = negatives.conditional * mean(expected_under(distribution, all_odds.detach().sigmoid()), mask)

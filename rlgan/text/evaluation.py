@@ -25,6 +25,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     """
     words = vocabulary_of(run)
     try:
+        # The protocol of tasks knows no corpus; the task of a run on text has one.
         corpus: Corpus = tools.prepare(run).corpus  # type: ignore[attr-defined]
     except DataError as error:
         raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
@@ -38,7 +39,9 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         tested = {"test_data": options.data, "test_unknown_words": unknown}
     benchmark = None
     if not options.quick:
+        # On the CPU, here and below, so that a run's numbers do not depend on who measures it.
         benchmark = TextBenchmark(run.settings, corpus, options.samples, prepare(0), tools.status)
+    # Rising, because a figure draws a curve through them in this order; each is measured once.
     temperatures = sorted(set(options.temperatures))
     result = _measured(run, corpus, benchmark, temperatures) | tested
     if benchmark:
@@ -71,6 +74,7 @@ def _measured(run: LoadedRun, corpus: Corpus, benchmark: TextBenchmark | None, t
 
 def _compared(result: Result, run: LoadedRun, control_run: LoadedRun, control: Result) -> Result:
     """What is found of a control, with the gain over it."""
+    # Where the data lies is no difference: that it is the same was checked when the control was opened.
     control["differs_in"] = differences(run.settings, control_run.settings, ignored=run.task.places)
     control["gain_nats_per_token"] = math.log(control["test_perplexity"] / result["test_perplexity"])
     if "quality" in result:
@@ -114,6 +118,7 @@ def _table(title: str, columns: list[dict[str, float]]) -> list[str]:
     """Measures as rows; a column without a temperature is of real text."""
     heads = [f"T = {column['temperature']:g}" if "temperature" in column else "real text" for column in columns]
     lines = ["", title, f"{'':28}" + "".join(f"{head:>11}" for head in heads)]
+    # A dict in place of a set keeps the measures in their order; columns do not all have the same ones.
     for name in dict.fromkeys(name for column in columns for name in column if name != "temperature"):
         cells = (f"{column[name]:.4g}" if name in column else "-" for column in columns)
         lines.append(f"  {name:26}" + "".join(f"{cell:>11}" for cell in cells))

@@ -44,8 +44,10 @@ class TextEvaluator:
         load(self.rollouts.discriminator, weights.discriminator)
         real_mask = self._real[1]
         all_real, all_fake = self._log_odds(made)
+        # Plain log-odds after the last token are of the whole row; structured ones are of one token, so that all count.
         judged = measures.counted if self._structured else measures.at_last_token
         real, fake = judged(all_real, real_mask), judged(all_fake, made.mask)
+        # Keys of two numbers: those of one number are the rounds of `generate`, whose draws these must not share.
         metrics: Metrics = {
             f"{name}_perplexity": measures.perplexity(
                 self.rollouts.generator, rows.tokens, stream(seed, Purpose.EVALUATION, 0, split)
@@ -55,6 +57,7 @@ class TextEvaluator:
         metrics["test_nll"] = math.log(metrics["test_perplexity"])  # nats per token: the NLL_test of Yu et al. 2017
         metrics |= self._constant | self._implied()
         metrics |= {
+            # Log-odds of exactly 0 are right on neither side: a discriminator that says 0 of all has learned nothing.
             "discriminator_accuracy_real": float((real > 0).mean()),
             "discriminator_accuracy_generated": float((fake < 0).mean()),
             "generator_entropy": -float(made.log_probs.sum() / made.mask.sum()),
@@ -63,6 +66,7 @@ class TextEvaluator:
             "length": float(made.mask.sum(axis=1).mean()),
         }
         metrics |= ngrams.under_true_language(corpus, Rows(made.tokens, made.mask))
+        # No row may reach the last positions; their mean reward is then 0 and not NaN, which JSON does not have.
         counts = np.maximum(made.mask.sum(axis=0), 1)
         return Evaluation(
             metrics=metrics,

@@ -23,6 +23,7 @@ def quality_against_diversity(file: Path, curves: Mapping[str, Sequence[Point]],
         curves: by the name of a run, its measures by rising temperature.
         real: the measures of real text.
     """
+    # Not by pyplot, which picks a backend for a screen and keeps every figure until it is told to close it.
     figure = Figure(figsize=(11, 5.2), dpi=150, layout="constrained")
     by_models, by_bleu = figure.subplots(1, 2)
     by_models.set(

@@ -48,6 +48,7 @@ class DiscriminatorJudge:
         self.discriminator.train()
         if self.discriminator.form.reads_policy:
             log_odds = self.discriminator.form.log_odds(log_odds, policy.distribution.detach())
+        # 0 before the first token: where nothing is read, nothing is known.
         before = functional.pad(gather_log_probs(log_odds, tokens)[:, :-1], (1, 0))
         rewards: Tensor = self.rule(log_odds, before[..., None])
         return rewards

@@ -19,6 +19,7 @@ def policy_gradient(log_probs: Tensor, advantages: Tensor, mask: Tensor) -> Tens
         advantages: float32 [B, T], without.
         mask: bool [B, T].
     """
+    # Over all places, not over those that count: learners that share a batch then need not know each other's counts.
     return -(log_probs * advantages * mask).mean()
 
 
@@ -38,6 +39,7 @@ def truncated_ratio(log_probs: Tensor, behaviour: Tensor, limit: float) -> Tenso
         >>> truncated_ratio(torch.tensor([[0.0, -1.0]]), torch.tensor([[-3.0, -1.0]]), limit=2.0)
         tensor([[2., 1.]])
     """
+    # By the difference of logarithms, since both probabilities may be too small for float32.
     return (log_probs.detach() - behaviour).exp().clamp(max=limit)
 
 
@@ -100,6 +102,7 @@ def entropy(log_probs: Tensor) -> Tensor:
         >>> entropy(torch.tensor([0.5, 0.5]).log())
         tensor(0.6931)
     """
+    # Log-softmax gives no infinite entry: one would make 0 * infinity here, which is NaN.
     return -(log_probs.exp() * log_probs).sum(dim=-1)
 
 
@@ -111,5 +114,6 @@ def gather_log_probs(values: Tensor, tokens: Tensor) -> Tensor:
         >>> gather_log_probs(torch.tensor([[[-1.0, -2.0], [-3.0, -4.0]]]), torch.tensor([[1, 2]]))
         tensor([[-2., -3.]])
     """
+    # V, behind the end of a row, is no index: the CPU would raise, and a GPU fail in all that follows.
     vocab_size = values.shape[-1]
     return values.gather(-1, tokens.where(tokens < vocab_size, 0)[..., None])[..., 0]

@@ -30,6 +30,7 @@ def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generato
         rng: a stream; the same for every evaluation, so that they compare.
     """
     mask = tokens < generator.vocab_size
+    # Added up in float64, here and below, so that the number of tokens costs no digits.
     nats = -float(log_probs(generator, tokens, rng)[mask].sum(dtype=np.float64))
     return _two_to_the_entropy(nats, int(mask.sum()))
 
@@ -123,6 +124,7 @@ def share_by_position(right: Mask, mask: Mask) -> list[float]:
 
 
 def _two_to_the_entropy(nats: float, count: int) -> float:
+    # Limited below, since Python raises OverflowError at 2.0 ** 1024, which a collapsed generator may reach.
     bits = nats / count / math.log(2)
     return float(2.0 ** min(bits, 1000.0))  # a number, for JSON
 

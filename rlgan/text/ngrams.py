@@ -48,6 +48,7 @@ def self_bleu(texts: Sequence[Text]) -> dict[int, float]:
     counts = [_counts(text) for text in texts]
     most, lengths = _most(counts), Counter(len(text) for text in texts)
     return _mean(
+        # Less its own length: `-` of Counters drops what comes to 0, so that no length is left that only this text has.
         _score(own, len(text), _without(own, most), lengths - Counter([len(text)]))
         for own, text in zip(counts, texts, strict=True)
     )
@@ -96,10 +97,12 @@ def _digests(tokens: Tokens) -> NDArray[np.uint64]:
     A million rows would not fit into memory a second time, as sorting them would need: `tokens` may be a view of
     windows.
     """
+    # Fixed, so that both sets of rows are hashed alike.
     numbers = np.random.Generator(np.random.Philox(0))
     weights = numbers.integers(0, 2**64, size=tokens.shape[1:], dtype=np.uint64)
     digests = np.zeros(len(tokens), dtype=np.uint64)
     for t, weight in enumerate(weights):
+        # Arrays of uint64 wrap around without a warning: that is the hash's modulus.
         digests += tokens[:, t].astype(np.uint64) * weight
     return digests
 
@@ -112,6 +115,7 @@ def _most(texts: Iterable[Counts]) -> Most:
     most: Most = {}
     for counts in texts:
         for gram, count in counts.items():
+            # The second largest too: so each text can be left out in its turn without counting all the others again.
             first, second = most.get(gram, (0, 0))
             most[gram] = (count, first) if count > first else (first, max(second, count))
     return most
@@ -170,6 +174,7 @@ def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
         float64 [N, 64]; 0 for a row without words.
     """
     vectors = np.random.Generator(np.random.Philox(0)).standard_normal((BUCKETS, 64), dtype=np.float32)
+    # Not by Python's `hash`, which differs from process to process. The 0 at the end is for places without a word.
     hashes = np.array([zlib.crc32(word.encode()) for word in words] + [0], dtype=np.uint64)[tokens]
     total, count = np.zeros((len(tokens), 64)), np.zeros((len(tokens), 1))
     for n in range(1, min(3, tokens.shape[1]) + 1):

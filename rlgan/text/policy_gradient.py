@@ -71,11 +71,13 @@ class PolicyGradient:
         self.discrimination.keep_writer()
         loss = Loss(torch.zeros((), device=self.generator.device), {})
         if fakes is not None:
+            # Before the likelihood: the order of the two is that in which they draw from `rng`.
             policy = self._policy_loss(RolloutTensors.of(fakes, self.generator.device), rng)
             loss = Loss((1 - supervision) * policy.value, policy.metrics, policy.auxiliary_losses)
         if real is not None:
             likelihood = self._likelihood_loss(real, rng)
             value = loss.value + supervision * likelihood.value
+            # Both count tokens; of the two counts that of the rollouts stays.
             loss = Loss(value, likelihood.metrics | loss.metrics, loss.auxiliary_losses)
         return loss
 
@@ -98,9 +100,11 @@ class PolicyGradient:
         sequences = self.group.gather(rollout.tokens).cpu().numpy()
         metrics = {
             "loss_policy_gradient": loss.value.detach(),
+            # Metrics are averaged over the learners: times their number, the mean is the sum.
             "tokens": self.group.size * mask.sum(),
             "reward": mean(rollout.rewards, mask),
             "q_value": mean(rollout.q_values, mask),
+            # By the tokens that were drawn, which costs nothing; the bonus below needs the gradient of the exact one.
             "entropy": -mean(rollout.log_probs, mask),
             "distinct": torch.tensor(len(np.unique(sequences, axis=0)) / len(sequences)),
         }
@@ -111,6 +115,7 @@ class PolicyGradient:
 
     def _policy(self, rollout: RolloutTensors, judge: Judge) -> Policy:
         """The generator as it is on a batch of rollouts."""
+        # Read again, as whole sequences: the workers' pass was in other processes and left no graph.
         states = self.generator.states(rollout.tokens, rollout.noise)
         distribution = self.generator.distribution(states)
         log_probs = gather_log_probs(distribution, rollout.tokens)
@@ -137,9 +142,11 @@ class PolicyGradient:
         """Rows of random words, int64 [B, T], V after the first stop token of each."""
         vocab_size = self.generator.vocab_size
         rows, length = shape
+        # Drawn for the whole group, as noise is.
         tokens = self.group.rows(rng.integers(vocab_size, size=(self.group.size * rows, length)))
         if self.stop_token is not None:
             stops = tokens == self.stop_token
+            # A stop token is not counted for its own place: it is written, as in a rollout.
             tokens[stops.cumsum(axis=1) - stops > 0] = vocab_size
         return tokens
 

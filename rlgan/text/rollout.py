@@ -69,6 +69,7 @@ class RolloutGenerator:
         )
         self.scorer = DiscriminatorScorer(self.discriminator)
         rule = find_reward_rule(s.reward, s.reward_limit)
+        # Wrapped by hand: `make_vec` refuses wrappers around a vector environment of its own kind.
         self.environment = DiscriminatorRewardVector(environment, self.scorer, rule)
 
     def generate(self, weights: Weights, rng: np.random.Generator, *, rewards: bool = True) -> Rollout:
@@ -138,8 +139,10 @@ class RolloutGenerator:
             page, paid[:, t], ended, _, _ = environment.step(last.cpu().numpy())
             tokens = page.astype(np.int64, copy=False)
             alive = ~ended
+            # Breaking off moves no later draw: the numbers for all places have been drawn.
             if not alive.any():
                 break
+        # After the text is written: a control that draws then leaves the words as they are without it.
         if rewards:
             paid = self.control.apply(paid, mask, rng)
         return _Written(tokens, log_probs, paid, mask, states)

@@ -40,6 +40,7 @@ def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
         RunError: they are not those of the checkpoint's networks.
     """
     words = run.read_words()
+    # The bias of the output has a number for each word, whatever the core is.
     due = len(run.weights.generator["output.bias"])
     ends = END in words or not find_layout(run.settings.corpus.layout).ends_with_eos
     if len(words) != due or len(words) != len(set(words)) or not ends:

@@ -57,6 +57,7 @@ class TextSchedule:
     def plan(self, step: int) -> Plan:
         """What training step `step` computes."""
         plan = self.method.plan(self, step)
+        # With w = 1 rollouts are made for the discriminator alone, which reads their tokens.
         return replace(plan, rewards=self.reads_rewards and plan.supervision < 1, learning_rate=self._rate(step))
 
     def _rate(self, step: int) -> float:

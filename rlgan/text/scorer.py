@@ -39,6 +39,7 @@ class DiscriminatorScorer:
         # Of a prefix, which earns no reward, nobody hands any over.
         if self.discriminator.form.reads_policy and self._log_probs is not None:
             log_odds = self.discriminator.form.log_odds(log_odds, self._log_probs)
+        # Used once: those of one token must not be subtracted from the score of the next.
         self._log_probs = None
         return tuple(each.cpu().numpy() for each in after), log_odds.cpu().numpy()
 
@@ -65,4 +66,5 @@ class UniformScorer:
         every = torch.from_numpy(np.ascontiguousarray(state[-1])).to(self._output.weight.device)
         log_probs = torch.log_softmax(self._output(every), dim=-1).cpu().numpy()
         after, _ = self._scorer.score(state, tokens)
+        # As a float32: `np.log` gives a float64, which in numpy 2 would make the sum one too.
         return after, log_probs[np.arange(len(tokens)), tokens] + np.float32(np.log(log_probs.shape[1]))

@@ -37,6 +37,7 @@ class CorpusSettings:
     """windows: T tokens cut in order from the stream; sentences: one per row. By default what suits the data."""
     vocab_size: Annotated[int, AtLeast(3, ": <unk>, <eos> and a word")] | None = None
     """Words in the vocabulary, <unk> and <eos> included. By default the smaller of 10,000 and what the text has."""
+    # Usual for the Penn Treebank, and the longest story with its `<eos>`; the paper only says "fixed length".
     length: Annotated[int, AtLeast(1), arg(aliases=["--max-length"])] = 20
     """T: tokens per sequence."""
 
@@ -107,6 +108,7 @@ class MethodSettings:
         Raises:
             UsageError: it does not fall from 1 to 0 over rising epochs.
         """
+        # Rising epochs, since `numpy.interp` takes others without a word and gives nonsense.
         epochs = [epoch for epoch, _ in self.curriculum]
         weights = [w for _, w in self.curriculum]
         if (
@@ -221,6 +223,7 @@ class TextSettings:
         """
         if not self.corpus.data:
             raise UsageError("--data is empty: give stories, a directory or a file")
+        # A worker's environment has a fixed number of rows, so that all shards are of one size.
         if self.batch_size % self.shards:
             raise UsageError(f"--shards {self.shards} does not divide --batch-size {self.batch_size}: choose a divisor")
         if self.rewards.reward_control in COMPARING_CONTROLS and self.shard_size < 2:
@@ -241,6 +244,7 @@ class TextSettings:
             )
         if not self.structured:
             return
+        # log G must be that of the weights that wrote, and with a lag the learner no longer has those.
         if self.lag:
             raise UsageError(f"--lag {self.lag} with --discriminator-form {form}: it works without a lag only so far")
         if self.rewards.reward == "token_ratio":
@@ -262,7 +266,9 @@ class TextSettings:
                 f"--monte-carlo-rollouts {rewards.monte_carlo_rollouts} with --estimator {policy.estimator} and "
                 "--lambda 0: nothing that comes after a token counts; give a larger --lambda, or leave it at 1"
             )
+        # Of a rule from outside nobody knows its sign: it is taken at its word.
         negative = rewards.reward in REWARD_RULES and rewards.reward not in POSITIVE_REWARDS
+        # These are weighed by a softmax, which takes any sign.
         in_logarithms = self.structured and rewards.reward == "log_odds"
         if policy.weighting in POSITIVE_WEIGHTINGS and negative and not in_logarithms:
             raise UsageError(
@@ -271,6 +277,7 @@ class TextSettings:
             )
 
 
+# Where the paper is silent, the defaults of the fields are its recipe; docs/text.md says what was chosen and why.
 PAPER = TextSettings(preset="paper")
 BEST = updated(
     TextSettings(),
@@ -279,9 +286,11 @@ BEST = updated(
         "weighting": "forward_kl",
         "reward": "density_ratio",
         "discount": 0.0,
+        # With more momentum, or with a slower discriminator, the generator oscillates.
         "adam_beta1": 0.5,
         "generator_learning_rate": 1e-3,
         "discriminator_learning_rate": 4e-3,
+        # Against learning the training text by heart.
         "discriminator_dropout": 0.5,
         "discriminator_word_dropout": 0.2,
         "generator_ema_decay": 0.99,
@@ -292,6 +301,7 @@ BEST_REINFORCE = updated(
     {
         "estimator": "reinforce",
         "weighting": "expected",
+        # What D thinks of the words before is paid at those words, and does not hide what this one changes.
         "reward": "token_ratio",
         "discount": 0.3,
         "baseline": "leave_one_out",
@@ -324,6 +334,7 @@ def preset_of(typed: TextSettings) -> TextSettings:
     of_estimator, other = (
         (BEST_STRUCTURED_OF_ESTIMATOR, BEST_STRUCTURED) if typed.structured else (BEST_OF_ESTIMATOR, BEST)
     )
+    # By method before estimator: maximum likelihood has no estimator, whatever the field holds.
     best = BEST_OF_METHOD.get(typed.method, of_estimator.get(typed.policy.estimator, other))
     preset = {"paper": PAPER, "best": best}[typed.preset]
     return updated(preset, {"method": typed.method})

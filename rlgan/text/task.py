@@ -41,6 +41,7 @@ class TextTask:
             DataError: it can't be had or does not fit the settings.
         """
         data, corpus = load_corpus(settings.corpus)
+        # Filled in before the recipe is saved: a resumed run is compared by what the data decided.
         found = {"data": data, "layout": corpus.layout, "vocab_size": len(corpus.words)}
         return TextTask(updated(settings, found), corpus)
 
@@ -59,6 +60,7 @@ class TextTask:
                 f"data: {corpus.name}, {len(corpus.words):,} words; {sizes} {s.corpus.layout} "
                 f"of {s.corpus.length} tokens to train / validate / test",
             ),
+            # Not of the test set: a checkpoint that is chosen by it would be reported as better than it is.
             selection_metric="validation_perplexity",
             throughput_metric="tokens",
             shards=shards,
@@ -84,6 +86,7 @@ class TextTask:
     @property
     def rollout_maker(self) -> Callable[[torch.device], ShardMaker]:
         """Makes, on a device, what makes shards; it travels to the rollout workers, the data does not."""
+        # A partial and no lambda, since it is pickled.
         return partial(ShardMaker, rollout_settings(self.settings, self.corpus.words), self.schedule.plan)
 
     def prepare(self, map_: Map, say: Say) -> None:
@@ -92,6 +95,7 @@ class TextTask:
     def real(self, step: int, update: int) -> RealBatch:
         """The real batch of the discriminator's update (in MLE, the generator's): a pure function."""
         s = self.settings
+        # Numbered through the run and not within the step, so that a pass shows the discriminator each row once.
         rows = batch(self.corpus.train, s.batch_size, self.schedule.batches(step) + update, s.seed)
         return RealBatch(rows.tokens)
 
@@ -139,6 +143,7 @@ class TextReporter:
 
     def collapse(self, metrics: Metrics) -> str | None:
         """Mode collapse in text: rollouts (or, in an evaluation, samples) that are nearly all the same."""
+        # A step has the shorter names, an evaluation the longer; MLE's steps have neither and can raise no alarm.
         entropy = metrics.get("generator_entropy", metrics.get("entropy", math.inf))
         distinct = metrics.get("distinct_sequences", metrics.get("distinct", math.inf))
         if entropy < COLLAPSED_ENTROPY:

@@ -75,6 +75,7 @@ class TextScorer:
             UsageError: a text is longer, has no words, goes on after `<eos>`, or has a word for which the vocabulary
                 has no `<unk>`; or there is no such reduction.
         """
+        # A string is a sequence of letters, each of which would be scored as a text.
         if isinstance(texts, str):
             raise UsageError("score_text was given one text: give a list of texts")
         if reduce not in REDUCTIONS:
@@ -104,6 +105,7 @@ class TextScorer:
     def _log_odds(self, rows: Sequence[Tokens]) -> Float:
         """The log-odds after each token, float32 [N, T]; what stands behind the end of a row is not to be used."""
         longest = max(map(len, rows), default=0)
+        # Filled up with 0, a token of every vocabulary: rows do not depend on each other, nor on what comes later.
         tokens = np.zeros((len(rows), longest), np.int64)
         for place, row in zip(tokens, rows, strict=True):
             place[: len(row)] = row

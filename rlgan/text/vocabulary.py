@@ -42,6 +42,7 @@ def build_vocabulary(sentences: Sequence[Sequence[str]], size: int | None, name:
         raise DataError(
             f"vocabulary of {size}: {name} has {available} words, <unk> and <eos> included: ask for 3 to {available}"
         )
+    # Not `most_common`, which leaves words of the same frequency in the order in which the text has them.
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
     return (UNKNOWN, END, *ranked[: size - 2])
 
@@ -54,6 +55,7 @@ def to_tokens(sentences: Sequence[Sequence[str]], words: Sequence[str]) -> tuple
         (array([2, 0, 1]), 1)
     """
     index = {word: token for token, word in enumerate(words)}
+    # First as -1, so that a text's own `<unk>` is not counted among the unknown words.
     tokens = np.array([index.get(word, -1) for sentence in sentences for word in sentence], dtype=np.int64)
     unknown = tokens < 0
     if unknown.any():

@@ -18,6 +18,7 @@ class LeaveOneOut:
 
     def advantage(self, q_values: Tensor, mask: Tensor, states: Tensor) -> tuple[Tensor, None]:  # noqa: ARG002
         """Q less the mean of the others, [B, T], 0 where not mask."""
+        # Of the batch of all learners: else the baseline would depend on how many share it.
         whole_q, whole_mask = (self.group.gather(own).cpu().numpy() for own in (q_values, mask))
         baseline = torch.tensor(self.group.rows(leave_one_out_mean(whole_q, whole_mask)), device=q_values.device)
         return (q_values - baseline) * mask, None

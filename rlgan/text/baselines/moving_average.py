@@ -23,6 +23,7 @@ class MovingAverage(nn.Module):
         super().__init__()
         self.decay = decay
         self.group = group
+        # Named for mypy, which does not see what `register_buffer` sets.
         self.sums: Tensor
         self.weights: Tensor
         self.register_buffer("sums", torch.zeros(size))
@@ -30,6 +31,7 @@ class MovingAverage(nn.Module):
 
     def forward(self) -> Tensor:
         """The baseline [size]: 0 before the first step."""
+        # Both are 0 before the first step, and 0 / 0 would be NaN.
         return self.sums / self.weights.clamp(min=1e-8)
 
     def advantage(self, q_values: Tensor, mask: Tensor, states: Tensor) -> tuple[Tensor, None]:  # noqa: ARG002
@@ -45,6 +47,7 @@ class MovingAverage(nn.Module):
         totals, counts = (q_values * mask).sum(dim=0), mask.sum(dim=0)
         if len(self.sums) == 1:
             totals, counts = totals.sum(dim=0, keepdim=True), counts.sum(dim=0, keepdim=True)
+        # A share of 0 leaves a position alone, without a choice of rows, for which a GPU would have to wait.
         share = torch.where(counts > 0, 1 - self.decay, 0.0)
         self.sums.lerp_(totals / counts.clamp(min=1), share)
         self.weights.lerp_(torch.ones_like(self.weights), share)

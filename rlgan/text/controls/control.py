@@ -41,6 +41,7 @@ def unchanged(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:  
 
 def constant(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:  # noqa: ARG001
     """1 for every token."""
+    # Arrays of ones and zeros, since `numpy.where` of two numbers would give float64.
     xp = namespace(rewards)
     return xp.where(mask, xp.ones_like(rewards), xp.zeros_like(rewards))
 

@@ -29,6 +29,7 @@ def to_other_sequences(rewards: Float, mask: Mask, rng: np.random.Generator) -> 
     for t in range(rewards.shape[1]):
         there = rng.permutation(np.flatnonzero(mask[:, t]))
         if len(there) > 1:
+            # From 1: a circle that is turned by 0 places gives all their own.
             given[there, t] = rewards[np.roll(there, rng.integers(1, len(there))), t]
     return given
 

@@ -20,5 +20,6 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
     if settings.data in DATASETS or is_import(settings.data):
         corpus: Corpus = resolve(settings.data, DATASETS)(settings)
         return settings.data, corpus
+    # Absolute, since the run may be resumed or evaluated from another directory.
     path = absolute("--data", settings.data)
     return str(path), load_text(path, settings)

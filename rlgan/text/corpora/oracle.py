@@ -46,12 +46,14 @@ class Oracle:
     @staticmethod
     def draw(rng: np.random.Generator) -> "Oracle":
         """Draw every parameter, biases too, from N(0, 1)."""
+        # The order of the shapes is that in which the oracle is drawn: with another one it is another oracle.
         gates = 4 * SIZE
         shapes = [(VOCAB_SIZE, SIZE), (SIZE, gates), (SIZE, gates), (gates,), (SIZE, VOCAB_SIZE), (VOCAB_SIZE,)]
         return Oracle(*[rng.standard_normal(shape) for shape in shapes])
 
     def sample(self, rng: np.random.Generator, count: int, length: int = LENGTH) -> NDArray[np.int64]:
         """Write `count` rows, int64 [N, T]; the first n are the same however many are asked for."""
+        # Drawn before any row is written, so that how many rows are computed at a time does not matter.
         uniform = rng.random((count, length))
         tokens = np.empty((count, length), dtype=np.int64)
         for rows in _chunks(count):
@@ -79,6 +81,7 @@ class Oracle:
                 hidden, cell = self._read(token, hidden, cell)
                 logits = self._logits(hidden)
                 token = tokens[chunk, t]
+                # No overflow: the largest logit of each row is 0.
                 log_probs = logits[np.arange(len(token)), token] - np.log(np.exp(logits).sum(axis=1))
                 result[chunk] += np.where(rows.mask[chunk, t], log_probs, 0.0)
         return result
@@ -130,6 +133,7 @@ def load_oracle(length: int = LENGTH, seed: int = 0, train_count: int = 10_000, 
         held_out_count: rows in each of the other two.
     """
     oracle = Oracle.draw(stream(seed, Purpose.ORACLE, 0))
+    # Keys of their own for the splits: the oracle's parameters stay the same, however much text is drawn.
     train, validation, test = (
         oracle.sample(stream(seed, Purpose.ORACLE, 1, split), count, length)
         for split, count in enumerate([train_count, held_out_count, held_out_count])

@@ -43,6 +43,7 @@ def load_stories(
     """
     language, laid_out = stories(), find_layout(layout)
     end = language.words.index(END)
+    # A stream for each split: another number of training stories leaves the held-out ones as they are.
     train, validation, test = (
         laid_out.rows(
             TokenStream(
@@ -57,6 +58,8 @@ def load_stories(
             [("train", train_count), ("validation", held_out_count), ("test", held_out_count)]
         )
     )
+    # A function of this module and not the automaton's method: it is pickled with the corpus, and a process that
+    # gets it compiles an automaton of its own.
     true_log_probs = partial(_log_probs, laid_out.ends_with_eos)
     stop_token = end if laid_out.ends_with_eos else None
     return Corpus("stories", language.words, train, validation, test, stop_token, true_log_probs, layout)

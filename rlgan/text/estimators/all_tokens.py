@@ -33,6 +33,7 @@ class AllTokens:
         rewards = judge.rewards(policy, rollout)
         value = self.weighting(policy.distribution, rewards, rollout.mask)
         if not self.reads_rewards:
+            # The workers made no rewards: what is reported is the judge's reward of the tokens that were written.
             mean = policy.masked_mean(gather_log_probs(rewards, rollout.tokens), rollout.mask)
             return Loss(value, {"reward": mean, "q_value": mean})
         # The reward of this token is in the sum; what the sample still tells is what comes after it.

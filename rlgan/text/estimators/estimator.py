@@ -85,4 +85,5 @@ def make_estimator(policy: EstimatorSettings, rewards: RewardSettings) -> Estima
 
 def baseline_losses(loss: Tensor | None) -> dict[str, Tensor]:
     """What `policy.weigh` gave, as the auxiliary losses of a `Loss`."""
+    # By the name under which the learner has the baseline's module and its optimiser.
     return {} if loss is None else {"baseline": loss}

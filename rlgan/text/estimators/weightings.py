@@ -34,6 +34,7 @@ def forward_kl(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
         rewards: float32 [B, T, V], none negative, without.
         mask: bool [B, T].
     """
+    # Without gradient: w is where the generator is to go, and must not come to meet it.
     weights = log_probs.detach().exp() * rewards
     # Where every reward is 0, so are the weights, in place of NaN.
     weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
@@ -56,5 +57,6 @@ def forward_kl_of_log_odds(log_probs: Tensor, log_odds: Tensor, mask: Tensor) ->
         >>> forward_kl_of_log_odds(log_probs, scores - log_probs, torch.tensor([[True]]))  # softmax(f) is even: log 2
         tensor(0.6931)
     """
+    # In logarithms, where log-odds of any size fit: exp(90) is infinite in float32.
     weights = functional.softmax(log_odds + log_probs.detach(), dim=-1)
     return -((weights * log_probs).sum(dim=-1) * mask).mean()

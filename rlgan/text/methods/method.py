@@ -46,6 +46,7 @@ def policygan(schedule: "TextSchedule", step: int) -> Plan:  # noqa: ARG001
 def pretraingan(schedule: "TextSchedule", step: int) -> Plan:
     """One epoch of MLE, in which the discriminator learns to tell real text from random words; then policygan."""
     if step < schedule.pretraining_steps:
+        # One update whatever k is, since pretraining counts an epoch by steps of one batch each.
         return Plan(supervision=1.0, discriminator_steps=1, random_fakes=True)
     return policygan(schedule, step)
 

@@ -22,6 +22,7 @@ class CausalConvolutions(nn.Module):
         self.hidden_size = sizes.hidden_size
         self.entry = nn.Linear(sizes.input_size, sizes.hidden_size)
         self.noise = nn.Linear(sizes.hidden_size, sizes.hidden_size, bias=False)
+        # Without torch's padding, which is on both sides: the state stands before the text, nothing behind it.
         self.layers = nn.ModuleList(
             nn.Conv1d(sizes.hidden_size, sizes.hidden_size, KERNEL, dilation=dilation) for dilation in DILATIONS
         )
@@ -38,5 +39,6 @@ class CausalConvolutions(nn.Module):
         for layer, past in zip(self.layers, pasts, strict=True):
             read = torch.cat([past, hidden], dim=1)
             kept.append(read[:, -past.shape[1] :])
+            # Conv1d takes the places last.
             hidden = hidden + functional.relu(layer(read.transpose(1, 2)).transpose(1, 2))
         return hidden, (noise, *kept)

@@ -64,6 +64,7 @@ class TextDiscriminator(nn.Module):
             start = torch.full((1, 1), self.vocab_size, device=self.device)
             outputs, state = self.core(self.embedding(start), state)
             state = (*state, outputs[:, 0])
+        # Copied: rows that `expand` makes share their memory, and what writes into one would write into all.
         return tuple(each.expand(count, *each.shape[1:]).contiguous() for each in state)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
@@ -86,6 +87,7 @@ class TextDiscriminator(nn.Module):
             return cast(Tensor, self.output(self.dropout(outputs)))[..., 0], state
         before, state = self._outputs_before(tokens, state)
         words = tokens.where(tokens < self.vocab_size, 0)  # V is scored as some word; its place does not count
+        # The rows of the output layer for these words alone: a product with all of them would be [N, T, V].
         weights = functional.embedding(words, self.output.weight)
         return (self.dropout(before) * weights).sum(dim=-1) + self.output.bias[words], state
 

@@ -26,6 +26,7 @@ class TextGenerator(nn.Module):
         super().__init__()
         self.vocab_size = networks.vocab_size
         self.noise_size = networks.hidden_size
+        # One more than there are words, for V: the start mark, and what is read behind a row's end.
         self.embedding = nn.Embedding(networks.vocab_size + 1, networks.embedding_size)
         self.core = make_core(networks.generator_core, networks.generator_sizes)
         self.output = nn.Linear(networks.hidden_size, networks.vocab_size)

@@ -16,6 +16,7 @@ class Negatives:
 
 ROLLOUTS = Negatives(rollouts=1.0, conditional=0.0)
 CONDITIONAL = Negatives(rollouts=0.0, conditional=1.0)
+# Together 1, as for real tokens: with a total of n the best f would be off by -log n.
 BOTH = Negatives(rollouts=0.5, conditional=0.5)
 
 

@@ -40,11 +40,13 @@ class Automaton:
         first = np.searchsorted(self.sources, self.sources)
         scale = self.sources + (cumulative - cumulative[first] + self.probabilities[first])
         last = np.append(self.sources[1:] != self.sources[:-1], True)
+        # Exact, since a sum that is rounded below 1 would let a draw fall into the next state's transitions.
         scale[last] = self.sources[last] + 1.0
         states = np.zeros(count, dtype=np.int64)
         telling = np.arange(count)
         columns = []
         while len(telling):
+            # From the right: a draw on a boundary belongs to what begins there.
             edges = np.searchsorted(scale, states[telling] + rng.random(len(telling)), side="right")
             column = np.full(count, -1)
             column[telling] = self.emitted[edges]
@@ -82,12 +84,15 @@ class Automaton:
             weights = np.repeat(weights, fan) * self.probabilities[edges]
             places, entry = np.unique(rows * (self.anywhere + 1) + self.targets[edges], return_inverse=True)
             arriving, weights = weights, np.zeros(len(places))
+            # Not `weights[entry] +=`, which counts one alone of several paths that arrive in the same state.
             np.add.at(weights, entry, arriving)
             rows, states = np.divmod(places, self.anywhere + 1)
             likelihood = np.zeros(count)
             np.add.at(likelihood, rows, weights)
+            # A row that no path says has no entry left: its likelihood is 0, and its logarithm rightly minus infinity.
             with np.errstate(divide="ignore"):
                 result += np.where(mask[:, t], np.log(likelihood), 0.0)
+            # Back to a sum of 1 at each word: a long row's probability underflows, the sum of logarithms does not.
             weights /= likelihood[rows]
         return result
 

@@ -49,11 +49,14 @@ def compile_grammar(grammar: Grammar, start: str = "{story}") -> Automaton:
         4.0
     """
     transitions, count = _transitions(grammar, start)
+    # Sorted, since Python gives the strings of a set in another order in every process.
     words = (UNKNOWN, END, *sorted({word for _, word, _ in transitions} - {END}))
     index = {word: token for token, word in enumerate(words)}
+    # In this order the automaton finds the transitions of a state and a word by a binary search.
     edges = sorted((source, index[word], target) for source, word, target in transitions)
     sources, emitted, targets = np.array(edges, dtype=np.int64).T
     probabilities = np.array([transitions[source, words[token], target] for source, token, target in edges])
+    # The end of a story leads back to its beginning: without these transitions every path ends, and so does the sum.
     visits = _visits(count, sources, targets, np.where(emitted == index[END], 0.0, probabilities))
     mixed = _mixed(emitted, targets, (visits / visits.sum())[sources] * probabilities)
     return Automaton(

@@ -3,6 +3,7 @@
 from rlgan.text.stories.slots import Grammar, choose, decide, given, remember
 
 # `{slot}` is filled by one of the slot's options, `{a slot}` puts "a" or "an" before it. A story has 11 to 19 words.
+# The order within a slot decides how likely each option is: moving one makes other stories and another floor.
 GRAMMAR: Grammar = {
     "story": choose(
         "{a nature} {looks} {hero} {manner} {went} {place} . {pronoun} {found} {kind} {a thing} and {deed} ."
@@ -60,6 +61,7 @@ GRAMMAR: Grammar = {
     ),
     "pronoun": given("pronoun", "she: she\nhe: he\nit: it\nthey: they"),
     "possessive": given("pronoun", "she: her\nhe: his\nit: its\nthey: their"),
+    # With a friend along, there are two: from here on every pronoun is the plural, whatever the hero was.
     "they": remember("pronoun", "they: they"),
     "friend": choose("friend | sister | brother | cousin | neighbor | father | uncle | aunt"),
     "went": given(
@@ -104,6 +106,7 @@ GRAMMAR: Grammar = {
         """,
     ),
     "found": choose("found | discovered | spotted"),
+    # Decided before anything is said of it, because the adjective stands before the noun and depends on it too.
     "kind": decide(
         "kind",
         "place",

@@ -32,6 +32,7 @@ Grammar = Mapping[str, Slot]
 
 
 def _items(phrase: str) -> Items:
+    # A slot in braces may hold a space, as `{a thing}`: splitting at spaces alone would cut it in two.
     return tuple(re.findall(r"\{[^}]*\}|\S+", phrase))
 
 
