@@ -60,6 +60,7 @@ def usable_cpus(root: Path = Path("/")) -> int:
     Args:
         root: where /proc and /sys are.
     """
+    # Not os.cpu_count(), which is the machine's also within `taskset` or a container.
     cpus = float(len(os.sched_getaffinity(0)))
     with suppress(OSError, ValueError, StopIteration):
         group = next(line for line in (root / "proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
