@@ -29,6 +29,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Give one line."""
+        # A name in it may hold control characters, and the function may print to a terminal, as `print` does.
         line = printable(line)
         self._say(line)
         if self._log:

@@ -23,6 +23,7 @@ def isolated() -> Iterator[None]:
     """
     with _ONE_THREAD_AT_A_TIME, own_imports(), ExitStack() as after:
         after.callback(_put_back_variables, dict(os.environ))
+        # Late, so that `from rlgan import train` does not wait for torch.
         import torch
         from threadpoolctl import threadpool_limits
 
@@ -34,8 +35,10 @@ def isolated() -> Iterator[None]:
         )
         for backend in (torch.backends.cuda.matmul, torch.backends.cudnn):
             after.callback(partial(setattr, backend, "allow_tf32", backend.allow_tf32))
+        # Where CUDA is not in use there is no state to keep, and to ask for it would start CUDA.
         devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
         after.enter_context(torch.random.fork_rng(devices))
+        # Limits nothing: at its end it puts back the numbers of threads that it finds now.
         after.enter_context(threadpool_limits(limits=None))
         yield
 

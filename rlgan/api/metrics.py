@@ -26,13 +26,16 @@ def read_metrics(file: Place) -> dict[str, NDArray[Any]]:
         RunError: the file can't be read.
     """
     try:
+        # A run that trains meanwhile replaces this file as a whole, so that no line of it is cut short.
         lines = [json.loads(line) for line in file.read_bytes().decode().splitlines()] if file.exists() else []
+        # Not a set: names come in the order in which they were first recorded.
         names = dict.fromkeys(name for line in lines for name in line)
         columns = {name: [line.get(name) for line in lines] for name in names}
     except (ValueError, AttributeError) as error:
         raise RunError(f"{file} can't be read: {first_line(error)}") from None
     arrays = {name: _array(values) for name, values in columns.items() if _is_number(values) or _is_series(values)}
     if "step" in arrays:
+        # Whole numbers have no NaN for what is missing; the step is there in every line.
         arrays["step"] = arrays["step"].astype(np.int64)
     return arrays
 

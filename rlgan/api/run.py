@@ -77,6 +77,8 @@ class Run:
         operation = self._loaded.task.sample
         own = options_of(operation.options, options)
         with isolated():
+            # A list, and not the iterator that it is made from: that would compute when
+            # `isolated` has put the process back.
             return list(resolve(operation.run, {})(self._loaded, count, seed, own))
 
     def evaluate(self, *, status: Callable[[str], object] = lambda _: None, **options: Any) -> Result:
@@ -95,6 +97,7 @@ class Run:
         with isolated():
             from rlgan.runs.evaluation import evaluation_tools
 
+            # A function around it, because a `Say` returns nothing and what is given here may return anything.
             def say(line: str) -> None:
                 status(line)
 
@@ -147,4 +150,5 @@ def open_run(run: str | os.PathLike[str], checkpoint: CheckpointName, *, trust_i
     if checkpoint not in ("best", "newest"):
         raise UsageError(f"checkpoint is {checkpoint!r}: give best or newest")
     with isolated():
+        # Isolated, so that what was imported for names in the run's settings is forgotten again at the end.
         return loading.load_run(typed_path("run", os.fspath(run)), checkpoint, trust_imports=trust_imports)

@@ -81,6 +81,7 @@ def plain(value: Any) -> Any:
         return tuple(map(plain, value))
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    # numpy's numbers can't be written as JSON, as settings are. True and False are Integral too, and have to stay.
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, numbers.Real) and not isinstance(value, int | bool):

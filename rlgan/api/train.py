@@ -55,6 +55,7 @@ def train(
         from rlgan.api.display import Lines
         from rlgan.runs.start import train_run
 
+        # Without signals: only the main thread may set handlers, and they are the caller's.
         observers = Observers(Lines(say), lambda: nullcontext(Stop()), on_step, on_evaluation)
         address = train_run(request, observers)
     # What this call named itself is trusted.

@@ -91,6 +91,7 @@ class LocalCluster:
             for index in range(options.nodes):
                 cpus, gpus = (counts[index % len(counts)] for counts in (options.cpus, options.gpus))
                 self._start([*(more if index else head), f"--num-cpus={cpus}", f"--num-gpus={gpus}"])
+        # Also at Ctrl-C: nodes that are started have sessions of their own, and would outlive this process.
         except BaseException:
             self.stop()
             raise
@@ -114,6 +115,7 @@ class LocalCluster:
                 node = subprocess.Popen(words, env=environment, stdout=said, stderr=said, start_new_session=True)
             self.nodes.append(node)
             while node.poll() is None:
+                # With --block the process stays as long as its node, so that only its log tells when that takes work.
                 if "Ray runtime started" in log.read_text(errors="replace"):
                     return
                 time.sleep(0.1)
@@ -188,10 +190,12 @@ def _make_token() -> None:
     words = [str(Path(sys.executable).with_name("ray")), "get-auth-token", "--generate"]
     made = subprocess.run(words, env=os.environ | AUTHENTICATION, capture_output=True, text=True, check=False)
     if made.returncode:
+        # Every long hexadecimal word is hidden, since what Ray says of a failure may hold the token.
         raise RunError(f"Ray can't make a token: {re.sub(r'[0-9a-f]{32,}', '...', made.stderr.strip())[-300:]}")
 
 
 def _free_ports(count: int) -> list[int]:
+    # All are open at the same time: the system might otherwise give one port twice.
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [probe.getsockname()[1] for probe in probes]
     for probe in probes:

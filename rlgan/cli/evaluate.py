@@ -39,6 +39,8 @@ def evaluate(words: list[str]) -> None:
         UsageError: what was typed makes no sense.
         RunError: the run or its data can't be read.
     """
+    # Which task the run is of is certain only when it is opened, after the words are parsed: so the flags of all
+    # tasks that it may be of are read, and those of others refused below.
     tasks = task_of_run(words)
     parts: dict[str, tuple[Any, Any]] = {"common": (EvaluateSettings, MISSING)}
     parts |= {task.name: (task.evaluate.options, task.evaluate.options()) for task in tasks}
@@ -46,6 +48,7 @@ def evaluate(words: list[str]) -> None:
     check(options)
     common = options.common
 
+    # Late, as in the other commands: --help and an error in a flag need not wait for numpy and what opens a run.
     from rlgan.cli.seeds import evaluate_seeds, seeds_in
     from rlgan.runs.loading import load_run
 
@@ -57,6 +60,8 @@ def evaluate(words: list[str]) -> None:
         return
     run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports)
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
+    # A task from outside has no options here where its run lies in a store,
+    # whose config is not read before the words are.
     own = getattr(options, run.task.name, None) or run.task.evaluate.options()
     with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports) as tools:
         result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)
@@ -75,6 +80,7 @@ def evaluation_tools(which: str, *, trust_imports: bool) -> Iterator[EvaluationT
 
     from rlgan.runs import evaluation
 
+    # On standard error, because standard output has the result, which with --json is for a program.
     with Console(stderr=True).status("") as status:
         yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status.update)
 

@@ -111,6 +111,7 @@ def _terminable(ended_by: list[int]) -> Iterator[None]:
     from rlgan.runs.signals import handled_signals, restored
 
     def end(number: int, _: object) -> None:
+        # Beside the exception, which is that of Ctrl-C whatever the signal was: the exit code has to name the signal.
         ended_by.append(number)
         raise KeyboardInterrupt
 

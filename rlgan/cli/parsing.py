@@ -31,6 +31,7 @@ def command(name: str, summary: str, parts: Mapping[str, tuple[Any, Any]]) -> ty
 
 
 def _default(value: Any) -> Any:
+    # In a function, so that the lambda keeps this value: made in the loop above, all would give the loop's last one.
     return dataclasses.field(default_factory=lambda: value)
 
 
@@ -52,6 +53,8 @@ def parse(kind: type[Any], words: list[str], program: str, default: Any = None) 
     box = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
+        # tyro prints a box of several lines and ends the process; every error of
+        # ours is one line, which the caller prints.
         with contextlib.redirect_stderr(box):
             return canonical(tyro.cli(kind, args=words, prog=program, **options))
     except SystemExit as end:
@@ -79,5 +82,6 @@ def typed_flags(kind: Any, words: list[str]) -> list[str]:
 
 def _renamed(word: str, renamed: Mapping[str, str]) -> str:
     flag, equals, value = word.partition("=")
+    # tyro takes underscores for hyphens, and names of earlier versions have to work in the same way.
     flag = flag.replace("_", "-") if flag.startswith("--") else flag
     return f"{renamed[flag]}{equals}{value}" if flag in renamed else word

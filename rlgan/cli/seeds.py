@@ -29,6 +29,7 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
     task, name, recipe, run_settings = request.task, request.name, request.recipe, request.run
     if "seed" not in flatten(recipe):
         raise UsageError(f"--seeds needs a task with a setting --seed: {task.name} has none")
+    # `rlgan evaluate` finds runs of several seeds by listing their folder, which it does on a disk alone.
     if "://" in (run_settings.run_dir or ""):
         raise UsageError("--seeds needs a --run-dir on this machine: give a path")
     folder = Path(run_settings.run_dir or unused_directory(new_directory(task, recipe)))
@@ -44,6 +45,7 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
 def seeds_in(folder: Path) -> list[Path]:
     """The runs of several seeds in a directory, in the order of the seeds; none where it is a run itself."""
     numbered = [(entry.name.removeprefix("seed-"), entry) for entry in folder.glob("seed-*")]
+    # By number: by name, seed-10 would come before seed-2.
     return [entry for _, entry in sorted((int(number), entry) for number, entry in numbered if number.isdecimal())]
 
 
@@ -53,6 +55,8 @@ def evaluate_seeds(runs: Sequence[Path], which: str, tools: EvaluationTools, *, 
     Raises:
         RunError: they are not runs of one recipe.
     """
+    # All are opened before the first is measured, so that a run that differs is
+    # told in seconds and not after minutes.
     opened = [load_run(str(run), which, trust_imports=trust_imports) for run in runs]
     first = opened[0]
     for run, one in zip(runs, opened, strict=True):

@@ -62,6 +62,7 @@ def command(address: str, submission: str, words: Sequence[str]) -> list[str]:
                 f"{flag} {place} is relative: the job runs in a copy of this directory, so give an absolute path that "
                 "the cluster's nodes see, or a URL"
             )
+    # A job that is submitted again must go on, and --resume starts afresh where there is nothing to go on from.
     resume = [] if "--resume" in words else ["--resume"]
     return [
         *("ray", "job", "submit", "--address", address, "--submission-id", submission, "--working-dir", str(ROOT)),
@@ -74,6 +75,8 @@ def main(typed: Sequence[str] | None = None) -> int:
     ours, dashes, words = _split(sys.argv[1:] if typed is None else typed)
     options = tyro.cli(Options, args=ours, prog="scripts/submit")
     address = options.address or os.environ.get("RAY_API_SERVER_ADDRESS")
+    # A name of our own, so that the job can be followed and asked about also where
+    # `ray job submit` is interrupted before it prints one.
     submission = f"rlgan-{uuid.uuid4().hex[:12]}"
     try:
         check_address("--address", address or "")
@@ -107,6 +110,7 @@ def _run(line: list[str], address: str, submission: str) -> int:
         _say_how_to_follow(ray, address, submission)
         return 130
 
+    # Late: what is refused above needs no Ray, which takes seconds to import.
     from ray.exceptions import RayError
     from ray.job_submission import JobStatus, JobSubmissionClient
 
@@ -121,6 +125,7 @@ def _run(line: list[str], address: str, submission: str) -> int:
         return 143
     if job.status == JobStatus.SUCCEEDED:
         return submitted
+    # A driver that never started, or was lost with its node, has no exit code: that is a failure too.
     return job.driver_exit_code or 1
 
 

@@ -15,6 +15,7 @@ def task_of_run(words: list[str]) -> list[Task]:
 
     A task from outside of the package is not imported here: a run's config is not trusted yet.
     """
+    # From the bare words, which can be parsed only when it is known whose flags are among them.
     for word in words:
         file = Path(os.path.expanduser(word)) / "config.json"
         if not word.startswith("-") and file.is_file():
@@ -46,6 +47,8 @@ def refuse_options_of_others(options: Any, tasks: list[Task], own: Task | None, 
             continue
         given, defaults = flatten(getattr(options, task.name)), flatten(kind())
         for setting in all_settings(kind):
+            # Parsed options do not tell what was typed: a flag with the value of its
+            # default is not noticed, and changes nothing.
             if given[setting.name] != defaults[setting.name]:
                 what = "several runs" if own is None else f"a run of {own.name}"
                 raise UsageError(f"{setting.flag} is for {task.name}, and {run} is {what}: leave it out")

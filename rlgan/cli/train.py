@@ -29,6 +29,7 @@ def train(words: list[str]) -> None:
         UsageError: what was typed makes no sense.
         RunError: it can't be done here and now.
     """
+    # Taken off the list: the runs of several seeds are started with the words that are left.
     name = words.pop(0) if words and not words[0].startswith("-") else DEFAULT_TASK
     request, settings = requested(name, words)
     if settings.seeds > 1:
@@ -61,6 +62,7 @@ def requested(name: str, words: list[str]) -> tuple[Request, CommandSettings]:
         return Asked(said.recipe, said.run, said.command.trust_imports)
 
     request = resolve_request(task, name, ask)
+    # The recipe and the run are checked by now; what concerns this command alone is not.
     check(typed[-1])
     return request, typed[-1]
 

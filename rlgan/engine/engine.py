@@ -60,6 +60,8 @@ class RolloutClient(Protocol[W_contra, P]):
         """Ask for the rollouts of a step, made with these weights; None where the plan has no draws."""
         ...
 
+    # Apart from `LearnerClient.update`, which could wait itself, so that time
+    # spent waiting is told from time spent learning.
     def wait(self, rollouts: P) -> None:
         """Wait until the rollouts of a step are made."""
         ...
@@ -88,6 +90,7 @@ class EngineStatistics(Protocol):
 class Engine(Protocol[W, P]):
     """What computes a run: this process, or Ray actors. Each part is for one kind of caller."""
 
+    # Properties, because a protocol's plain attribute could be assigned to, and mypy would then take no narrower type.
     @property
     def where(self) -> str:
         """What runs where, for people, as "2 rollout workers (cpu) and a learner (cpu) on a local Ray"."""

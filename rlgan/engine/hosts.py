@@ -25,6 +25,7 @@ from rlgan.types import Evaluation, Metrics, Plan, Rollout, State, Weights
 
 LOG_LINES = 10  # of each stream, that are shown when a worker raises an exception
 
+# Sent along with every job, because a question of its own would wait behind all jobs that the actor has.
 Cost = tuple[float, Usage]  # the seconds that a job took, and the process's usage after it
 
 
@@ -103,9 +104,11 @@ class LearnerHost:
 
     def reserve_port(self) -> int:
         """Open the port at which the other learners reach this one, and return its number."""
+        # Kept open until the learners meet, so that no other process can take the port in between.
         self._listening, number = parallel.reserve_port(current_location(self._device).address)
         return number
 
+    # Not in the constructor: address and port are known only when learner 0 has started.
     def begin(self, address: str, port: int, rank: int, size: int) -> None:
         """Join the other learners, if there are any, and build the networks.
 
@@ -134,6 +137,8 @@ class LearnerHost:
 
     def weights(self) -> Weights:
         """Return the current weights."""
+        # As numpy arrays, which all readers on a node share: through Ray's store,
+        # 16 MB of torch's tensors took 13 times as long.
         return self._learner.weights()
 
     def weights_size(self) -> int:

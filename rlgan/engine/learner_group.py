@@ -83,6 +83,7 @@ class LearnerGroup:
         while starting:
             actor = starting.pop(0)
             location: ObjectRef[Location] = actor.location.remote()
+            # Ray waits for ever, and silently, for resources that are not there.
             if not self._pool.wait(location, START_LIMIT):
                 raise RunError(f"The learner did not start within {START_LIMIT} s; {free_resources()}")
             try:
@@ -113,6 +114,7 @@ class LearnerGroup:
         kind = self.kind
         self.close()
         self._cpu_seconds_of_removed += sum(handle.usage.cpu_seconds for handle in self.handles)
+        # They were to be made with weights of the lost learner; the run goes back to a checkpoint and asks anew.
         self._pool.dispatcher.forget_jobs()
         self.restarts += 1
         self.start()

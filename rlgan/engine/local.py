@@ -41,6 +41,7 @@ class LocalLearner:
 
     def weights(self) -> Weights:
         """Return the current weights."""
+        # A copy, which later updates leave alone: with a lag, rollouts are made from it some steps later.
         return self._learner.weights()
 
     def put_weights(self, weights: Weights) -> Weights:
@@ -77,6 +78,8 @@ class LocalRollouts:
         """Make the rollouts of a step, one for each draw."""
         if weights is None:
             return []
+        # Made at once, also those of later steps: a shard is a function of its key
+        # and the weights, whenever it is made.
         self.shards_made += plan.draws * self._shards
         # Shard by shard, as workers make them: matrix products of all rows at once would round otherwise.
         return [

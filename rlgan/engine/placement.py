@@ -43,6 +43,7 @@ def worker_capacity(
         candidates = [learners + Counter([name]) for name in has]
         candidates = [each for each in candidates if _learners_fit(each, has, run)]
         if not candidates:
+            # The others fit nowhere now: what is counted is the room beside those that have a place.
             break
         learners = max(candidates, key=worth)
     return _beside(learners, has, run, excluded)
@@ -74,6 +75,7 @@ def choose_node(
 
     def fullness(name: str) -> tuple[int, int]:
         learners = learner_nodes.count(name)
+        # Of nodes that are equally full, spread then takes one without a learner, and pack the learner's own.
         return workers_on[name] + learners, learners
 
     if placement == "spread":
@@ -99,6 +101,8 @@ def check_resources(nodes: Mapping[str, Resources], run: EngineSettings, shards:
         "CPU": workers * run.worker_cpus + run.learners * run.learner_cpus,
         "GPU": workers * run.rollout_gpus + run.learners * run.learner_gpus,
     }
+    # Totals, and not what is free now: that changes while others come and go,
+    # and Ray starts what waits as soon as it can.
     for name, need in needs.items():
         total = sum(node.get(name, 0.0) for node in nodes.values())
         if need > total:
@@ -106,6 +110,7 @@ def check_resources(nodes: Mapping[str, Resources], run: EngineSettings, shards:
                 f"{need:g} {name}s are needed ({workers} rollout workers and {run.learning}) and this Ray has "
                 f"{total:g}. Ask for fewer --workers or GPUs, or add nodes"
             )
+    # An actor lies on one node: what is enough in all may be too little on each.
     fit = sum(worker_capacity(nodes, run, [], Counter()).values())
     if fit < workers or learners_that_fit(nodes, run) < run.learners:
         have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes.values())

@@ -13,11 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from rlgan.errors import RunError
-from rlgan.types import Item, Result
+
+if TYPE_CHECKING:  # they import numpy, for which the command line's help must not wait
+    from rlgan.types import Item, Result
 
 # That ask a run to stop. SIGHUP: its terminal was closed. SIGUSR1: what Slurm's --signal sends before a time limit.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -60,6 +63,7 @@ def usable_cpus(root: Path = Path("/")) -> int:
     Args:
         root: where /proc and /sys are.
     """
+    # Not os.cpu_count(), which is the machine's also within `taskset` or a container.
     cpus = float(len(os.sched_getaffinity(0)))
     with suppress(OSError, ValueError, StopIteration):
         group = next(line for line in (root / "proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
@@ -73,7 +77,7 @@ def usable_cpus(root: Path = Path("/")) -> int:
     return max(math.ceil(cpus), 1)
 
 
-def in_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+def in_processes(function: "Callable[[Item], Result]", items: "Sequence[Item]") -> "Iterator[Result]":
     """Apply a function to items, in as many processes as there are CPUs to use; yield the results in the items' order.
 
     Raises:

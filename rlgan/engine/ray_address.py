@@ -32,8 +32,10 @@ def check_answers(address: str) -> None:
     try:
         host = match["six"] or match["host"]
         socket.create_connection((host, int(match["port"])), timeout=10).close()
+    # OverflowError is what a port of so many digits raises that C has no integer for it.
     except (OSError, OverflowError) as error:
         raise RunError(f"Cannot join a Ray at {address}: {error}; {_DUE}") from error
+    # At ray:// a server for clients listens, and not the one that the health check asks.
     if not address.startswith("ray://"):
         _check_health(address)
 
@@ -42,6 +44,8 @@ def _check_health(address: str) -> None:
     # Something listens there. In a process of its own, because what Ray waits in can't be interrupted.
     command = [str(Path(sys.executable).with_name("ray")), "health-check", "--address", address]
     try:
+        # Its exit code does not count, only that there is an answer: what is wrong,
+        # such as a missing token, ray.init says better.
         subprocess.run(command, capture_output=True, timeout=ANSWER_LIMIT, check=False)
     except subprocess.TimeoutExpired:
         raise RunError(

@@ -49,6 +49,8 @@ class RayCluster:
         strategy: Any = "DEFAULT"
         if vacancy.node:
             strategy = NodeAffinitySchedulingStrategy(vacancy.node, soft=may_spill, _spill_on_unavailable=may_spill)
+        # Without Ray's own restarts: the death of an actor is then told at once, where with them it is unavailable
+        # for seconds and comes back without its state.
         host: Any = ray.remote(RolloutHost).options(
             num_cpus=self._run.worker_cpus,
             num_gpus=self._run.rollout_gpus,
@@ -68,6 +70,7 @@ class RayCluster:
         The reference of an actor that has died counts as ready at once; `get` then raises.
         """
         if not references:
+            # ray.wait comes back from an empty list at once, and the caller would ask without a pause.
             time.sleep(timeout)
             return []
         ready, _ = ray.wait(list(references), timeout=timeout)

@@ -140,9 +140,11 @@ def _elsewhere(folder: Path) -> Iterator[None]:
     There, a folder `envs/` of somebody's project would be taken for ours. What was typed as `module:object` and is
     found in the current directory travels by value.
     """
+    # By a descriptor, which leads back also where the directory was renamed meanwhile.
     here = os.open(".", os.O_RDONLY)
     path = os.environ.get("PYTHONPATH")
     if path is not None:
+        # Entries that are relative would mean something else from there.
         os.environ["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in path.split(os.pathsep))
     os.chdir(folder)
     try:
@@ -177,5 +179,8 @@ def _handlers_kept() -> Iterator[None]:
 
 def _local_cpus(run: EngineSettings, shards: int) -> int:
     fewest, most = run.fleet(shards)
+    # One CPU is left for the learner, which computes while rollouts are made.
     workers = max(fewest, min(most, usable_cpus() - 1))
+    # As many as are reserved, also where the machine has fewer: Ray's CPUs are
+    # a count, and it would wait for ever for more.
     return math.ceil(run.learners * run.learner_cpus + workers * run.worker_cpus)

@@ -108,6 +108,7 @@ def check_cache_dir(group: LearnerGroup, folder: Path) -> None:
     Raises:
         RunError: one does not see it.
     """
+    # A name that was never there: of one that was, a network's disk may still have an old answer.
     mark = folder / f".seen-{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ class RayLearner:
         self._group = group
         self._pool = pool
         self._log = log
+        # Asked once, because the shapes of a recipe never change.
         self._weights_size: int = group.call_first(lambda actor: actor.weights_size.remote())
 
     def restart(self) -> None:
@@ -70,6 +71,7 @@ class RayLearner:
             except ResultLostError as error:
                 # Ray fetches the arguments before the update begins, so the learner is still in its state before it.
                 self._log(f"Shards of step {step} were lost with a node. They are made again, with the same result.")
+                # This does not go on for ever: a job that has failed too often raises, see `Job.count_failure`.
                 self._pool.repeat(rollouts, error)
 
     def evaluate(self) -> Evaluation:
@@ -80,6 +82,7 @@ class RayLearner:
         metrics: list[Metrics] = self._group.call_all(
             lambda actor, rank: actor.update.remote(step, plan, *shards[rank])
         )
+        # They are means over all learners already, except for the seconds, which are each one's own.
         return metrics[0]
 
 
@@ -95,6 +98,8 @@ def deal(shards: Sequence[Item], draws: int, learners: int) -> list[list[Item]]:
         >>> deal(["a0", "a1", "b0", "b1"], draws=2, learners=2)
         [['a0', 'b0'], ['a1', 'b1']]
     """
+    # Neighbouring ones, as `Group.rows` deals real batches: what is gathered from all
+    # learners is then in the order that one learner has.
     size = len(shards) // (max(draws, 1) * learners)
     return [
         [shards[(draw * learners + rank) * size + i] for draw in range(draws) for i in range(size)]

@@ -64,6 +64,7 @@ def item_job(function: ObjectRef[Callable[[Any], Any]], item: Any) -> Job:
 
 def map_items(pool: WorkerPool, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """Let workers apply a function to items; yield the results in the order of the items."""
+    # Once: a function may hold much, and would otherwise travel with every job.
     stored = ray.put(function)
     waiting, sent = deque(items), deque[Job]()
     while waiting or sent:

@@ -39,6 +39,7 @@ class RayStatistics:
     def report(self) -> Metrics:
         """Return what became of the actors so far, the bytes of weights that were sent, and memory in bytes now."""
         has, free = ray.cluster_resources(), ray.available_resources()  # type: ignore[no-untyped-call]
+        # Ray tells what the store has and what of it is free, but not what is used.
         store = has.get("object_store_memory", 0.0) - free.get("object_store_memory", 0.0)
         counts = {
             "restarts_learner": float(self._group.restarts),

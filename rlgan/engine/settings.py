@@ -51,6 +51,7 @@ class EngineSettings:
             return self.workers, self.workers
         _, _, bounds = self.workers.partition(":")
         fewest, _, most = bounds.partition("-")
+        # More workers than shards would have nothing to do.
         return int(fewest or 1), max(int(fewest or 1), min(int(most or shards), shards))
 
     def check(self) -> None:
@@ -67,6 +68,7 @@ class EngineSettings:
                 )
         if self.learners > 1 and self.workers == 0:
             raise UsageError(f"--learners {self.learners} with --workers 0, one process: give 1 worker or more")
+        # A rule of Ray's, whose own error would come only when an actor is started.
         for flag, gpus in (("--rollout-gpus", self.rollout_gpus), ("--learner-gpus", self.learner_gpus)):
             if gpus > 1 and gpus != int(gpus):
                 raise UsageError(f"{flag} {gpus}: GPUs above 1 come whole; give {math.ceil(gpus)}")

@@ -40,6 +40,7 @@ class GaussianEvaluator:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
         load(self.generator, weights.generator)
         load(self.discriminator, weights.discriminator)
+        # The same noise at every evaluation, so that a curve shows how the weights change and not the luck of a draw.
         rng = stream(self.settings.seed, Purpose.EVALUATION, 0)
         made = generate(self.settings, self.generator, EVALUATION_SAMPLES, rng)
         evaluation = self.target.evaluate(made, self.real, self.discriminator)

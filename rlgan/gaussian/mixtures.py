@@ -31,6 +31,7 @@ class Mixture:
 
     def sample(self, rng: np.random.Generator, count: int) -> Float:
         """Real samples: float32 [count, X]."""
+        # The order of both draws is part of the data: exchanged, they would give other samples for the same seed.
         around = np.float32(self.deviation) * rng.standard_normal((count, self.dimensions), dtype=np.float32)
         return self.centres[rng.integers(len(self.centres), size=count)] + around
 
@@ -50,6 +51,7 @@ GRID = Mixture(
 
 def uniform(rng: np.random.Generator, count: int, dimensions: int = 1) -> Float:
     """Noise: float32 [count, dimensions] from U[-5, 5]."""
+    # Not by numpy's `uniform`, which draws in float64 alone.
     return NOISE_LIMIT * (2 * rng.random((count, dimensions), dtype=np.float32) - 1)
 
 

@@ -80,6 +80,7 @@ class PerceptronDiscriminator(nn.Module):
         self.minibatch_group_size = group.size
         self.packed = group.packed
         self.scale = scale
+        # PacGAN (Lin et al. 2018) widens the input alone, by the size of a group; all later layers stay as they are.
         self.hidden = _hidden([sizes[0] * group.size if group.packed else sizes[0], *sizes[1:-1]], activation)
         self.feature = group.feature
         self.output = nn.Linear(sizes[-2] + (group.feature.width if group.feature else 0), sizes[-1])
@@ -87,16 +88,22 @@ class PerceptronDiscriminator(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         """Log-odds [B] of samples [B, X], or [B / g] where they are packed. Groups are neighbours in B."""
         if self.packed:
+            # One row per group, without a rest: settings check that a group's size divides the batch's.
             samples = samples.reshape(len(samples) // self.minibatch_group_size, -1)
+        # Divided by the data's scale, so that first weights that suit N(0, 1) suit
+        # the grid too, whose centres reach to 4.
         hidden = self.hidden(samples / self.scale)
         if self.feature is not None:
+            # The features join the units that they were computed from, as in Salimans et al. 2016, section 3.2.
             features = self.feature(hidden.reshape(-1, self.minibatch_group_size, hidden.shape[-1]))
             hidden = torch.cat([hidden, features.flatten(0, 1)], dim=-1)
+        # Without the paper's sigmoid: the losses take it inside softplus, which stays finite where D is sure.
         return cast(Tensor, self.output(hidden))[:, 0]
 
 
 def _hidden(sizes: Sequence[int], activation: Activation) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
+        # A new module for each layer, since an activation from outside may have weights of its own, as PReLU does.
         layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers)

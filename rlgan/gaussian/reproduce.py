@@ -30,6 +30,8 @@ class Trace:
 
 def trace(settings: GaussianSettings, say: Say) -> Trace:
     """Train in this process, to the bits that `rlgan train` comes to, and keep what a figure shows."""
+    # On the CPU, with one thread, as a run without GPUs does: the paper's recipe is chaotic under rounding, and
+    # another order of summing would draw another figure.
     device = prepare(0)
     task = GaussianTask(settings)
     learner, evaluator, schedule = task.learner(device), task.evaluator(device), task.schedule
@@ -42,6 +44,7 @@ def trace(settings: GaussianSettings, say: Say) -> Trace:
     metrics = [learner.update(step, schedule.plan(step), []) for step in range(schedule.steps(1.0))]
     weights = learner.evaluated_weights()
     say(f"{title(settings)}: {task.reporter.summary(evaluator.evaluate(weights))[0]}")
+    # While D is pre-trained, G is not updated and has no value to draw.
     return Trace(before, look(weights), metrics[settings.pretraining :])
 
 

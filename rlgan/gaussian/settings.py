@@ -84,6 +84,7 @@ class GaussianSettings:
         features, group = self.minibatch.batch_features, self.minibatch.minibatch_group_size
         if features == "none":
             return
+        # Groups are cut out of the batch by reshaping it, which leaves no place for a rest.
         if self.batch_size % group:
             raise UsageError(
                 f"--minibatch-group-size {group} does not divide --batch-size {self.batch_size}: choose a divisor"
@@ -96,6 +97,8 @@ class GaussianSettings:
 
 # The section does not give its learning rate and momentum: at these, G collapses as its figure 2 shows.
 PAPER = GaussianSettings(preset="paper")
+# Chosen among other optimisers, losses and batch features on seeds that had no part
+# in what is reported: docs/gaussian.md has the table.
 BEST = updated(
     GaussianSettings(),
     {
@@ -109,6 +112,7 @@ BEST = updated(
         "generator_ema_decay": 0.99,
     },
 )
+# The loss with both penalties and Adam without momentum are R3GAN's (Huang et al. 2024).
 BEST_RING = updated(
     GaussianSettings(),
     {

@@ -57,11 +57,13 @@ class Normal:
     """N(0, 1)."""
 
     mixture: Mixture
+    # Unlike KS, which is 1 for every spike beside the data, it says how far away the samples are.
     selection_metric: ClassVar[str] = "w1"
 
     def floors(self, samples: list[Float]) -> Metrics:
         """Mean distances between two real samples, and the standard deviation of the first."""
         flat = [sample[:, 0] for sample in samples]
+        # Of the first sample, because that is the one which generated samples are compared with.
         return measures.floors(flat) | {"std_floor": float(flat[0].std())}
 
     def evaluate(self, made: Float, real: Float, discriminator: PerceptronDiscriminator) -> Evaluation:
@@ -98,15 +100,18 @@ class Modes:
     """A mixture of several Gaussians in the plane, far from each other."""
 
     mixture: Mixture
+    # One number for both faults: samples that belong to no mode and modes that have too few samples add to it alike.
     selection_metric: ClassVar[str] = "total_variation"
 
     def floors(self, samples: list[Float]) -> Metrics:
         """The means over the real samples."""
+        # The alarm has no floor: it is yes or no, and the data itself does not raise it.
         found = [coverage(sample[:COVERAGE_SAMPLES], self.mixture) for sample in samples]
         return {f"{name}_floor": float(np.mean([m[name] for m in found])) for name in found[0] if name != "collapsed"}
 
     def evaluate(self, made: Float, real: Float, discriminator: PerceptronDiscriminator) -> Evaluation:  # noqa: ARG002
         """Modes and quality; D, a function of the plane, is not measured."""
+        # No more of them: one good sample is enough for a mode to count, so that more samples would find more modes.
         made, real = made[:COVERAGE_SAMPLES], real[:COVERAGE_SAMPLES]
         picture = figures.pixels(figures.scatters({"": made}, real))
         metrics = coverage(made, self.mixture)

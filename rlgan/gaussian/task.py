@@ -75,12 +75,16 @@ class GaussianTask:
 
     def real(self, step: int, update: int) -> RealBatch:
         """The real batch of an update, float32 [B, X]: a pure function."""
+        # The paper does not say whether a sample may come again. Here every update
+        # draws new ones, which costs nothing.
         rng = stream(self.settings.seed, Purpose.REAL, step, update)
         return RealBatch(self.target.mixture.sample(rng, self.settings.batch_size))
 
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
         s = self.settings
+        # torch initialises modules from its global generator alone. It does so on the CPU, before they are moved: a
+        # GPU's generator would give other first weights for the same seed.
         torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE))
         generator, discriminator = make_networks(s)
         return direct_gradient_learner(
@@ -119,6 +123,7 @@ class GaussianSchedule:
             discriminator_steps=s.players.discriminator_steps,
             rollouts=False,
             generator_steps=s.generator_steps,
+            # --steps may ask for more than the recipe's iterations: there the rates stay where the decay ends.
             learning_rate=decay(min(iteration / s.iterations, 1.0)),
         )
 

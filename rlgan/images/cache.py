@@ -43,6 +43,7 @@ class Cache:
         """
         try:
             manifest: dict[str, Any] = json.loads((self.folder / "manifest.json").read_bytes())
+            # By checksum and not by length, which a copy that was interrupted or a damaged disk may leave as it was.
             for split in SPLITS if check else ():
                 with (self.folder / split).open("rb") as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() != manifest["splits"][split]["sha256"]:
@@ -63,7 +64,10 @@ class Cache:
             DataError: the cache is not there, or is damaged.
         """
         try:
+            # Without the checksums, which `prepare` has compared: every batch opens the
+            # cache, so that this must be quick.
             count = json.loads((self.folder / "manifest.json").read_bytes())["splits"][split]["count"]
+            # Mapped and not read: processes of one machine share the pages, and only what is used takes memory.
             return np.memmap(self.folder / split, np.uint8, "r", shape=(count, size, size, 3))
         except (OSError, ValueError, LookupError, TypeError) as error:
             if not self.folder.is_dir():
@@ -100,6 +104,8 @@ class Cache:
                 bad += watch.bad
                 digests[split] = watch.digests
                 splits[split] = {"count": count, "sha256": sum_}
+            # Files were read twice, for the name of the cache and for the pixels. What changed in between would lie
+            # under a name that promises something else.
             if fingerprint(source.settings, digests) != self.fingerprint:
                 raise DataError(
                     f"{source.name} changed while it was read: wait until nothing writes to it, and start again"

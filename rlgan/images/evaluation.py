@@ -39,6 +39,7 @@ def interpolated(rng: np.random.Generator, rows: int, steps: int, size: int) -> 
     """Noise float32 [rows * steps, Z] on arcs between pairs of points: straight lines would leave where noise lies."""
     start, end = sample_noise(rng, rows, size), sample_noise(rng, rows, size)
     angles = np.linspace(0, np.pi / 2, steps, dtype=np.float32)[None, :, None]
+    # cos^2 + sin^2 = 1, so that every point of an arc has the law of the noise itself.
     arcs = np.cos(angles) * start[:, None] + np.sin(angles) * end[:, None]
     return np.asarray(arcs.reshape(-1, size))
 

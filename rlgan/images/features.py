@@ -64,6 +64,8 @@ class Features:
             x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias, stride=2)
             x = functional.leaky_relu(x, 0.2)
             features.append(functional.adaptive_avg_pool2d(x, REGIONS).flatten(1) / of_means)
+            # Without the usual correction, which makes NaN of a single place, as the
+            # last levels of a small picture have.
             features.append(x.flatten(2).std(dim=2, correction=0) / of_deviations)
         return torch.cat(features, dim=1)[: len(pictures)].double().cpu().numpy()
 

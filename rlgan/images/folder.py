@@ -64,6 +64,7 @@ def _walk(path: Path) -> Iterator[str]:
 
     # os.walk would pass over a folder that it can't read, and follow a circle of links for ever.
     for folder, subfolders, files in os.walk(path, onerror=stop, followlinks=True):
+        # In place, because os.walk goes into the folders that are left in this very list.
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         place = os.path.realpath(folder)
         if place in seen:

@@ -93,4 +93,5 @@ def neighbours(
 
 def save_png(picture: Pictures, file: Path) -> None:
     """Write a picture [height, width, 3] as PNG."""
+    # Without loss: the artefacts of JPEG would pass for the generator's.
     Image.fromarray(picture).save(file, format="PNG")

@@ -85,9 +85,11 @@ def baselines(
         features: of `Features`.
     """
     real = features(test)
+    # In the order of the file, so that a memory map is read from its beginning to its end.
     chosen = np.sort(rng.choice(len(train), min(count, len(train)), replace=False))
     references = {
         "floor": train[chosen],
+        # As often as there are generated pictures, because all measures but one change with the count.
         "mean_picture": np.repeat(mean_picture(train)[None], count, axis=0),
         "pca200": pca_gaussian(train, count, rng),
     }
@@ -109,6 +111,7 @@ def mean_picture(train: Pictures) -> Pictures:
     total = np.zeros(train.shape[1:])
     # Some at a time: the pictures lie in a file on disk, and may be more than memory holds.
     for i in range(0, len(train), CHUNK):
+        # In float64: float32 has whole numbers up to 2^24 alone, which 66,000 white pictures exceed.
         total += train[i : i + CHUNK].sum(axis=0, dtype=np.float64)
     return _rounded(total / len(train))
 
@@ -120,12 +123,15 @@ def pca_gaussian(train: Pictures, count: int, rng: np.random.Generator, componen
     more and two power iterations (Halko et al. 2011, algorithm 4.4).
     """
     chosen = np.sort(rng.choice(len(train), min(FITTED, len(train)), replace=False))
+    # In float32, 4,096 pictures of 64 x 64 take 200 MB; in float64 they would take twice as much.
     pixels = train[chosen].reshape(len(chosen), -1).astype(np.float32)
     mean = pixels.mean(axis=0)
     pixels -= mean
     # By products with a thin matrix: the covariance of the pixels of a 64 x 64 picture would take 600 MB.
     directions = rng.standard_normal((pixels.shape[1], components + 20), dtype=np.float32)
     for _ in range(2):
+        # Made orthonormal after each product: all columns would otherwise turn to the first
+        # component, and the small ones be lost to rounding.
         directions = np.linalg.qr(pixels.T @ np.linalg.qr(pixels @ directions).Q).Q
     range_ = np.linalg.qr(pixels @ directions).Q
     _, values, axes = np.linalg.svd(range_.T @ pixels, full_matrices=False)

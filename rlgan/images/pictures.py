@@ -48,6 +48,7 @@ class Pictures:
         manifest = cache.manifest(check=True)
         if manifest is None:
             cache.make(self.source, map_, say, skip_bad=self.skip_bad)
+            # Without the checksums: the pixels were summed while they were written.
             manifest = cache.manifest(check=False)
         bad = manifest["bad"] if manifest else []
         # A run that skips bad pictures may have made the cache, for one that does not.
@@ -104,6 +105,7 @@ def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = F
     # Every file is read: names and times would not tell that a picture was changed.
     digests, about = source.describe()
     name = fingerprint(source.settings, digests)
+    # Half of the sum is enough to tell folders apart; the manifest has all of it, and all of it is compared.
     return Pictures(source, name, about, cache / name[:32], skip_bad)
 
 
@@ -114,4 +116,5 @@ def _default_cache() -> Path:
     # Of a user without an entry, as containers have, nothing is put in the place of `~`.
     if os.access(there, os.W_OK) and "~" not in folder.parts:
         return folder.resolve() / "rlgan"
+    # With the user's number, because this folder is shared with other users, who can't write to each other's.
     return Path(tempfile.gettempdir()).resolve() / f"rlgan-cache-{os.getuid()}"

@@ -13,6 +13,7 @@ from rlgan.settings import AtLeast, Below, Choice, MoreThan, OneOf, TypedPath, u
 from rlgan.task import Bounds
 
 FEATURES = "random_convolutions_320"  # the network that pictures are measured by
+# The convolutional pair doubles a map of 4 x 4 until it has the size, which gives powers of 2 alone.
 SIZES = tuple(2**n for n in range(3, 10))  # of pictures
 
 
@@ -104,6 +105,7 @@ class ImageSettings:
 
 # What section 3 says, with the sizes and the dropout of the maxout GAN that it follows (Goodfellow et al. 2014).
 PAPER = updated(ImageSettings(preset="paper"), {"batch_size": 100, "networks": "maxout"})
+# The loss with both penalties and Adam without momentum are R3GAN's (Huang et al. 2024).
 BEST = updated(
     ImageSettings(),
     {
@@ -129,6 +131,7 @@ def preset_of(typed: ImageSettings) -> ImageSettings:
 
 def labels_of(settings: ImageSettings) -> dict[str, str]:
     """What every result of a run says of its recipe."""
+    # Papers crop CelebA in five ways and the measures change with the crop, so that every result has to name it.
     crop = settings.pictures.crop
     return {
         "preset": settings.preset,

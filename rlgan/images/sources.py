@@ -93,11 +93,15 @@ OpenSource = Callable[[Request], Source]
 
 def digest(name: str, content: bytes | OSError) -> str:
     """A file in a word: the SHA-256 of its content, or `-` where it can't be read, and its name."""
+    # The name counts too, because splits are made by names. A file that can't be read now has a digest of its own, so
+    # that the pictures are made anew once it can be read.
     return f"{'-' if isinstance(content, OSError) else hashlib.sha256(content).hexdigest()} {name}"
 
 
 def fingerprint(settings: Sequence[object], digests: Mapping[Split, Sequence[str]]) -> str:
     """The SHA-256 of all that pixels depend on: a cache is named by it."""
+    # As JSON, whose quotes and brackets keep the parts apart: joined as they
+    # are, different parts could give one text.
     return hashlib.sha256(json.dumps([settings, digests]).encode()).hexdigest()
 
 
@@ -110,5 +114,6 @@ def hold_out(people: Iterable[str]) -> set[str]:
         >>> sorted(hold_out(f"person {i}" for i in range(10)))
         ['person 3', 'person 9']
     """
+    # os.fsencode takes the bytes of a name that is not UTF-8, on which str.encode fails.
     ranked = sorted(set(people), key=lambda person: hashlib.sha256(os.fsencode(person)).digest())
     return set(ranked[: max(len(ranked) // HELD_OUT, 1)])

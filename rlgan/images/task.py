@@ -117,6 +117,8 @@ class ImageTask:
         s = self.settings
         # It belongs to the recipe: by how many threads a sum is shared changes how it is rounded.
         torch.set_num_threads(s.threads)
+        # torch initialises modules from its global generator alone, here on the CPU: a GPU's generator would give
+        # other first weights for the same seed.
         torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE))
         generator, discriminator = make_networks(s)
         return direct_gradient_learner(

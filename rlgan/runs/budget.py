@@ -30,6 +30,7 @@ class Budget:
 
     def fraction(self, step: int) -> float:
         """How much of the run is done before a step, in [0, 1], by the bound that is nearest."""
+        # A bound that is not given counts as infinitely far: steps are divided by infinity, and minutes left out.
         by_time = self.seconds() / (60 * self._minutes) if self._minutes else 0.0
         return min(max(step / self.steps, by_time), 1.0)
 

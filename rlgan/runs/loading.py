@@ -93,6 +93,7 @@ def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
     try:
         # Unlike a recipe, this may lack settings or have unknown ones: it does not say what the result is.
         known = {setting.name for setting in all_settings(RunSettings)}
+        # JSON has no tuples, and settings have no lists.
         values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved["run"].items() if name in known}
         settings = updated(RunSettings(), values)
         check(settings)
@@ -114,6 +115,8 @@ def open_checkpoint(run: RunDirectory, which: str, recipe_id: str, say: Say) -> 
         RunError: none is whole.
     """
     for _ in range(LOOKS):
+        # Kept until it is clear that this look counts: that a checkpoint has been
+        # removed meanwhile is no news for anybody.
         steps, said = run.checkpoints.steps(), list[str]()
         found = _open(run, which, recipe_id, said.append)
         # A run that is training removes old checkpoints and makes new ones: what was listed may be gone by now.
@@ -153,6 +156,7 @@ def load_run(path: str, which: str, *, trust_imports: bool = False) -> LoadedRun
     settings = saved_settings(saved, task, run.config_file)
     if not trust_imports:
         check_trust(settings, run.config_file)
+    # On standard error, since --json promises one object and nothing else on standard output.
     checkpoint = open_checkpoint(run, which, saved["recipe_id"], functools.partial(print, file=sys.stderr))
     return LoadedRun(
         str(run.path), task, settings, checkpoint.step, checkpoint.weights, checkpoint.recipe_id, run.words

@@ -48,12 +48,14 @@ class Lookahead(Generic[W, P]):
         for ahead in range(step, int(min(step + self._lag, self._steps - 1)) + 1):
             if ahead not in self._requested:
                 self._requested[ahead] = self._request(ahead)
+        # Taken out, because references that are kept keep the shards in Ray's store.
         rollouts = self._requested.pop(step)
         self._rollouts.wait(rollouts)
         return rollouts
 
     def lagged(self, step: int) -> list[Weights]:
         """The weights of earlier versions that the rollouts from a step on need, for a checkpoint before that step."""
+        # Without the step's own weights, which are in the learner's state.
         versions = [version for version in self._weights if step - self._lag <= version < step]
         return [self._learner.get_weights(self._weights[version]) for version in versions]
 

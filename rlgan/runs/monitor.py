@@ -56,6 +56,7 @@ class Monitor(Generic[W, P]):
             evaluation = context.engine.learner.evaluate()
         # Before anything is recorded: JSON has no NaN, and what compares with a NaN is never the best.
         _check_finite(evaluation.metrics, step)
+        # Between the two parts that are timed, so that the record has the time that this evaluation took to measure.
         metrics = self._run_metrics(step, rates)
         with context.wall_time.spend("evaluation"):
             shards_made = context.engine.statistics.shards_made()
@@ -64,6 +65,7 @@ class Monitor(Generic[W, P]):
         first, *others = context.reporter.summary(evaluation)
         for line in (f"step {step}: {first}", *others):
             context.observers.display.say(line)
+        # Last, so that an alarm stands below the numbers that raised it.
         self._alarm.check_evaluation(step, evaluation.metrics)
         return evaluation.metrics
 

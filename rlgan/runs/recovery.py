@@ -79,11 +79,14 @@ class Recovery:
             except LearnerLostError as error:  # the new one as well
                 failure = str(error)
                 self._count(failure, step)
+        # From the disk, because the run may have saved since the attempt began; and
+        # checked, since it may have died while saving.
         start = self._checkpoints.set_aside_broken(self._say, self._recipe_id)
         self._say(f"The learner goes on from step {start.step if start else 0}; the result will be the same")
         return start
 
     def _count(self, failure: str, step: int) -> None:
+        # To get further counts as success, so that a run of days may lose any number of learners.
         self._learner_failures = 1 if step > self._furthest_step else self._learner_failures + 1
         self._furthest_step = max(self._furthest_step, step)
         if self._learner_failures > MAX_LEARNER_FAILURES:

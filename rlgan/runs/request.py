@@ -102,6 +102,7 @@ def check_imports(settings: Any) -> None:
             continue
         value = values[setting.name]
         for name in value if isinstance(value, tuple) else (value,):
+            # A path may look like `module:object`; where something is there by that name, the path was meant.
             if isinstance(name, str) and is_import(name) and not Path(name).exists():
                 _check_kind(f"{setting.flag} {name}", resolve(name, {}), setting.choice.table)
 
@@ -114,6 +115,7 @@ def _check_kind(what: str, found: Any, table: Table) -> None:
             raise UsageError(f"{what} is not callable: it must be a function or a class, as those of the package are")
         return
     (kind, *others) = {type(each) for each in known}
+    # Of a table whose records have several types, there is no telling which one is due.
     if not others and not isinstance(found, kind):
         raise UsageError(f"{what} is a {type(found).__name__}: it must be a {kind.__module__}.{kind.__qualname__}")
 
@@ -125,6 +127,7 @@ def _saved(run: RunSettings) -> dict[str, Any] | None:
     from rlgan.runs.directory import RunDirectory
     from rlgan.runs.storage import place
 
+    # A resume of nothing is no error: a job that is submitted again and again begins with one.
     return RunDirectory(run.run_dir).config() if (place(run.run_dir) / "config.json").is_file() else None
 
 

@@ -39,6 +39,7 @@ def train_run(request: Request, observers: Observers) -> str:
     _check_directory(run)
     loaded = load_task(task, request.recipe)
     recipe_id = fingerprint(*loaded.facts.identity)
+    # Told before Ray is started, which takes seconds.
     if request.saved is not None and request.saved["recipe_id"] != recipe_id:
         raise RunError(
             f"{loaded.facts.data} is not the data that {run.run_dir} was trained on: give the same with --data"

@@ -41,12 +41,14 @@ class Training(Generic[W, P]):
         self._start = start
         self._stop = stop
         say, checkpoints = context.observers.display.say, context.checkpoints
+        # Called by the watching thread where a run hangs: the disk tells which checkpoint there is by then.
         stop.say_unsaved = lambda line: say(f"{line}; {checkpoints.survivor()}")
         self._evaluate_every = context.record.evaluate_every or context.schedule.evaluate_every
         self._alarm = CollapseAlarm(
             context.reporter.collapse, context.record.on_collapse, context.observers.display.say
         )
         self._saved_step = start.step if start else -1
+        # From the manifests, so that neither a resume nor a new learner takes a worse score for the best.
         self._best_score = context.checkpoints.best_score()
         self._scores: dict[int, float] = {}  # of the last evaluation, by its step
 
@@ -72,10 +74,12 @@ class Training(Generic[W, P]):
             self.step += 1
             self._monitor.update(self.step, metrics)
             self._tell(self._context.observers.on_step, metrics)
+            # An evaluation comes before a checkpoint of the same step, so that the manifest has its score.
             if self.step % self._evaluate_every == 0 and not self._stop.reason:
                 self._evaluate()
             if self.step % self._context.record.checkpoint_every == 0:
                 self._save()
+        # From here on only saving is left: told so, the watching thread no longer ends the process for being slow.
         self._stop.take()
         # Something that asks to stop, such as Slurm before a time limit, may not wait for an evaluation: only save.
         if not self._stop.reason:
@@ -92,6 +96,7 @@ class Training(Generic[W, P]):
         # What was recorded after the checkpoint will be recorded again.
         context.recorder.rewind(self._saved_step)
         engine = context.engine
+        # A new one for each learner: what was asked for with the weights of a lost one is forgotten with it.
         self._lookahead = Lookahead(
             engine.learner, engine.rollouts, context.schedule.plan, context.facts.lag, context.budget.steps
         )
@@ -110,6 +115,7 @@ class Training(Generic[W, P]):
         metrics = self._monitor.evaluate(self.step)
         score = metrics[self._context.facts.selection_metric]
         self._scores = {self.step: score}
+        # Never at step 0: weights that are not trained are no result, even where all later ones are worse.
         if self.step > 0 and score < self._best_score:
             self._best_score = score
             self._save()

@@ -27,11 +27,14 @@ class Canvas:
     """
 
     def __init__(self, size: int, centre: tuple[float, float], scale: float, roll: float) -> None:
+        # The centre of each pixel: by their corners, one face in two sizes would be shifted against itself.
         across = (np.arange(size, dtype=np.float32) + 0.5) * (2 / size) - 1
         self.size = size
         self.pixel = 2 / size / scale  # in half heights of the face
+        # Not filled, because the background, which is painted first, covers every pixel.
         self.pixels: Field = np.empty((3, size, size), dtype=np.float32)  # by colour: three planes
         self.across = across  # [size] from -1 to 1, the picture's own coordinates
+        # Views without memory of their own: x is the same in every row, and y in every column.
         self.x = np.broadcast_to((across[None, :] - centre[0]) / scale, (size, size))
         self.y = np.broadcast_to((across[:, None] - centre[1]) / scale, (size, size))
         cosine, sine = math.cos(roll), math.sin(roll)
@@ -49,6 +52,7 @@ class Canvas:
         # One pixel more on the far sides, which `int` would cut off.
         left, right = (int((centre_x + scale * x + sign * reach_x + 1) * half) + (sign > 0) for sign in (-1, 1))
         top, bottom = (int((centre_y + scale * y + sign * reach_y + 1) * half) + (sign > 0) for sign in (-1, 1))
+        # Never below 0: numpy would count a negative bound from the far end of the picture.
         place = (slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0)))
         return Window(self.pixels[:, *place], self.u[place] - u, self.v[place] - v, self.pixel, place)
 
@@ -69,6 +73,8 @@ class Window:
 
     def inside(self, distance: Field, softness: float = 1.0) -> Field:
         """How much of each pixel lies where a distance, negative inside, is below 0; softness in pixels."""
+        # A ramp across the edge stands in for the exact share of each pixel: it is
+        # smooth, and needs the distance alone.
         cover: Field = np.minimum(np.maximum(0.5 - distance * (1 / (softness * self.pixel)), 0), 1)
         return cover
 

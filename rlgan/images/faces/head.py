@@ -43,6 +43,7 @@ def outline(window: Window, head: Head) -> Field:
         head: whose face.
     """
     jaw = np.clip(window.v, 0, 1)
+    # A product and not a power: numpy's power is fast for squares alone.
     width = head.width * (1 - head.taper * jaw * jaw * jaw)
     square = head.square
     across, down = np.abs(window.u / width), np.abs(window.v)

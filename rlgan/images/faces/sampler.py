@@ -7,6 +7,8 @@ import numpy as np
 
 from rlgan.images.faces.canvas import Colour
 
+# To raise it changes no face, since a stream gives the same numbers first;
+# a face that used more would end in an error.
 COUNT = 400  # random numbers that a face may use
 
 # Colours of a kind in an order in which neighbours can be mixed, as hexadecimal red, green and blue.
@@ -29,6 +31,7 @@ class Sampler:
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
+        # As Python's own numbers: arithmetic on one number at a time is several times as slow with numpy's.
         self._next = iter(rng.random(COUNT).tolist())
 
     def uniform(self, low: float, high: float) -> float:

@@ -91,4 +91,5 @@ def develop(canvas: Canvas, head: Head, rng: Sampler) -> NDArray[np.uint8]:
     # White balance and exposure of the camera, which differ by picture in real sets too.
     cast = (exposure * (1 + warmth), exposure, exposure * (1 - warmth))
     seen = np.stack([plane * (part * field) for plane, part in zip(canvas.pixels, cast, strict=True)], axis=-1)
+    # With a half added, because astype cuts off what is behind the point.
     return (255 * np.clip((seen - 0.5) * contrast + 0.5, 0, 1) + 0.5).astype(np.uint8)

@@ -56,5 +56,6 @@ def make_sinks(names: Sequence[str], context: "SinkContext") -> list["Sink"]:
         for factory in factories:
             sinks.append(factory(context))
             opened.callback(sinks[-1].close)
+        # All are made, and from here on it is the recorder that closes them.
         opened.pop_all()
     return sinks

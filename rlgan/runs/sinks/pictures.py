@@ -20,6 +20,7 @@ class Pictures:
             return
         for name, picture in record.evaluation.pictures.items():
             self._folder.mkdir(exist_ok=True)  # only where there are pictures: most runs have none
+            # The epoch has a fixed width, so that files sort by it.
             save_png(picture, self._folder / f"{name}-epoch-{record.run['epoch']:06.2f}.png")
 
     def close(self) -> None:

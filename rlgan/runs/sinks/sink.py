@@ -62,6 +62,7 @@ class SinkContext:
 class Sink(Protocol):
     """Takes what a run measures. It runs in the process that drives the run, between two steps: it should be quick."""
 
+    # Positional alone, so that a sink of one's own may call its parameters what it likes.
     def write(self, step: int, record: Record, /) -> None:
         """Take what there is to tell after `step` updates.
 

@@ -17,6 +17,8 @@ class TensorBoard:
         # Before there is a writer: its thread may fail at once.
         self._excepthook = threading.excepthook
         threading.excepthook = self._ignore_writer
+        # What an earlier life of the run wrote after the checkpoint stays in its
+        # file; purge_step has TensorBoard hide it.
         self._events = SummaryWriter(str(context.run.events), purge_step=context.after + 1)
 
     def write(self, step: int, record: Record) -> None:
@@ -32,6 +34,7 @@ class TensorBoard:
             self._events.add_scalar(tag, value, step)
         if record.evaluation is not None:
             self._add_evaluation(step, record.evaluation)
+            # The writer's thread would otherwise write when it likes, up to two minutes later.
             self._events.flush()
 
     def close(self) -> None:

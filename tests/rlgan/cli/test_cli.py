@@ -11,10 +11,10 @@ import time
 import numpy as np
 import pytest
 
-from envs import REWARD_RULES
 from rlgan.cli.main import main
 from rlgan.runs.checkpoints import Checkpoints
 from rlgan.runs.files import fingerprint
+from rlgan.text.rewards import REWARD_RULES
 
 LOCAL = ["--workers", "0", "--steps", "4"]
 
@@ -147,7 +147,7 @@ def test_the_stories_have_the_words_they_have(rlgan, tmp_path):
 
 
 def test_a_directory_that_is_not_empty_is_left_as_it_is(rlgan, tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
+    (tmp_path / "metrics.jsonl").write_text("years of work")
     _refused(rlgan("train", "--run-dir", tmp_path), 1, "is not empty", "--run-dir")
     _refused(rlgan("train", "--run-dir", tmp_path, "--resume"), 1, "holds no run")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["years of work"]
@@ -366,7 +366,7 @@ def test_a_full_disk_while_saving_leaves_the_last_whole_checkpoint(run):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_term_and_checkpoint(run, capsys, monkeypatch):
     """A reward rule gone wrong stands for all that can: it reaches the loss through the environment and Q."""
-    monkeypatch.setitem(REWARD_RULES, "probability", lambda log_odds, _: log_odds * np.float32(np.nan))
+    monkeypatch.setitem(REWARD_RULES, "probability", lambda log_odds, _: log_odds * float("nan"))
     assert main(["train", "--run-dir", str(run), "--resume", "--workers", "0", "--steps", "9"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "loss_policy_gradient is nan in the update of the generator of step 4" in line
