@@ -58,7 +58,7 @@ def folder(tmp_path):
         (["train", "image", "--networks", "maxout"], ["give --no-mixed-precision with maxout"]),
         (["train", "image", "--data", "~nobody-has-this-name/faces"], ["--data ~nobody-has-this-name/faces"]),
         (["train", "image", "--networks", "gru"], ["--networks", "maxout"]),
-        (["reproduce", "figure2", "--data", "x"], ["--data is for figure5"]),
+        (["reproduce", "figure2", "--data", "x"], ["--data is for figures of pictures"]),
         (["reproduce", "figure5", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
     ],
 )
