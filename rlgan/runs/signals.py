@@ -67,7 +67,9 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
     try:
         yield stop
     finally:
-        if not received_one:
+        if received_one:
+            stop.taken = True  # nothing waits any more for the run to notice: this process may live on
+        else:
             before.put_back()
 
 

@@ -85,6 +85,22 @@ def test_a_run_that_saves_may_take_longer_than_a_step_may():
     assert (done.returncode, done.stdout) == (0, "saved\n")
 
 
+TRAINS_NO_MORE = """
+import os, signal, time
+from rlgan.runs.signals import stopping
+
+with stopping(patience=0.5):
+    os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(2)
+print("still here", flush=True)
+"""
+
+
+def test_a_process_that_trains_no_more_is_not_ended():
+    done = _python(TRAINS_NO_MORE)
+    assert (done.returncode, done.stdout) == (0, "still here\n")
+
+
 IN_C_CODE = """
 import ctypes, os, signal, sys, threading, time
 from rlgan.runs.signals import stopping

@@ -7,19 +7,14 @@ import time
 import psutil
 import pytest
 
-from rlgan.runs.signals import stopping
+from rlgan.runs.signals import restored, stopping
 
 
 def test_the_first_signal_is_a_request_to_stop():
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with stopping() as stop:
-            assert stop.reason is None
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert stop.reason == "SIGTERM"
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with restored(), stopping() as stop:
+        assert stop.reason is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.reason == "SIGTERM"
 
 
 def test_without_a_signal_the_handlers_are_as_before():
