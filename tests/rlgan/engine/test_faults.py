@@ -65,13 +65,17 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         for name, value in LOOPBACK.items():
             patch.setenv(name, value)
+        from ray._raylet import AuthenticationTokenLoader
         from ray.cluster_utils import Cluster
 
+        # Ray keeps the first token that a process has read, and an earlier test may have had one of its own.
+        AuthenticationTokenLoader.instance().reset_cache()
         cluster = Cluster(True, head_node_args={"num_cpus": 2, "include_dashboard": False, "no_monitor": True})
         cluster.add_node(num_cpus=1)
         cluster.add_node(num_cpus=1)
         yield cluster
         cluster.shutdown()
+        AuthenticationTokenLoader.instance().reset_cache()
 
 
 @pytest.fixture(scope="module")

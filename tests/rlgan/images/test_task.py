@@ -196,7 +196,7 @@ def test_pictures_that_are_all_the_same_are_a_collapse(image_task):
     task = image_task()
     learner = task.learner(CPU)
     with torch.no_grad():
-        for parameter in learner.averaged.parameters():
+        for parameter in learner.generator_ema.parameters():
             parameter.zero_()
     evaluation = task.evaluator(CPU).evaluate(learner.evaluated_weights())
     assert evaluation.metrics["collapsed"] == 1

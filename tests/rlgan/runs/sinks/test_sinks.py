@@ -65,7 +65,7 @@ def test_the_example_in_the_docstring_is_this_one():
 
 
 def test_a_name_that_is_no_sink_is_refused_with_the_choices(context):
-    with pytest.raises(UsageError, match=r"--sinks 'wandb' is not a metric sink\. Choose one of: json_lines, tensorb"):
+    with pytest.raises(UsageError, match="'wandb' is none of json_lines, tensorboard, "):
         make_sinks(["json_lines", "wandb"], context)
 
 
