@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlgan.engine.ray_environment import ATTACHED, ray, set_variables
+from rlgan.engine.ray_environment import ray, set_variables
 
 import psutil
 
@@ -69,12 +69,14 @@ def connect(run: EngineSettings, shards: int) -> Connection:
         return Connection(joined_before=True, folder=None, others=others)
     # Ray's own processes read them too, each time that they are started.
     set_variables()
-    folder = None if ATTACHED else temporary_folder()
+    # Read at each call: a process that trains twice may have been given an address in between, or none any more.
+    address = os.environ.get("RAY_ADDRESS")
+    folder = temporary_folder() if address is None else None
     connection = Connection(joined_before=False, folder=folder, others=others)
     try:
-        if folder is None:
-            _join(os.environ["RAY_ADDRESS"])
-        else:
+        if address is not None:
+            _join(address)
+        elif folder is not None:
             _start(folder, _local_cpus(run, shards))
     except BaseException:
         connection.close()

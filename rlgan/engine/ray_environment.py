@@ -25,6 +25,4 @@ set_variables()
 
 import ray  # noqa: E402 - it reads the variables when it is imported
 
-ATTACHED = "RAY_ADDRESS" in os.environ  # whether somebody else started the Ray that is used
-
-__all__ = ["ATTACHED", "ray", "set_variables"]
+__all__ = ["ray", "set_variables"]
