@@ -134,11 +134,15 @@ def _current_directory_last() -> Iterator[None]:
     here = os.getcwd()
     before = set(sys.modules)
     # Last, so that a file here that has the name of a library does not take its place.
-    sys.path.append(here)
+    # Who has it on the path already keeps it where it stands.
+    added = here not in sys.path
+    if added:
+        sys.path.append(here)
     try:
         yield
     finally:
-        sys.path.remove(here)
+        if added:
+            sys.path.remove(here)
         # Noted down, because workers on other machines do not have this directory.
         for name in set(sys.modules) - before:
             # A package without an `__init__.py` has None there, and a built-in module nothing.

@@ -1,5 +1,6 @@
 """Settings in groups: what is declared is checked, read, compared and renamed without a line for each."""
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -131,6 +132,15 @@ def test_a_name_stands_for_an_object_of_the_table_or_of_a_module_found_last_in_t
     assert resolve("log_odds", RULES)(1) == 0
     assert resolve("probability", RULES)(-1) == 1
     assert resolve("my_rules_of_test:rule", RULES)(4, 0) == 8
+
+
+def test_a_current_directory_that_is_on_the_path_already_keeps_its_place_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_rules_at_the_front.py").write_text("def rule(x, before):\n    return x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = list(sys.path)
+    assert resolve("my_rules_at_the_front:rule", RULES)(4, 0) == 4
+    assert sys.path == before
 
 
 @pytest.mark.parametrize(
