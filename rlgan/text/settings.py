@@ -233,16 +233,24 @@ class TextSettings:
             )
         if self.policy.estimator in WEIGHTED_ESTIMATORS:
             self._check_weighted()
-        self._check_discriminator()
+        if self.discriminator.discriminator_form in FORMS:
+            self.check_form(self.structured)
 
-    def _check_discriminator(self) -> None:
-        """Check what the form of the discriminator asks for."""
+    def check_form(self, reads_policy: bool) -> None:
+        """Check what the form of the discriminator asks for.
+
+        Args:
+            reads_policy: what the form says of itself; of one from outside that is known when it has been imported.
+
+        Raises:
+            UsageError: another setting does not go with it.
+        """
         form, negatives = self.discriminator.discriminator_form, self.discriminator.negatives
-        if form == "plain" and negatives not in PLAIN_NEGATIVES:
-            raise UsageError(
-                f"--negatives {negatives} with --discriminator-form plain: give --discriminator-form structured"
-            )
-        if not self.structured:
+        if not reads_policy:
+            if negatives not in PLAIN_NEGATIVES:
+                raise UsageError(
+                    f"--negatives {negatives} with --discriminator-form {form}: give --discriminator-form structured"
+                )
             return
         # log G must be that of the weights that wrote, and with a lag the learner no longer has those.
         if self.lag:

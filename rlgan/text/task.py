@@ -16,6 +16,7 @@ from rlgan.text.corpora.load import load_corpus
 from rlgan.text.corpus import Corpus, batch
 from rlgan.text.estimators.estimator import make_estimator
 from rlgan.text.evaluator import TextEvaluator
+from rlgan.text.forms.form import find_form
 from rlgan.text.rollout import ShardMaker
 from rlgan.text.schedule import TextSchedule
 from rlgan.text.settings import TextSettings
@@ -39,7 +40,9 @@ class TextTask:
 
         Raises:
             DataError: it can't be had or does not fit the settings.
+            UsageError: a form of the discriminator from outside does not go with another setting.
         """
+        settings.check_form(find_form(settings.discriminator.discriminator_form).reads_policy)
         data, corpus = load_corpus(settings.corpus)
         # Filled in before the recipe is saved: a resumed run is compared by what the data decided.
         found = {"data": data, "layout": corpus.layout, "vocab_size": len(corpus.words)}

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from envs.arrays import namespace
+from rlgan.errors import UsageError
 from rlgan.learning.loss import Loss
 from rlgan.settings import check, updated
 from rlgan.text.controls.control import RewardControl
@@ -63,6 +64,7 @@ def noise(rewards, mask, rng):
 
 NOISE = RewardControl(noise, reads_rewards=False)
 HALF = DiscriminatorForm(lambda scores, log_probs: scores - log_probs / 2, reads_policy=True)
+SCORES = DiscriminatorForm(lambda scores, _: scores, reads_policy=False)
 MOSTLY_ROLLOUTS = Negatives(rollouts=0.9, conditional=0.1)
 HALVES = Layout(lambda stream, length: windows(stream, length), ends_with_eos=False)
 
@@ -122,3 +124,17 @@ def test_a_strangers_data_set_chooses_its_layout_and_is_sampled_and_evaluated(ta
     found = loaded.evaluator(CPU).evaluate(loaded.learner(CPU).weights())
     assert found.metrics["test_perplexity"] == pytest.approx(6, rel=0.2)
     assert set(found.texts[0].split()) <= {"one", "two", "three", "four", "<unk>"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ({"discriminator_form": "HALF", "lag": 1}, "--lag 1 with --discriminator-form"),
+        ({"discriminator_form": "HALF", "reward": "token_ratio"}, "--reward token_ratio with --discriminator-form"),
+        ({"discriminator_form": "SCORES", "negatives": "conditional"}, "--negatives conditional with"),
+    ],
+)
+def test_a_form_from_outside_goes_with_what_one_of_ours_goes_with(changes, due):
+    outside = {name: f"{__name__}:{value}" if value in globals() else value for name, value in changes.items()}
+    with pytest.raises(UsageError, match=due):
+        TextTask.load(updated(TextSettings(), SMALL | outside))
