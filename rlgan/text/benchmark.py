@@ -70,6 +70,9 @@ class TextBenchmark:
         if self.rows < 2:
             raise RunError(f"{corpus.name} has a single row for a comparison: give more text, or --quick")
         self.references = batch(corpus.test, self.rows, 0, 0)
+        # What every temperature is compared with is computed once.
+        self._reference_texts = _split(corpus, self.references)
+        self._reference_features = ngram_features(self.references.tokens, corpus.words)
         tell("a language model of the real text")
         self.language_model = language_model(settings, corpus, corpus.train, device)
 
@@ -77,7 +80,7 @@ class TextBenchmark:
         """Measure what a run with this recipe and these weights writes at a temperature."""
         self.tell(f"temperature {temperature:g}: sampling")
         rollouts = sampler(settings, self.corpus.words, self.device, temperature)
-        made = generate(rollouts, weights, self.samples, settings.seed)
+        made = generate(rollouts, weights, self.samples, settings.seed, rewards=False)
         entropy = -float(made.log_probs.sum() / made.mask.sum())
         self.tell(f"temperature {temperature:g}: measuring")
         written = Rows(made.tokens, made.mask)
@@ -98,18 +101,18 @@ class TextBenchmark:
             written: `self.samples` of the same kind, to train a language model on.
         """
         corpus, references = self.corpus, self.references
-        texts, real = ([text.split() for text in to_text(corpus.words, r.tokens)] for r in (rows, references))
+        texts = _split(corpus, rows)
         lengths = rows.mask.sum(axis=1)
         spoken = rows.tokens[rows.mask]
         # No token is -1: without `<unk>` the share of unknown words is 0.
         unknown = corpus.words.index(UNKNOWN) if UNKNOWN in corpus.words else -1
         reverse = language_model(self.settings, corpus, written, self.device)
-        features = (ngram_features(r.tokens, corpus.words) for r in (rows, references))
+        features = ngram_features(rows.tokens, corpus.words)
         return {
             "lm_score": score(self.language_model, rows),
             "reverse_lm_score": score(reverse, references),
-            f"frechet_{NGRAM_FEATURES}": frechet_distance(*features),
-            **{f"bleu_{n}": value for n, value in quality.bleu(texts, real).items()},
+            f"frechet_{NGRAM_FEATURES}": frechet_distance(features, self._reference_features),
+            **{f"bleu_{n}": value for n, value in quality.bleu(texts, self._reference_texts).items()},
             **{f"self_bleu_{n}": value for n, value in quality.self_bleu(texts).items()},
             **{f"distinct_{n}": quality.distinct(rows.tokens, rows.mask, n) for n in (1, 2, 3, 4)},
             "distinct_sequences": quality.distinct_sequences(rows.tokens),
@@ -151,6 +154,10 @@ def difference(one: Sequence[Metrics], other: Sequence[Metrics]) -> list[Metrics
         {name: value if name == "temperature" else value - b[name] for name, value in a.items() if name in b}
         for a, b in zip(one, other, strict=True)
     ]
+
+
+def _split(corpus: Corpus, rows: Rows) -> list[list[str]]:
+    return [text.split() for text in to_text(corpus.words, rows.tokens)]
 
 
 def _known(corpus: Corpus) -> Tokens:

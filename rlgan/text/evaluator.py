@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 
-from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream
 from rlgan.text import measures, ngrams
 from rlgan.text.assembly import sampler
@@ -40,8 +39,8 @@ class TextEvaluator:
         Perplexities are 2^(bits per counted token) with one z per row from a fixed seed, so that evaluations compare.
         """
         seed, corpus = self.settings.seed, self.corpus
+        # Both networks of the rollouts have these weights afterwards.
         made = generate(self.rollouts, weights, EVALUATION_ROWS, seed)
-        load(self.rollouts.discriminator, weights.discriminator)
         real_mask = self._real[1]
         all_real, all_fake = self._log_odds(made)
         # Plain log-odds after the last token are of the whole row; structured ones are of one token, so that all count.

@@ -15,22 +15,24 @@ from rlgan.text.vocabulary import END, to_text
 from rlgan.types import Rollout, Weights
 
 
-def generate(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int) -> Rollout:
-    """Generate `count` sequences; the first n are the same however many are asked for."""
-    # Whole rounds, of which the rest is cut off: fewer rows at a time would round otherwise.
-    rounds = math.ceil(count / rollouts.settings.rows)
-    parts = [rollouts.generate(weights, stream(seed, Purpose.EVALUATION, i)) for i in range(rounds)]
-    return Rollout.join(parts)[:count]
+def generate(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int, *, rewards: bool = True) -> Rollout:
+    """Generate `count` sequences; the first n are the same however many are asked for, with `rewards` and without."""
+    return Rollout.join(list(_rounds(rollouts, weights, count, seed, rewards=rewards)))[:count]
+
+
+def _rounds(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int, *, rewards: bool) -> Iterator[Rollout]:
+    # Whole rounds, of which the caller cuts the rest off: fewer rows at a time would round otherwise.
+    for i in range(math.ceil(count / rollouts.settings.rows)):
+        yield rollouts.generate(weights, stream(seed, Purpose.EVALUATION, i), rewards=rewards)
 
 
 def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
     """Write texts for `rlgan sample RUN`, a line for each."""
     words = vocabulary_of(run)
     rollouts = sampler(run.settings, words, prepare(0), options.temperature)
-    rows = rollouts.settings.rows
-    for i in range(math.ceil(count / rows)):
-        part = rollouts.generate(run.weights, stream(seed, Purpose.EVALUATION, i), rewards=False)
-        yield from to_text(words, part.tokens[: count - i * rows])
+    for part in _rounds(rollouts, run.weights, count, seed, rewards=False):
+        yield from to_text(words, part.tokens[:count])
+        count -= len(part.tokens)
 
 
 def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:

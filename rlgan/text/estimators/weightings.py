@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn import functional
 
+from rlgan.text.losses import expected_under
+
 
 def expected_reward(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
     """Minus the mean over all B * T places of sum_y G(y) r(y): the sum over V of Yala & Song, section 4.1.
@@ -20,7 +22,7 @@ def expected_reward(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
         >>> expected_reward(log_probs, rewards, torch.tensor([[True]]))
         tensor(-1.)
     """
-    return -((log_probs.exp() * rewards).sum(dim=-1) * mask).mean()
+    return -(expected_under(log_probs, rewards) * mask).mean()
 
 
 def forward_kl(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
