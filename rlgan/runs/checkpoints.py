@@ -206,8 +206,10 @@ class Checkpoints:
             self._say = None
 
     def _prune(self) -> None:
-        for step in set(self.steps()[: -self.keep]) - {self.best()}:
-            remove(self.folder / str(step))
+        old = set(self.steps()[: -self.keep])
+        if old:  # or no manifest need be read
+            for step in old - {self.best()}:
+                remove(self.folder / str(step))
 
 
 def _write(folder: Place, checkpoint: Checkpoint) -> None:
