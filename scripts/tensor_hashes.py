@@ -69,7 +69,7 @@ RECIPES = {
 
 def tensors_of(name: str, folder: Path) -> str:
     """Train a recipe, and sum up the networks of its last checkpoint."""
-    from rlgan.cli.main import main
+    from rlgan.cli import main
 
     run = folder / name
     words = ["train", *RECIPES[name].split(), "--workers", "0", "--steps", str(STEPS), "--seed", "3"]
@@ -80,8 +80,11 @@ def tensors_of(name: str, folder: Path) -> str:
         code = main(words)
     if code:
         return f"exit code {code}"
+    files = sorted((run / "checkpoints" / str(STEPS)).glob("*.safetensors"))
+    if not files:
+        return "no checkpoint"
     digest = hashlib.sha256()
-    for file in sorted((run / "checkpoints" / str(STEPS)).glob("*.safetensors")):
+    for file in files:
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -97,15 +100,19 @@ def main() -> int:
         sys.path.insert(0, str(options.checkout.resolve()))
     with tempfile.TemporaryDirectory() as folder:
         table = {name: tensors_of(name, Path(folder)) for name in options.only}
+    # What fails before a change and after it in the same way is not unchanged, but not known.
+    failed = {name: why for name, why in table.items() if " " in why}
+    for name, why in failed.items():
+        print(f"{name}: {why}", file=sys.stderr)
     if options.check is None:
         print(json.dumps(table, indent=1))
-        return 0
+        return 1 if failed else 0
     before = json.loads(options.check.read_text())
     moved = [name for name in table if table[name] != before.get(name)]
     for name in moved:
         print(f"{name}: {table[name][:16]}, in the table {str(before.get(name))[:16]}")
     print(f"{len(table) - len(moved)} of {len(table)} recipes end with the tensors of {options.check}")
-    return 1 if moved else 0
+    return 1 if moved or failed else 0
 
 
 if __name__ == "__main__":
