@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from rlgan.errors import UsageError
-from rlgan.settings import all_settings, canonical, old_flags
+from rlgan.settings import canonical, old_flags
 
 
 def command(name: str, summary: str, parts: Mapping[str, tuple[Any, Any]]) -> type[Any]:
@@ -72,12 +72,6 @@ def _in_box(drawn: str) -> str:
     lines = [line.strip("│ ") for line in drawn.splitlines()]
     rules = [number for number, line in enumerate(lines) if line.startswith(("╭", "──", "----", "╰"))]
     return " ".join(lines[rules[0] + 1 : rules[1]])
-
-
-def typed_flags(kind: Any, words: list[str]) -> list[str]:
-    """The flags of a dataclass that stand among the words."""
-    flags = {setting.flag for setting in all_settings(kind)}
-    return [flag for flag in (word.partition("=")[0] for word in words) if flag in flags]
 
 
 def _renamed(word: str, renamed: Mapping[str, str]) -> str:
