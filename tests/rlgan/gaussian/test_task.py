@@ -101,7 +101,7 @@ def test_the_plan_pretrains_then_plays_and_slows_down():
 
 
 def test_a_step_is_two_of_the_generator_then_one_of_the_discriminator_by_sgd_with_momentum():
-    """The same by hand, on a second pair: v <- .6 v + gradient, p <- p - .03 v; the rate is halved by the decay."""
+    """The same by hand, on a second pair: v <- .6 v + gradient, p <- p - .04 v; the rate is halved by the decay."""
     task = _task(generator_steps=2, decay="linear", iterations=10)
     learner, twin = task.learner(CPU), task.learner(CPU)
     learner.update(5, task.schedule.plan(5), [])
