@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rlgan.device import prepare
-from rlgan.settings import updated
+from rlgan.settings import own_imports, updated
 from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 
@@ -21,6 +21,13 @@ SMALL = {"preset": "paper", "length": 12, "batch_size": 16, "embedding_size": 16
 def one_thread():
     """Compute as every process of a run does."""
     return prepare(0)
+
+
+@pytest.fixture(autouse=True)
+def imports_of_one_test():
+    """Forget what a test imported by a name: it would travel to the workers of a later one."""
+    with own_imports():
+        yield
 
 
 @pytest.fixture
