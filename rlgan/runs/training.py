@@ -63,7 +63,8 @@ class Training(Generic[W, P]):
         learner, schedule = self._context.engine.learner, self._context.schedule
         wall_time = self._context.wall_time
         self._restore()
-        if self._context.recorder.last_step < 0:
+        # Also what a stop left out at a step that is to be evaluated, so that a resumed run has no gap in its record.
+        if self._context.recorder.last_step < 0 or self.step % self._evaluate_every == 0:
             self._evaluate()
         while not self._is_over():
             with wall_time.spend("rollout"):
@@ -118,6 +119,8 @@ class Training(Generic[W, P]):
         # Never at step 0: weights that are not trained are no result, even where all later ones are worse.
         if self.step > 0 and score < self._best_score:
             self._best_score = score
+            # Once more where this step was saved before it was measured: the best is found by the scores of manifests.
+            self._saved_step = -1
             self._save()
         self._tell(self._context.observers.on_evaluation, metrics)
         # After the save, whose time is not training's.

@@ -109,6 +109,8 @@ def test_a_callback_that_raises_stop_training_ends_the_run_with_a_checkpoint_to_
     finished = rlgan.train(**settings, resume=True, on_step=lambda _, metrics: metrics.clear())
     assert max(finished.checkpoints) == 6
     assert digest(finished.path, 6) == digest(run.path, 6)
+    # The evaluation that the stop left out is made up for.
+    assert finished.metrics["step"].tolist() == [0, 3, 6]
 
 
 def test_another_exception_of_a_callback_is_the_callers_and_gives_the_run_back(small_settings, tmp_path):

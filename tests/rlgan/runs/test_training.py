@@ -161,3 +161,11 @@ def test_training_reads_four_times_the_rows_of_an_evaluation_before_the_next_and
     assert task(batch_size=64).schedule.evaluate_every == 189
     assert task(batch_size=64, discriminator_steps=2).schedule.evaluate_every == 95
     assert task(batch_size=64, method="mle").schedule.evaluate_every == 567
+
+
+def test_a_last_step_that_was_saved_before_it_was_measured_can_be_the_best(task, tmp_path):
+    """Step 3 is saved in the loop, and evaluated at the end alone; nothing was measured before but step 0."""
+    _trained(task(), tmp_path / "run", (), steps=3)
+    assert _evaluated_steps(tmp_path / "run") == [0, 3]
+    manifest = json.loads((tmp_path / "run" / "checkpoints" / "3" / "manifest.json").read_text())
+    assert manifest["score"] is not None
