@@ -4,14 +4,8 @@
 """
 
 from rlgan.task import Operation, Task
-from rlgan.text.settings import (
-    BEST,
-    EvaluateOptions,
-    SampleOptions,
-    bounds_of,
-    labels_of,
-    preset_of,
-)
+from rlgan.text.presets import BEST, bounds_of, labels_of, preset_of
+from rlgan.text.settings import EvaluateOptions, SampleOptions
 
 TASK = Task(
     name="text",

@@ -19,8 +19,9 @@ from rlgan.text.assembly import sampler
 from rlgan.text.corpus import Corpus, Rows, batch
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
+from rlgan.text.presets import PAPER
 from rlgan.text.sampling import generate
-from rlgan.text.settings import PAPER, TextSettings
+from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 from rlgan.text.vocabulary import UNKNOWN, to_text
 from rlgan.types import Metrics, Tokens, Weights

@@ -13,8 +13,9 @@ from rlgan.text.corpora.files import with_test
 from rlgan.text.corpus import Corpus
 from rlgan.text.evaluator import TextEvaluator
 from rlgan.text.methods.method import find_method
+from rlgan.text.presets import labels_of
 from rlgan.text.sampling import vocabulary_of
-from rlgan.text.settings import EvaluateOptions, TextSettings, labels_of
+from rlgan.text.settings import EvaluateOptions, TextSettings
 
 
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:

@@ -5,7 +5,8 @@ import pytest
 
 from rlgan.errors import UsageError
 from rlgan.settings import check, flatten, updated
-from rlgan.text.settings import BEST, PAPER, TextSettings, labels_of, preset_of
+from rlgan.text.presets import BEST, PAPER, labels_of, preset_of
+from rlgan.text.settings import TextSettings
 
 
 @pytest.mark.parametrize("preset", ["paper", "best"])

@@ -13,7 +13,8 @@ from rlgan.settings import check, updated
 from rlgan.text.estimators.estimator import Policy, RolloutTensors
 from rlgan.text.estimators.weightings import forward_kl_of_log_odds
 from rlgan.text.losses import conditional_loss
-from rlgan.text.settings import TextSettings, labels_of
+from rlgan.text.presets import labels_of
+from rlgan.text.settings import TextSettings
 from rlgan.types import RealBatch, Rollout
 
 CPU = torch.device("cpu")
