@@ -7,7 +7,8 @@ Importing this package registers `rlgan/TextGeneration-v0`, so both of these wor
 
 Rewards come from a scorer, by wrappers: `DiscriminatorReward` with a rule of `REWARD_RULES`, composed with `limited`,
 `potential` and `TerminalReward`. Each wrapper has a twin for vector environments, `...Vector`. `ActionMask`,
-`OneHotObservation` and `DictObservation` are other views for learners. `check_text_env` and `check_scorer` check an
+`OneHotObservation` and `DictObservation` are other views for learners. `PrefixScorer` makes a scorer of a function of
+the text so far. `check_text_env` and `check_scorer` check an
 environment or a scorer of one's own. `Pages` and `Readings` are the same dynamics and rewards on torch tensors, for a
 rollout whose networks are on a device. In processes of their own (`AsyncVectorEnv`) give `context="spawn"` where torch
 was imported before: a fork after torch has started its threads can hang.
@@ -25,6 +26,7 @@ from envs.observations import (
     OneHotObservationVector,
 )
 from envs.pages import Pages
+from envs.prefix_scorer import PrefixScorer
 from envs.readings import Readings, Scorer, State
 from envs.reward import DiscriminatorReward, DiscriminatorRewardVector
 from envs.rewards import REWARD_RULES, RewardRule, limited, potential, reward_rule
@@ -47,6 +49,7 @@ __all__ = [
     "OneHotObservation",
     "OneHotObservationVector",
     "Pages",
+    "PrefixScorer",
     "Readings",
     "RewardRule",
     "Scorer",

@@ -85,7 +85,7 @@ class Task:
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
     figures: Mapping[str, "Figure"] = field(default_factory=dict)  # of the paper, by name
     networks: str = ""  # "module:function": LoadedRun -> (generator, discriminator) with fresh weights; "": none
-    scorer: str = ""  # "module:function": LoadedRun -> envs.Scorer, the trained discriminator; "": there is none
+    scorer: str = ""  # "module:function": (LoadedRun, form) -> envs.Scorer, the trained D; "": there is none
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from rlgan.errors import RunError
 from rlgan.settings import resolve
 from rlgan.task import TASKS, find_task
 
+ScorerForm = Literal["uniform", "training"]
+
 
 class Scorer(envs.Scorer, Protocol):
     """A trained discriminator: an `envs.Scorer` that knows its vocabulary and its environment, and reads text."""
@@ -31,16 +33,24 @@ class Scorer(envs.Scorer, Protocol):
 
 
 def load_scorer(
-    run: str | os.PathLike[str], checkpoint: CheckpointName = DEFAULT_CHECKPOINT, *, trust_imports: bool = False
+    run: str | os.PathLike[str],
+    checkpoint: CheckpointName = DEFAULT_CHECKPOINT,
+    *,
+    form: ScorerForm = "uniform",
+    trust_imports: bool = False,
 ) -> Scorer:
     """Open the trained discriminator of a run.
 
     Args:
         run: its directory, or an address that fsspec opens.
         checkpoint: "best" by the task's selection metric, or "newest".
+        form: of a structured discriminator, whose log-odds in training are f - log G, against the tokens of its
+            generator. "uniform": log softmax(f) + log V, against tokens drawn uniformly; "training": f - log G, where
+            the generator begins at z = 0. Other discriminators have one form.
         trust_imports: import code from outside of rlgan that the run's config.json names.
 
     Raises:
+        UsageError: there is no such form, or no such kind of checkpoint.
         RunError: the run is of a task without a scorer, trained no discriminator, or can't be read.
     """
     loaded = open_run(run, checkpoint, trust_imports=trust_imports)
@@ -48,5 +58,5 @@ def load_scorer(
         others = ", ".join(name for name in TASKS if find_task(name).scorer)
         raise RunError(f"{loaded.path} is a run of {loaded.task.name}, which has no scorer: give a run of {others}")
     with isolated():
-        scorer: Scorer = resolve(loaded.task.scorer, {})(loaded)
+        scorer: Scorer = resolve(loaded.task.scorer, {})(loaded, form)
     return scorer

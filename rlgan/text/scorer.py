@@ -6,6 +6,7 @@ from torch import Tensor
 
 from envs import State
 from rlgan.text.models.discriminator import TextDiscriminator
+from rlgan.text.models.generator import TextGenerator
 from rlgan.types import Float, Tokens
 
 
@@ -68,3 +69,39 @@ class UniformScorer:
         after, _ = self._scorer.score(state, tokens)
         # As a float32: `np.log` gives a float64, which in numpy 2 would make the sum one too.
         return after, log_probs[np.arange(len(tokens)), tokens] + np.float32(np.log(log_probs.shape[1]))
+
+
+class TrainingScorer:
+    """A structured discriminator with its generator: f - log G, its log-odds in training; G begins at z = 0.
+
+    In training each text has a z of its own, which a text of unknown origin does not have: here the mean of them all
+    stands in its place.
+
+    Args:
+        discriminator: whose form reads the policy.
+        generator: that the log-odds are against.
+    """
+
+    def __init__(self, discriminator: TextDiscriminator, generator: TextGenerator) -> None:
+        self._scorer = DiscriminatorScorer(discriminator)
+        self._generator = generator
+        # The discriminator's arrays come first in the state.
+        self._split = len(discriminator.initial_state(1))
+
+    @torch.inference_mode()
+    def start(self, count: int) -> State:
+        """The state before any token: arrays with leading axis `count`."""
+        # G reads one token behind the discriminator: the start mark is what it reads first.
+        last = np.full(count, self._generator.vocab_size, np.int64)
+        state = self._generator.initial_state(torch.zeros(count, self._generator.noise_size))
+        return (*self._scorer.start(count), *(each.numpy() for each in state), last)
+
+    @torch.inference_mode()
+    def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
+        """Read the next token of every sequence, int64 [N]; log-odds float32 [N] against the generator's tokens."""
+        *both, last = state
+        before = tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in both[self._split :])
+        distribution, following = self._generator.step(torch.from_numpy(last), before)
+        self._scorer.hand_over(distribution.gather(1, torch.from_numpy(tokens)[:, None])[:, 0])
+        after, log_odds = self._scorer.score(tuple(both[: self._split]), tokens)
+        return (*after, *(each.numpy() for each in following), tokens.copy()), log_odds

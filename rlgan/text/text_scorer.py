@@ -23,11 +23,9 @@ REDUCTIONS: dict[str, Callable[[Float], float]] = {
 class TextScorer:
     """A trained discriminator: implements `envs.Scorer`, and scores texts as a whole.
 
-    The log-odds of a structured discriminator (`rlgan.text.forms`) are its score f of a token less the log-probability
-    that a policy gave it. Here it knows of no policy and gives f, by which softmax(f) is a language model of real text.
-
     Args:
-        scorer: reads tokens with the discriminator.
+        scorer: reads tokens with the discriminator; of a structured one (`rlgan.text.forms`), against tokens drawn
+            uniformly, or against a generator's.
         vocabulary: its words, by token.
         max_length: T, the most tokens in a text.
         stop_token: `<eos>` where it ends a text, or None.

@@ -1,6 +1,10 @@
 """The networks of a run, and its discriminator as a scorer for agents."""
 
-from rlgan.errors import RunError
+from collections.abc import Callable
+from typing import TypeAlias
+
+from envs import Scorer
+from rlgan.errors import RunError, UsageError
 from rlgan.learning.weights import load
 from rlgan.task import LoadedRun
 from rlgan.text.assembly import rollout_settings, text_networks
@@ -8,7 +12,7 @@ from rlgan.text.methods.method import find_method
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.sampling import vocabulary_of
-from rlgan.text.scorer import DiscriminatorScorer, UniformScorer
+from rlgan.text.scorer import DiscriminatorScorer, TrainingScorer, UniformScorer
 from rlgan.text.text_scorer import TextScorer
 
 
@@ -18,19 +22,45 @@ def networks_of(run: LoadedRun) -> tuple[TextGenerator, TextDiscriminator]:
     return TextGenerator(networks), TextDiscriminator(networks)
 
 
-def scorer_of(run: LoadedRun) -> TextScorer:
+def scorer_of(run: LoadedRun, form: str) -> TextScorer:
     """The trained discriminator of a run, on the CPU.
+
+    Args:
+        run: the run.
+        form: a key of `SCORER_FORMS`, for a discriminator whose log-odds need a policy; others have one form.
 
     Raises:
         RunError: the run trained none.
+        UsageError: there is no such form.
     """
+    if form not in SCORER_FORMS:
+        raise UsageError(f"form is {form!r}: give one of {', '.join(SCORER_FORMS)}")
     method = run.settings.method
     if not find_method(method).adversarial:
         raise RunError(f"{run.path} was trained by --method {method}, which trains no discriminator: give another run")
     words = vocabulary_of(run)
-    _, discriminator = networks_of(run)
+    generator, discriminator = networks_of(run)
     load(discriminator, run.weights.discriminator)
+    # The generator that wrote in training, not the average of its weights.
+    load(generator, run.weights.raw or run.weights.generator)
     settings = rollout_settings(run.settings, words)
-    # In training log G is subtracted from what such a discriminator says: by itself it is of no scale.
-    kind = UniformScorer if discriminator.form.reads_policy else DiscriminatorScorer
-    return TextScorer(kind(discriminator.eval()), words, settings.length, settings.stop_token)
+    make: ScorerMaker = SCORER_FORMS[form] if discriminator.form.reads_policy else _plain
+    return TextScorer(make(discriminator.eval(), generator.eval()), words, settings.length, settings.stop_token)
+
+
+ScorerMaker: TypeAlias = Callable[[TextDiscriminator, TextGenerator], Scorer]
+
+
+def _plain(discriminator: TextDiscriminator, _: TextGenerator) -> Scorer:
+    return DiscriminatorScorer(discriminator)
+
+
+def _uniform(discriminator: TextDiscriminator, _: TextGenerator) -> Scorer:
+    return UniformScorer(discriminator)
+
+
+# What stands in the place of log G, which in training is subtracted from what such a discriminator says.
+SCORER_FORMS: dict[str, ScorerMaker] = {
+    "uniform": _uniform,
+    "training": TrainingScorer,
+}

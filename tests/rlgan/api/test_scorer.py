@@ -6,6 +6,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 import envs
@@ -88,10 +89,17 @@ def test_the_sum_is_the_return_of_an_episode(scorer):
     assert total == pytest.approx(scorer.score_text(["the cat"])[0], rel=1e-5)
 
 
-def test_a_structured_discriminator_is_normalised_over_the_next_tokens(small_settings, tmp_path):
+@pytest.fixture(scope="module")
+def structured(small_settings, tmp_path_factory):
+    """A run whose discriminator is structured; its generator learned, and has an average."""
+    settings = small_settings | {"preset": "best", "discriminator_form": "structured", "generator_learning_rate": 0.05}
+    folder = tmp_path_factory.mktemp("structured")
+    return rlgan.train(**settings, steps=2, run_dir=folder / "run", say=lambda _: None)
+
+
+def test_a_structured_discriminator_is_normalised_over_the_next_tokens(structured):
     """By the definition: log softmax(f)(y given prefix) + log V, which needs no generator."""
-    settings = small_settings | {"preset": "best", "discriminator_form": "structured", "reward": "log_odds"}
-    run = rlgan.train(**settings, weighting="expected", steps=2, run_dir=tmp_path / "run", say=lambda _: None)
+    run = structured
     scorer = rlgan.load_scorer(run.path)
     envs.check_scorer(scorer, vocab_size=len(scorer.vocabulary))
     tokens = torch.tensor([[scorer.vocabulary.index(word) for word in ("the", "fox", "<eos>")]])
@@ -99,6 +107,32 @@ def test_a_structured_discriminator_is_normalised_over_the_next_tokens(small_set
         every = run.discriminator.all_next_log_odds(tokens).log_softmax(dim=-1)
     due = every.gather(2, tokens[..., None]).sum() + 3 * np.log(len(scorer.vocabulary))
     assert scorer.score_text(["the fox"]) == pytest.approx([float(due)], abs=1e-4)
+
+
+@pytest.mark.parametrize("core", ["gru", "cnn"])
+def test_in_its_form_of_training_it_is_f_less_log_g_from_a_z_of_0(structured, small_settings, tmp_path, core):
+    """G is the one that wrote in training, which the checkpoint has under this name, and not its average."""
+    run = structured
+    if core == "cnn":
+        settings = small_settings | {"preset": "best", "discriminator_form": "structured", "generator_core": "cnn"}
+        run = rlgan.train(**settings, steps=1, run_dir=tmp_path / "run", say=lambda _: None)
+    scorer = rlgan.load_scorer(run.path, form="training")
+    envs.check_scorer(scorer, vocab_size=len(scorer.vocabulary))
+    generator = run.generator
+    file = Path(run.path) / "checkpoints" / str(run.step) / "generator.safetensors"
+    generator.load_state_dict(safetensors.torch.load_file(file))
+    tokens = torch.tensor([[scorer.vocabulary.index(word) for word in ("the", "fox", "<eos>")]])
+    with torch.no_grad():
+        log_g = generator(tokens, torch.zeros(1, generator.noise_size)).gather(2, tokens[..., None])[..., 0]
+        due = run.discriminator(tokens) - log_g
+    for reduce, value in (("sum", due.sum()), ("last", due[0, -1])):
+        assert scorer.score_text(["the fox"], reduce) == pytest.approx([float(value)], abs=1e-4)
+
+
+def test_a_plain_discriminator_has_one_form_and_no_others_exist(run, scorer):
+    assert rlgan.load_scorer(run.path, form="training").score_text(TEXTS) == scorer.score_text(TEXTS)
+    with pytest.raises(rlgan.UsageError, match="form is 'odds': give one of uniform, training"):
+        rlgan.load_scorer(run.path, form="odds")
 
 
 def test_a_text_that_is_full_has_no_room_for_its_end(run, scorer):
