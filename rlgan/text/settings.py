@@ -16,7 +16,14 @@ from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, Typ
 from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
 from rlgan.text.corpora import DATASETS, LAYOUTS
-from rlgan.text.estimators import ESTIMATORS, POSITIVE_WEIGHTINGS, WEIGHTED_ESTIMATORS, WEIGHTINGS
+from rlgan.text.estimators import (
+    ESTIMATORS,
+    LOG_REWARDS,
+    POSITIVE_WEIGHTINGS,
+    WEIGHTED_ESTIMATORS,
+    WEIGHTINGS,
+    weightings_of,
+)
 from rlgan.text.forms import FORMS, STRUCTURED_FORMS
 from rlgan.text.methods import METHODS
 from rlgan.text.models import CORES
@@ -275,12 +282,12 @@ class TextSettings:
             )
         # Of a rule from outside nobody knows its sign: it is taken at its word.
         negative = rewards.reward in REWARD_RULES and rewards.reward not in POSITIVE_REWARDS
-        # These are weighed by a softmax, which takes any sign.
-        in_logarithms = self.structured and rewards.reward == "log_odds"
-        if policy.weighting in POSITIVE_WEIGHTINGS and negative and not in_logarithms:
+        # What implements it, and not its name: of log-odds another does, which takes any sign.
+        weighting = weightings_of(rewards.reward).get(policy.weighting)
+        if weighting in POSITIVE_WEIGHTINGS and negative:
             raise UsageError(
                 f"--weighting {policy.weighting} with --reward {rewards.reward}, which can be negative: give one of "
-                f"{', '.join(POSITIVE_REWARDS)}, or --weighting expected"
+                f"{', '.join((*POSITIVE_REWARDS, *LOG_REWARDS))}, or --weighting expected"
             )
 
 

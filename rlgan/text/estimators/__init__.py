@@ -35,8 +35,19 @@ WEIGHTINGS = {
     "expected": "rlgan.text.estimators.weightings:expected_reward",
     "forward_kl": "rlgan.text.estimators.weightings:forward_kl",
 }
-# Of rewards that are logarithms, `log_odds`, the weightings by their density ratio.
+# Reward rules that give logarithms, and weightings that take these in place of those of the same names.
+LOG_REWARDS = ("log_odds",)
 LOG_WEIGHTINGS = {"forward_kl": "rlgan.text.estimators.weightings:forward_kl_of_log_odds"}
-# Estimators that have a weighting, and weightings whose rewards must not be negative.
+# Estimators that have a weighting, and what implements weightings whose rewards must not be negative.
 WEIGHTED_ESTIMATORS = ("all_tokens",)
-POSITIVE_WEIGHTINGS = ("forward_kl",)
+POSITIVE_WEIGHTINGS = (WEIGHTINGS["forward_kl"],)
+
+
+def weightings_of(reward: str) -> dict[str, str]:
+    """The table of weightings for the rewards of a rule.
+
+    Example:
+        >>> weightings_of("log_odds")["forward_kl"], weightings_of("centred")["forward_kl"] in POSITIVE_WEIGHTINGS
+        ('rlgan.text.estimators.weightings:forward_kl_of_log_odds', True)
+    """
+    return WEIGHTINGS | (LOG_WEIGHTINGS if reward in LOG_REWARDS else {})

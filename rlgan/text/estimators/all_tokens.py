@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rlgan.learning.loss import Loss
 from rlgan.settings import resolve
-from rlgan.text.estimators import LOG_WEIGHTINGS, WEIGHTINGS
+from rlgan.text.estimators import weightings_of
 from rlgan.text.estimators.estimator import Judge, Policy, RolloutTensors
 from rlgan.text.estimators.reinforce import Reinforce
 from rlgan.text.losses import gather_log_probs
@@ -23,8 +23,9 @@ class AllTokens:
     scores_all_tokens = True
 
     def __init__(self, policy: EstimatorSettings, rewards: RewardSettings) -> None:
-        table = WEIGHTINGS | (LOG_WEIGHTINGS if rewards.reward == "log_odds" else {})
-        self.weighting: Callable[[Tensor, Tensor, Tensor], Tensor] = resolve(policy.weighting, table)
+        self.weighting: Callable[[Tensor, Tensor, Tensor], Tensor] = resolve(
+            policy.weighting, weightings_of(rewards.reward)
+        )
         self.sampled = Reinforce(policy, rewards)
         self.reads_rewards = rewards.discount > 0
 

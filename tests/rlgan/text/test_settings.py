@@ -2,9 +2,11 @@ import dataclasses
 import math
 
 import pytest
+import torch
 
 from rlgan.errors import UsageError
 from rlgan.settings import check, flatten, updated
+from rlgan.text.estimators.weightings import forward_kl_of_log_odds
 from rlgan.text.presets import BEST, PAPER, labels_of, preset_of
 from rlgan.text.settings import TextSettings
 
@@ -76,6 +78,16 @@ def test_rewards_that_can_be_negative_are_no_weights():
         ({"reward_control": "shuffled", "batch_size": 8, "shards": 8}, "shuffled with shards of 1"),
     ],
 )
+@pytest.mark.parametrize("form", ["plain", "structured"])
+def test_log_odds_are_weights_of_either_sign_in_every_form(task, form):
+    loaded = task(
+        estimator="all_tokens", reward="log_odds", weighting="forward_kl", discriminator_form=form, discount=0.0
+    )
+    check(loaded.settings)
+    learner = loaded.learner(torch.device("cpu"))
+    assert learner.adapter.estimator.weighting is forward_kl_of_log_odds
+
+
 def test_what_could_not_act_is_refused(changes, said):
     with pytest.raises(UsageError, match=said):
         check(updated(TextSettings(), changes))
