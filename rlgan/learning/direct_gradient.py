@@ -51,6 +51,9 @@ class DirectGradient:
         self.r1 = r1
         self.r2 = r2
 
+    def begin(self, step: int) -> None:
+        """Nothing: no loss depends on the networks of earlier steps."""
+
     def generator_loss(
         self, fakes: Rollout | None, real: RealBatch | None, supervision: float, rng: np.random.Generator
     ) -> Loss:

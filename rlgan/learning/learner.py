@@ -82,6 +82,7 @@ class Learner:
 
     def _update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
         metrics: Metrics = {}
+        self.adapter.begin(step)
         # The generator first: its rollouts and their rewards are by the networks before this step.
         for i in range(plan.generator_steps):
             fakes = draws[0] if plan.draws and plan.supervision < 1 else None

@@ -48,6 +48,10 @@ class Adapter(Protocol):
         """Modules beside the two networks that learn or keep something from step to step, by name."""
         ...
 
+    def begin(self, step: int) -> None:
+        """Called before the updates of a training step: the generator is still that of version `step`."""
+        ...
+
     def generator_loss(
         self, fakes: Rollout | None, real: RealBatch | None, supervision: float, rng: np.random.Generator
     ) -> Loss:

@@ -108,7 +108,12 @@ def policy_gradient(
     return PolicyGradient(
         generator,
         Discrimination(
-            generator, discriminator, discriminator.form, find_negatives(settings.discriminator.negatives), group
+            generator,
+            discriminator,
+            discriminator.form,
+            find_negatives(settings.discriminator.negatives),
+            group,
+            settings.lag,
         ),
         estimator=make_estimator(settings.policy, settings.rewards),
         advantages=Advantages(
@@ -137,6 +142,7 @@ def optimizers(settings: TextSettings, networks: Mapping[str, nn.Module]) -> dic
         # Fused: fewer passes over memory than torch's default, whose rounding differs.
         name: torch.optim.Adam(network.parameters(), rates[name], (settings.adam.adam_beta1, 0.999), fused=True)
         for name, network in networks.items()
-        # torch refuses an optimiser without parameters, and a moving average has buffers alone.
-        if list(network.parameters())
+        # torch refuses an optimiser without parameters: a moving average has buffers alone, and what an older
+        # generator knew is not to be trained.
+        if any(parameter.requires_grad for parameter in network.parameters())
     }

@@ -2,14 +2,16 @@
 
 import copy
 import math
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.loss import Loss
 from rlgan.learning.weights import sample_noise
+from rlgan.text.estimators.estimator import RolloutTensors
 from rlgan.text.forms.form import PLAIN, DiscriminatorForm
 from rlgan.text.losses import conditional_loss, discriminator_loss, expected_under, gather_log_probs
 from rlgan.text.models.discriminator import TextDiscriminator
@@ -17,11 +19,33 @@ from rlgan.text.models.generator import TextGenerator
 from rlgan.text.negatives.negatives import CONDITIONAL, ROLLOUTS, Negatives
 
 
+class Writers(nn.Module):
+    """The generator of the last `lag` + 1 versions: one of them wrote the rollouts that a step learns from.
+
+    Args:
+        generator: whose versions are kept.
+        lag: how many versions may lie between who wrote and who learns.
+    """
+
+    def __init__(self, generator: TextGenerator, lag: int) -> None:
+        super().__init__()
+        self.versions = nn.ModuleList(copy.deepcopy(generator).requires_grad_(False) for _ in range(lag + 1))
+
+    def keep(self, generator: TextGenerator, version: int) -> None:
+        """Take the generator in as a version, in the place of one that no rollout is of any more."""
+        # With the buffers, which a core from outside may have.
+        self.of(version).load_state_dict(generator.state_dict())
+
+    def of(self, version: int) -> TextGenerator:
+        """The generator of a version that has been kept."""
+        return cast(TextGenerator, self.versions[version % len(self.versions)])
+
+
 class Discrimination:
     """The usual loss at every token that counts, softplus on both sides.
 
-    Where the form reads the policy, log G is on both sides that of the generator that wrote the rollouts: the one from
-    before the generator's update of the same step. Real rows are given a fresh z.
+    Where the form reads the policy, log G is on both sides that of the generator that wrote the rollouts: without a lag
+    the one from before the generator's update of the same step. Real rows are given a fresh z.
 
     Args:
         generator: whose log-probabilities a structured form reads.
@@ -29,6 +53,7 @@ class Discrimination:
         form: what its log-odds are made of.
         negatives: where its negative examples come from.
         group: the learners that share every batch.
+        lag: how many versions before the one that learns may have written the rollouts.
     """
 
     def __init__(
@@ -38,6 +63,7 @@ class Discrimination:
         form: DiscriminatorForm = PLAIN,
         negatives: Negatives = ROLLOUTS,
         group: Group = ALONE,
+        lag: int = 0,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
@@ -45,73 +71,86 @@ class Discrimination:
         self.negatives = negatives
         self.group = group
         # Conditional negatives alone belong to no rollout, and take the generator as it is.
-        keeps_writer = form.reads_policy and negatives.rollouts > 0
-        self.writer = copy.deepcopy(generator).requires_grad_(False) if keeps_writer else generator
+        self.writers = Writers(generator, lag) if form.reads_policy and negatives.rollouts > 0 else None
 
-    @torch.no_grad()
-    def keep_writer(self) -> None:
-        """Keep the generator as it is: it wrote the rollouts of this step, and is about to be updated."""
-        if self.writer is not self.generator:
-            for kept, now in zip(self.writer.parameters(), self.generator.parameters(), strict=True):
-                kept.copy_(now)
+    @property
+    def saved_writers(self) -> Writers | None:
+        """The generators that the next step asks for, to be saved; without a lag it asks for none of before."""
+        return self.writers if self.writers is not None and len(self.writers.versions) > 1 else None
 
-    def loss(self, real: Tensor, fake: Tensor, fake_log_probs: Tensor | None, rng: np.random.Generator) -> Loss:
-        """The loss of real tokens [B, T] against fake ones, int64 [B, T], V where a row has ended.
+    def keep_writer(self, version: int) -> None:
+        """Keep the generator as it is: rollouts may be of this version, and it is about to be updated."""
+        if self.writers is not None:
+            self.writers.keep(self.generator, version)
+
+    def loss(self, real: Tensor, fakes: RolloutTensors, version: int, rng: np.random.Generator) -> Loss:
+        """The loss of real tokens, int64 [B, T], V where a row has ended, against what the generator wrote.
 
         Args:
             real: real rows.
-            fake: what the generator wrote, or random words.
-            fake_log_probs: float32 [B, T], log G of the fake tokens when they were chosen; None: they are random words.
+            fakes: what the generator wrote.
+            version: of the generator that wrote them.
             rng: the random numbers of this update.
         """
         if not self.form.reads_policy:
-            return self._plain_loss(real, fake)
-        if fake_log_probs is not None:
-            return self._structured_loss(real, fake, fake_log_probs, self.negatives, rng)
+            return self._plain_loss(real, fakes.tokens)
+        writer = self.generator if self.writers is None else self.writers.of(version)
+        distribution = self._next_log_probs(writer, real, rng)
+        mask = self._mask(real)
         if self.negatives.conditional:
-            # With conditional negatives alone nobody reads log G of the fakes: any number will do.
-            return self._structured_loss(real, fake, fake.new_zeros(()), CONDITIONAL, rng)
-        return self._loss_against_random_words(real, fake)
+            return self._conditional_loss(real, distribution, self.negatives, fakes)
+        # Real rows first: the order is that in which dropout draws, here too.
+        real_odds = self.form.log_odds(self.discriminator(real), gather_log_probs(distribution, real))
+        return self._loss(real_odds, mask, self._odds(fakes), fakes.mask)
+
+    def loss_against_random_words(self, real: Tensor, words: Tensor, rng: np.random.Generator) -> Loss:
+        """The loss of real tokens [B, T] where the generator wrote nothing: against random words [B, T].
+
+        Where a structured form has conditional negatives, against those of the generator as it is.
+        """
+        if not self.form.reads_policy:
+            return self._plain_loss(real, words)
+        if self.negatives.conditional:
+            return self._conditional_loss(real, self._next_log_probs(self.generator, real, rng), CONDITIONAL, None)
+        # What chose the words is the uniform distribution, and log G of each -log V.
+        log_probs = torch.full((), -math.log(self.generator.vocab_size), device=real.device)
+        fake_odds, real_odds = (self.form.log_odds(self.discriminator(rows), log_probs) for rows in (words, real))
+        return self._loss(real_odds, self._mask(real), fake_odds, self._mask(words))
 
     def _plain_loss(self, real: Tensor, fake: Tensor) -> Loss:
         # The order of the two is that in which dropout draws.
         fake_odds, real_odds = self.discriminator(fake), self.discriminator(real)
         return self._loss(real_odds, self._mask(real), fake_odds, self._mask(fake))
 
-    def _loss_against_random_words(self, real: Tensor, fake: Tensor) -> Loss:
-        """What chose the words is the uniform distribution, and log G of each -log V."""
-        log_probs = torch.full((), -math.log(self.generator.vocab_size), device=real.device)
-        fake_odds, real_odds = (self.form.log_odds(self.discriminator(rows), log_probs) for rows in (fake, real))
-        return self._loss(real_odds, self._mask(real), fake_odds, self._mask(fake))
-
-    def _structured_loss(
-        self, real: Tensor, fake: Tensor, fake_log_probs: Tensor, negatives: Negatives, rng: np.random.Generator
+    def _conditional_loss(
+        self, real: Tensor, distribution: Tensor, negatives: Negatives, fakes: RolloutTensors | None
     ) -> Loss:
+        """Of real tokens against the next-token distribution [B, T, V] at each, and, by their weight, against rollouts.
+
+        Without weight on rollouts `fakes` may be None.
+        """
         mask, mean = self._mask(real), self.group.masked_mean
-        distribution = self._next_log_probs(real, rng)
-        real_log_probs = gather_log_probs(distribution, real)
-        if not negatives.conditional:
-            # Real rows first: the order is that in which dropout draws, here too.
-            real_odds = self.form.log_odds(self.discriminator(real), real_log_probs)
-            fake_odds = self.form.log_odds(self.discriminator(fake), fake_log_probs)
-            return self._loss(real_odds, mask, fake_odds, self._mask(fake))
         all_odds = self.form.log_odds(self.discriminator.all_next_log_odds(real), distribution)
         # Picked out and not read again: another pass would draw another dropout.
         real_odds = gather_log_probs(all_odds, real)
         value = conditional_loss(all_odds, distribution, real, mask, negatives.conditional, mean)
         judged = negatives.conditional * mean(expected_under(distribution, all_odds.detach().sigmoid()), mask)
-        if negatives.rollouts:
-            fake_odds, fake_mask = self.form.log_odds(self.discriminator(fake), fake_log_probs), self._mask(fake)
-            value = value + negatives.rollouts * mean(torch.nn.functional.softplus(fake_odds), fake_mask)
-            judged = judged + negatives.rollouts * mean(fake_odds.detach().sigmoid(), fake_mask)
+        if negatives.rollouts and fakes is not None:
+            fake_odds = self._odds(fakes)
+            value = value + negatives.rollouts * mean(torch.nn.functional.softplus(fake_odds), fakes.mask)
+            judged = judged + negatives.rollouts * mean(fake_odds.detach().sigmoid(), fakes.mask)
         return Loss(value, self._metrics(value, mean(real_odds.detach().sigmoid(), mask), judged))
 
+    def _odds(self, fakes: RolloutTensors) -> Tensor:
+        """Log-odds [B, T] of the tokens that the generator wrote, with log G of when they were chosen."""
+        return self.form.log_odds(self.discriminator(fakes.tokens), fakes.log_probs)
+
     @torch.no_grad()
-    def _next_log_probs(self, real: Tensor, rng: np.random.Generator) -> Tensor:
-        """What the generator gives every next token of real rows, [B, T, V], with a fresh z."""
+    def _next_log_probs(self, writer: TextGenerator, real: Tensor, rng: np.random.Generator) -> Tensor:
+        """What a generator gives every next token of real rows, [B, T, V], with a fresh z."""
         # Drawn for the whole group, of which each takes its rows: the batch does not depend on how many share it.
-        noise = self.group.rows(sample_noise(rng, self.group.size * len(real), self.generator.noise_size))
-        log_probs: Tensor = self.writer(real, torch.tensor(noise, device=real.device))
+        noise = self.group.rows(sample_noise(rng, self.group.size * len(real), writer.noise_size))
+        log_probs: Tensor = writer(real, torch.tensor(noise, device=real.device))
         return log_probs
 
     def _loss(self, real_odds: Tensor, real_mask: Tensor, fake_odds: Tensor, fake_mask: Tensor) -> Loss:

@@ -63,12 +63,17 @@ class PolicyGradient:
         self.auxiliary_modules: dict[str, nn.Module] = {}
         if isinstance(advantages.baseline, nn.Module):
             self.auxiliary_modules["baseline"] = advantages.baseline
+        if discrimination.saved_writers is not None:
+            self.auxiliary_modules["writers"] = discrimination.saved_writers
+
+    def begin(self, step: int) -> None:
+        """Keep the generator of before the step, where the discriminator's loss asks who wrote the rollouts."""
+        self.discrimination.keep_writer(step)
 
     def generator_loss(
         self, fakes: Rollout | None, real: RealBatch | None, supervision: float, rng: np.random.Generator
     ) -> Loss:
         """Mix the two losses as `supervision`, w, says; real tokens are read with a z of their own."""
-        self.discrimination.keep_writer()
         loss = Loss(torch.zeros((), device=self.generator.device), {})
         if fakes is not None:
             # Before the likelihood: the order of the two is that in which they draw from `rng`.
@@ -134,9 +139,13 @@ class PolicyGradient:
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
         """The usual loss after every token that counts; without `fakes`, against random words."""
-        made = fakes.tokens if fakes is not None else self.random_tokens(real.real.shape, rng)
-        log_probs = self._tensor(fakes.log_probs) if fakes is not None else None
-        return self.discrimination.loss(self._tensor(real.real), self._tensor(made), log_probs, rng)
+        if fakes is None:
+            words = self._tensor(self.random_tokens(real.real.shape, rng))
+            return self.discrimination.loss_against_random_words(self._tensor(real.real), words, rng)
+        # As many as real rows, evenly from all shards: what the generator learns from may be a multiple of that.
+        every = max(len(fakes.tokens) // len(real.real), 1)
+        made = RolloutTensors.of(fakes[::every], self.generator.device)
+        return self.discrimination.loss(self._tensor(real.real), made, fakes.version, rng)
 
     def random_tokens(self, shape: tuple[int, ...], rng: np.random.Generator) -> Tokens:
         """Rows of random words, int64 [B, T], V after the first stop token of each."""

@@ -152,7 +152,7 @@ class DiscriminatorSettings:
 
     discriminator_form: Annotated[str, Choice(FORMS, "discriminator form"), Added(before="plain")] = "plain"
     """plain: log-odds of the sequence so far. structured: f(y | prefix) - log G(y | prefix, z), log-odds of the one
-    token y; softmax(f) is then a language model, and --lag must be 0."""
+    token y; softmax(f) is then a language model."""
     negatives: Annotated[str, Choice(NEGATIVES, "kind of negatives"), Added(before="rollouts")] = "rollouts"
     """A structured discriminator's negative examples. rollouts: what the generator wrote; conditional: its next-token
     distribution after each prefix of a real row, summed over all tokens; both: half of each."""
@@ -258,9 +258,6 @@ class TextSettings:
                     f"--negatives {negatives} with --discriminator-form {form}: give --discriminator-form structured"
                 )
             return
-        # log G must be that of the weights that wrote, and with a lag the learner no longer has those.
-        if self.lag:
-            raise UsageError(f"--lag {self.lag} with --discriminator-form {form}: it works without a lag only so far")
         if self.rewards.reward == "token_ratio":
             raise UsageError(
                 f"--reward token_ratio with --discriminator-form {form}: its log-odds belong to one token already, so "

@@ -11,7 +11,7 @@ token, and, where the form reads the policy, from log G, the log-probability tha
   samples is akin to CoT (Lu et al. 2019) and MaliGAN (Che et al. 2017).
 
 `FORMS` has those that are built in; one of your own is named from outside, as in
-`--discriminator-form package.module:HALF` (with `--lag 0` where it reads the policy):
+`--discriminator-form package.module:HALF`:
 
     HALF = DiscriminatorForm(lambda scores, log_probs: scores - log_probs / 2, reads_policy=True)
 

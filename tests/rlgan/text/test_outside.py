@@ -129,7 +129,6 @@ def test_a_strangers_data_set_chooses_its_layout_and_is_sampled_and_evaluated(ta
 @pytest.mark.parametrize(
     ("changes", "due"),
     [
-        ({"discriminator_form": "HALF", "lag": 1}, "--lag 1 with --discriminator-form"),
         ({"discriminator_form": "HALF", "reward": "token_ratio"}, "--reward token_ratio with --discriminator-form"),
         ({"discriminator_form": "SCORES", "negatives": "conditional"}, "--negatives conditional with"),
     ],
