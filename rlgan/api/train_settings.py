@@ -36,6 +36,7 @@ class TrainSettings(TypedDict, total=False):
     method: str
     seed: int
     batch_size: int
+    rollouts: int | None
     shards: int
     lag: int
     data: str | PathLike[str]

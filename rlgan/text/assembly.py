@@ -60,6 +60,7 @@ def rollout_settings(settings: TextSettings, words: tuple[str, ...]) -> RolloutS
         length=settings.corpus.length,
         stop_token=words.index(END) if ends_with_eos else None,
         rows=settings.shard_size,
+        discriminator_rows=settings.batch_size // settings.shards,
         reward=settings.rewards.reward,
         reward_limit=settings.rewards.reward_limit,
         reward_control=settings.rewards.reward_control,

@@ -4,7 +4,7 @@ This is the one way in which text is generated, for training and for samples.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gymnasium
 import numpy as np
@@ -42,6 +42,7 @@ class RolloutSettings:
     discount: float
     monte_carlo_rollouts: int
     seed: int
+    discriminator_rows: int  # the same where the discriminator alone learns from them
     reward_limit: float = 0.0  # on the reward of each token, either way; 0: none
     temperature: float = 1.0  # log-probabilities are divided by it
 
@@ -190,14 +191,18 @@ class ShardMaker:
 
     def __init__(self, settings: RolloutSettings, plan: Callable[[int], Plan], device: torch.device) -> None:
         self.rollouts = RolloutGenerator(settings, device)
+        few = replace(settings, rows=settings.discriminator_rows)
+        self.rollouts_for_discriminator = self.rollouts if few == settings else RolloutGenerator(few, device)
         self.plan = plan
 
     def shard(self, weights: Weights, step: int, draw: int, shard: int) -> Rollout:
         """Make one shard of a training step: a pure function of (weights, seed, step, draw, shard)."""
-        # The generator learns from draw 0 alone; of the others the discriminator reads the tokens.
-        rewards = draw == 0 and self.plan(step).rewards
+        plan = self.plan(step)
         rng = stream(self.rollouts.settings.seed, Purpose.ROLLOUT, step, draw, shard)
-        return self.rollouts.generate(weights, rng, rewards=rewards)
+        # The generator learns from draw 0 alone; of the others the discriminator reads the tokens.
+        if draw == 0 and plan.supervision < 1:
+            return self.rollouts.generate(weights, rng, rewards=plan.rewards)
+        return self.rollouts_for_discriminator.generate(weights, rng, rewards=False)
 
 
 @dataclass(frozen=True)

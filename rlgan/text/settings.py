@@ -195,7 +195,10 @@ class TextSettings:
     seed: Annotated[int, AtLeast(0)] = 0
     """Seed of everything random."""
     batch_size: Annotated[int, AtLeast(1), arg(aliases=["--batch"])] = 64
-    """Sequences per update."""
+    """Real sequences per update, and generated ones where --rollouts says nothing else."""
+    rollouts: Annotated[int, AtLeast(1), Added(before=None)] | None = None
+    """Sequences that the generator learns from in a step, a multiple of --batch-size; the discriminator reads only as
+    many of them as of real ones. By default --batch-size."""
     shards: Annotated[int, AtLeast(1)] = 2
     """Parts in which a batch of rollouts is made. Belongs to the recipe, and limits how many workers are useful."""
     lag: Annotated[int, AtLeast(0)] = 0
@@ -218,8 +221,8 @@ class TextSettings:
 
     @property
     def shard_size(self) -> int:
-        """Sequences in a shard."""
-        return self.batch_size // self.shards
+        """Sequences in a shard that the generator learns from."""
+        return (self.rollouts or self.batch_size) // self.shards
 
     def check(self) -> None:
         """Check what concerns several settings at once.
@@ -232,6 +235,12 @@ class TextSettings:
         # A worker's environment has a fixed number of rows, so that all shards are of one size.
         if self.batch_size % self.shards:
             raise UsageError(f"--shards {self.shards} does not divide --batch-size {self.batch_size}: choose a divisor")
+        # A whole multiple, so that each shard, and each learner's part, has the discriminator's share in it.
+        if self.rollouts is not None and self.rollouts % self.batch_size:
+            raise UsageError(
+                f"--rollouts {self.rollouts} is no multiple of --batch-size {self.batch_size}: give a multiple, as "
+                f"{self.batch_size * max(1, round(self.rollouts / self.batch_size))}"
+            )
         if self.rewards.reward_control in COMPARING_CONTROLS and self.shard_size < 2:
             raise UsageError(
                 f"--reward-control {self.rewards.reward_control} with shards of {self.shard_size}: rewards are "

@@ -61,13 +61,18 @@ MIXTURE = [
     *("--generator", "cnn", "--discriminator", "cnn", "--baseline", "learned", "--importance-limit", "2"),
     *("--generator-average", "0.9", "--discriminator-dropout", "0.5"),
 ]
+STRUCTURED = [
+    *("--discriminator-form", "structured", "--negatives", "both", "--reward", "log_odds", "--baseline", "expected"),
+    *("--lag", "2", "--rollouts", "32", "-k", "2", "--discriminator-dropout", "0.5"),
+]
 
 
 @pytest.mark.slow
-def test_the_bits_are_the_same_whatever_the_settings(rlgan, small_words, tmp_path, digest):
-    straight = ["train", *small_words, *MIXTURE, "--workers", 0, "--run-dir", tmp_path / "straight", "--steps", 6]
+@pytest.mark.parametrize("settings", [MIXTURE, STRUCTURED], ids=["mixture", "structured"])
+def test_the_bits_are_the_same_whatever_the_settings(rlgan, small_words, tmp_path, digest, settings):
+    straight = ["train", *small_words, *settings, "--workers", 0, "--run-dir", tmp_path / "straight", "--steps", 6]
     assert rlgan(*straight).returncode == 0
-    parts = ["train", *small_words, *MIXTURE, "--workers", 2, "--run-dir", tmp_path / "parts"]
+    parts = ["train", *small_words, *settings, "--workers", 2, "--run-dir", tmp_path / "parts"]
     assert rlgan(*parts, "--steps", 3).returncode == 0
     assert rlgan(*parts, "--steps", 6, "--resume").returncode == 0
     assert digest(tmp_path / "straight", 6) == digest(tmp_path / "parts", 6)

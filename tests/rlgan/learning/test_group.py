@@ -41,7 +41,7 @@ TEXTS = {
     "running baseline": {"baseline": "per_position"},
     "structured": {
         "discriminator_form": "structured", "negatives": "both", "estimator": "all_tokens", "weighting": "forward_kl",
-        "reward": "log_odds", "discount": 0.0, "discriminator_steps": 2, "discriminator_dropout": 0.5,
+        "reward": "log_odds", "discount": 0.0, "discriminator_steps": 2, "discriminator_dropout": 0.5, "rollouts": 32,
     },
     "expected baseline": {
         "discriminator_form": "structured", "negatives": "conditional", "reward": "log_odds", "discount": 0.5,

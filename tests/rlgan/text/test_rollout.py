@@ -76,7 +76,7 @@ def test_q_over_many_rollouts_nears_the_expectation_over_all_ways_to_go_on():
     settings = RolloutSettings(
         TextNetworks(3, 4, 4, 4, "gru", "gru", scores_all_tokens=False), length=4, stop_token=None, rows=3,
         reward="probability", reward_control="none", returns="discounted", discount=discount,
-        monte_carlo_rollouts=count, seed=0,
+        monte_carlo_rollouts=count, seed=0, discriminator_rows=3,
     )  # fmt: skip
     rollouts = RolloutGenerator(settings, CPU)
     with torch.no_grad():  # judgements and choices that depend on what came before

@@ -55,6 +55,13 @@ def test_shards_must_divide_the_batch():
         check(TextSettings(batch_size=64, shards=3))
 
 
+@pytest.mark.parametrize(("rollouts", "due"), [(32, 64), (100, 128), (1, 64)])
+def test_the_generators_rollouts_are_a_multiple_of_the_batch(rollouts, due):
+    with pytest.raises(UsageError, match=f"--rollouts {rollouts} is no multiple of --batch-size 64: .* as {due}$"):
+        check(TextSettings(batch_size=64, rollouts=rollouts))
+    check(TextSettings(batch_size=64, rollouts=due))
+
+
 @pytest.mark.parametrize(
     "curriculum",
     [(), ((0.0, 1.5),), ((0.0, 0.5), (1.0, 0.6)), ((1.0, 1.0), (0.0, 0.5)), ((-1.0, 1.0),), ((0.0, math.nan),)],
@@ -71,13 +78,6 @@ def test_rewards_that_can_be_negative_are_no_weights():
         check(updated(centred, {"weighting": "forward_kl"}))
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"estimator": "all_tokens", "discount": 0.0, "monte_carlo_rollouts": 4}, "nothing that comes after a token"),
-        ({"reward_control": "shuffled", "batch_size": 8, "shards": 8}, "shuffled with shards of 1"),
-    ],
-)
 @pytest.mark.parametrize("form", ["plain", "structured"])
 def test_log_odds_are_weights_of_either_sign_in_every_form(task, form):
     loaded = task(
@@ -88,6 +88,13 @@ def test_log_odds_are_weights_of_either_sign_in_every_form(task, form):
     assert learner.adapter.estimator.weighting is forward_kl_of_log_odds
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"estimator": "all_tokens", "discount": 0.0, "monte_carlo_rollouts": 4}, "nothing that comes after a token"),
+        ({"reward_control": "shuffled", "batch_size": 8, "shards": 8}, "shuffled with shards of 1"),
+    ],
+)
 def test_what_could_not_act_is_refused(changes, said):
     with pytest.raises(UsageError, match=said):
         check(updated(TextSettings(), changes))

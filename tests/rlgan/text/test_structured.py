@@ -1,6 +1,7 @@
 """A structured discriminator and its negatives, against their definitions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,6 +124,78 @@ def test_the_discriminators_loss_is_the_mixture_with_the_generator_that_wrote_th
     with torch.no_grad():
         adapter.generator.output.bias[3] += 2.0  # an update after the rollouts were written
     assert adapter.discriminator_loss(made, real, np.random.default_rng(5)).value.item() == pytest.approx(due, rel=1e-5)
+
+
+def test_under_a_lag_log_g_is_that_of_the_version_that_wrote_the_fakes(task):
+    loaded, adapter, made = _made(task, negatives="both", lag=2)
+    real = loaded.real(0, 0)
+
+    def loss(version):
+        return adapter.discriminator_loss(replace(made, version=version), real, np.random.default_rng(5)).value.item()
+
+    written = {}
+    for version in range(6):
+        adapter.begin(version)
+        written[version] = loss(version)  # while the generator is of that version
+        assert [loss(older) for older in range(max(version - 2, 0), version)] == [
+            written[older] for older in range(max(version - 2, 0), version)
+        ]
+        with torch.no_grad():
+            adapter.generator.output.bias[version] += 2.0
+    assert len(set(written.values())) == 6
+
+
+@pytest.mark.parametrize("negatives", ["rollouts", "conditional", "both"])
+def test_a_learner_that_is_resumed_under_a_lag_has_the_bits_of_one_that_never_stopped(task, negatives):
+    loaded = task(**STRUCTURED | {"negatives": negatives, "lag": 2, "discriminator_steps": 2, "rollouts": 8})
+    maker = loaded.rollout_maker(CPU)
+    learner, weights = loaded.learner(CPU), []
+    for step in range(6):
+        if step == 3:
+            state = learner.state_dict()
+            learner = loaded.learner(CPU)
+            learner.load_state_dict(state, 3)
+        weights.append(learner.weights())
+        _step(loaded, learner, maker, step, weights[max(step - 2, 0)])
+    straight, kept = loaded.learner(CPU), []
+    for step in range(6):
+        kept.append(straight.weights())
+        _step(loaded, straight, maker, step, kept[max(step - 2, 0)])
+    for name, tensors in straight.state_dict().items():
+        for key, value in tensors.items():
+            np.testing.assert_array_equal(learner.state_dict()[name][key], value)
+    # Three versions of the generator, where rollouts are judged; conditional negatives belong to none.
+    kept_tensors = learner.state_dict().get("writers", {})
+    assert len(kept_tensors) == (0 if negatives == "conditional" else 3 * len(kept[0].generator))
+
+
+def _step(loaded, learner, maker, step, weights):
+    plan, shards = loaded.schedule.plan(step), range(loaded.facts.shards)
+    made = [[maker.shard(weights, step, draw, shard) for shard in shards] for draw in range(plan.draws)]
+    learner.update(step, plan, [Rollout.join(draw) for draw in made])
+    return made
+
+
+@pytest.mark.parametrize("form", ["plain", "structured"])
+def test_the_generator_learns_from_all_rollouts_and_the_discriminator_from_as_many_as_real_rows(task, form):
+    loaded = task(
+        discriminator_form=form, reward="log_odds", batch_size=4, length=8, rollouts=12, discriminator_steps=2
+    )
+    learner, maker = loaded.learner(CPU), loaded.rollout_maker(CPU)
+    draws = [Rollout.join([maker.shard(learner.weights(), 0, draw, shard) for shard in range(2)]) for draw in range(2)]
+    assert [len(draw.tokens) for draw in draws] == [12, 4]
+    real = loaded.real(0, 0)
+
+    def loss(fakes):
+        return learner.adapter.discriminator_loss(fakes, real, np.random.default_rng(5)).value.item()
+
+    # Every third: two of the six of each shard.
+    assert loss(draws[0]) == loss(draws[0][::3])
+    assert loss(draws[0]) != loss(draws[0][:4])
+    whole = learner.adapter.generator_loss(draws[0], None, 0.0, np.random.default_rng(0))
+    thirds = [learner.adapter.generator_loss(draws[0][i::3], None, 0.0, np.random.default_rng(0)) for i in range(3)]
+    assert whole.value.item() == pytest.approx(sum(part.value.item() for part in thirds) / 3, rel=1e-4)
+    assert whole.metrics["tokens"] == draws[0].mask.sum()
 
 
 def test_random_words_were_chosen_by_the_uniform_distribution(task):
