@@ -40,7 +40,9 @@ def moved(array: Array, like: Array) -> Array:
     xp = namespace(like)
     if namespace(array) is xp and array.device == like.device:
         return array
-    return xp.asarray(array, device=like.device)
+    # Numpy reads the memory of the host alone.
+    on_host = array.cpu() if xp is np and hasattr(array, "cpu") else array
+    return xp.asarray(on_host, device=like.device)
 
 
 def check_place(array: Array, like: Array, name: str) -> None:

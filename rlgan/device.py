@@ -2,10 +2,13 @@
 
 import os
 import platform
+import warnings
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from rlgan.errors import RunError
 
@@ -26,6 +29,8 @@ def prepare(gpus: float) -> torch.device:
     # numpy's too: on a machine that does other work, its threads wait for each other (80 times the CPU time, seen).
     threadpool_limits(1)
     torch.use_deterministic_algorithms(True)
+    # It would fill what no kernel has written yet, a pass over memory each time; nothing here reads that.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # TF32 keeps 10 bits of a factor's mantissa; for convolutions torch uses it unless told otherwise.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
@@ -46,3 +51,49 @@ def kind(device: torch.device) -> str:
     if "MKL_CBWR" in os.environ:
         instructions += f" with MKL_CBWR={os.environ['MKL_CBWR']}"
     return f"{computes} ({instructions}, torch {torch.__version__}, numpy {np.__version__})"
+
+
+def capture(function: Callable[..., Tensor], examples: Sequence[Tensor]) -> Callable[..., Tensor]:
+    """Return a function of CUDA tensors as a graph that is replayed; itself, with a warning, if it can't be captured.
+
+    Args:
+        function: see `CapturedFunction`.
+        examples: inputs of the shapes and types that it will be called with.
+    """
+    try:
+        return CapturedFunction(function, examples)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # what CUDA says of a function that waits for the device, such as one from outside
+        reason = str(error).splitlines()[0]
+        warnings.warn(f"It cannot be captured as a CUDA graph and runs step by step, slower: {reason}", stacklevel=2)
+        return function
+
+
+class CapturedFunction:
+    """A function of CUDA tensors, captured once as a graph and replayed: one launch in place of one for each kernel.
+
+    Args:
+        function: `(*inputs) -> output`, tensors; it must not wait for the device, and does the same kernels each time.
+            What it reads besides, such as the weights of a network, it reads where it lies at each replay.
+        examples: inputs of the shapes and types that it will be called with.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], examples: Sequence[Tensor]) -> None:
+        self._inputs = [example.clone() for example in examples]
+        # On a stream of its own: what libraries set up at the first call must not be captured.
+        warm_up = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        warm_up.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(warm_up):
+            function(*self._inputs)
+        torch.cuda.current_stream().wait_stream(warm_up)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._output = function(*self._inputs)
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """Return the output, in memory that the next call writes into again."""
+        for kept, given in zip(self._inputs, inputs, strict=True):
+            kept.copy_(given)
+        self._graph.replay()
+        return self._output

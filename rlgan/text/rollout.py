@@ -5,15 +5,15 @@ This is the one way in which text is generated, for training and for samples.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
-import gymnasium
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 from torch.nn import functional
 
-from envs import DiscriminatorRewardVector
+from envs import Pages, Readings
+from rlgan.device import capture
 from rlgan.learning.weights import load, sample_noise
 from rlgan.rng import Purpose, stream
 from rlgan.settings import resolve
@@ -48,7 +48,11 @@ class RolloutSettings:
 
 
 class RolloutGenerator:
-    """Both networks on a device and an environment of `rows` sequences."""
+    """Both networks on a device, writing `rows` sequences at a time: `envs.Pages` and `envs.Readings` on tensors there.
+
+    Within a rollout nothing leaves the device but the finished sequences. On CUDA all places of a rollout, with policy,
+    sampler, environment and discriminator, are one captured graph.
+    """
 
     def __init__(self, settings: RolloutSettings, device: torch.device) -> None:
         s = settings
@@ -58,41 +62,30 @@ class RolloutGenerator:
         self.discriminator = random_discriminator(s.networks, s.seed).to(device).eval()
         self.control = find_control(s.reward_control)
         self.returns: Callable[[Float, Mask, float], Float] = resolve(s.returns, RETURNS)
-        environment = gymnasium.make_vec(
-            "envs:rlgan/TextGeneration-v0",
-            num_envs=s.rows,
-            vectorization_mode="vector_entry_point",
-            vocab_size=s.networks.vocab_size,
-            max_length=s.length,
-            stop_token=s.stop_token,
-            # A batch has one page per row: a row that has ended waits for the others.
-            autoreset_mode=AutoresetMode.DISABLED,
-        )
         self.scorer = DiscriminatorScorer(self.discriminator)
-        rule = find_reward_rule(s.reward, s.reward_limit)
-        # Wrapped by hand: `make_vec` refuses wrappers around a vector environment of its own kind.
-        self.environment = DiscriminatorRewardVector(environment, self.scorer, rule)
+        self._rule = find_reward_rule(s.reward, s.reward_limit)
+        self._loaded: Weights | None = None
+        # By whether the discriminator reads too.
+        self._graphs: dict[bool, Callable[[Tensor, Tensor], Tensor]] = {}
 
     def generate(self, weights: Weights, rng: np.random.Generator, *, rewards: bool = True) -> Rollout:
         """Generate one sequence per row. A pure function of its arguments.
 
         Args:
-            weights: of both networks; the rewards are by this discriminator.
+            weights: of both networks; the rewards are by this discriminator. Arrays that are not changed afterwards.
             rng: the stream that every random number comes from.
             rewards: whether anybody reads the rewards and Q; if not, the discriminator scores nothing, they are 0, and
                 all else is the same.
         """
-        load(self.generator, weights.generator)
-        if not self.control.random_discriminator:
-            load(self.discriminator, weights.discriminator)
-        rows = self.settings.rows
-        noise = sample_noise(rng, rows, self.generator.noise_size)
-        first = torch.full((rows,), self.settings.networks.vocab_size, device=self.device)
+        self._load(weights)
+        noise = sample_noise(rng, self.settings.rows, self.generator.noise_size)
         with torch.inference_mode():
-            self._environment(rewards).reset()
-            state = self.generator.initial_state(torch.from_numpy(noise).to(self.device))
-            written = self._continue_from(first, state, 0, np.ones(rows, np.bool_), rng, rewards=rewards)
-            q_values = self._q_values(written, rng) if rewards else np.zeros_like(written.rewards)
+            written, episode = self._write(noise, rng, rewards=rewards)
+            q_values = np.zeros_like(written.rewards)
+            if rewards:
+                q_values = self.returns(written.rewards, written.mask, self.settings.discount)
+            if rewards and episode is not None:
+                self._average_continuations(q_values, written, episode, rng)
         return Rollout(
             tokens=written.tokens,
             noise=noise,
@@ -103,50 +96,95 @@ class RolloutGenerator:
             version=weights.version,
         )
 
-    def _environment(self, rewards: bool) -> VectorEnv:
-        """The environment with what pays the rewards, or without where nobody reads them."""
-        return self.environment if rewards and self.control.reads_rewards else self.environment.env
+    def _load(self, weights: Weights) -> None:
+        # Shards of one step come with the same object: what is in the networks already is not copied again.
+        if weights is self._loaded:
+            return
+        load(self.generator, weights.generator)
+        if not self.control.random_discriminator:
+            load(self.discriminator, weights.discriminator)
+        self._loaded = weights
 
-    def _continue_from(
-        self, last: Tensor, state: State, place: int, alive: Mask, rng: np.random.Generator, *, rewards: bool
-    ) -> "_Written":
-        """Go on from a place of the page to its end.
+    def _write(self, noise: Float, rng: np.random.Generator, *, rewards: bool) -> tuple["_Written", "_Episode | None"]:
+        """Write whole sequences; and what they can be gone on with from any place, where that is asked for."""
+        inputs = torch.from_numpy(noise).to(self.device), self._uniforms(0, rng)
+        reads = rewards and self.control.reads_rewards
+        continues = rewards and self.settings.monte_carlo_rollouts > 1
+        every = np.ones((self.settings.rows, self.settings.length), np.bool_)
+        if self.device.type == "cuda" and not continues:
+            if reads not in self._graphs:
+                self._graphs[reads] = capture(partial(self._whole, reads=reads), inputs)
+            return self._fetch(self._graphs[reads](*inputs), every, rng, rewards=rewards), None
+        episode = self._begin(reads)
+        result = self._continue_from(*self._start(inputs[0]), inputs[1], episode)
+        return self._fetch(result, every, rng, rewards=rewards), episode if continues else None
+
+    def _whole(self, noise: Tensor, uniforms: Tensor, *, reads: bool) -> Tensor:
+        """Whole sequences as `_continue_from` returns them: a function of tensors alone, which can be captured."""
+        return self._continue_from(*self._start(noise), uniforms, self._begin(reads))
+
+    def _uniforms(self, place: int, rng: np.random.Generator) -> Tensor:
+        # Drawn for all places and rows at once: what a row writes does not depend on when the others end.
+        drawn = rng.random((self.settings.length - place, self.settings.rows), dtype=np.float32)
+        return torch.from_numpy(drawn).to(self.device)
+
+    def _begin(self, reads: bool) -> "_Episode":
+        """Blank pages on the device, and what reads them if the discriminator reads along."""
+        s = self.settings
+        like = self.generator.output.weight
+        # A batch has one page per row: a row that has ended waits for the others.
+        pages = Pages(s.rows, s.networks.vocab_size, s.length, s.stop_token, like=like)
+        return _Episode(pages, Readings(self.scorer, self._rule, s.rows, like=like) if reads else None, [])
+
+    def _start(self, noise: Tensor) -> tuple[Tensor, State]:
+        """The start mark in every row, and the generator's state before it."""
+        start = torch.full((self.settings.rows,), self.settings.networks.vocab_size, device=self.device)
+        return start, self.generator.initial_state(noise)
+
+    def _continue_from(self, last: Tensor, state: State, uniforms: Tensor, episode: "_Episode") -> Tensor:
+        """Go on from a place of the pages to their end.
 
         Args:
             last: int64 [N], the tokens before the place.
             state: the generator's, before it read them.
-            place: from 0.
-            alive: bool [N], which rows go on.
-            rng: the stream that every random number comes from.
-            rewards: whether anybody reads the rewards; if not, they are 0.
+            uniforms: float32 [places left, N].
+            episode: what is written on and read; ended pages take no token.
+
+        Returns:
+            float64 [3, N, T]: the pages, and of the tokens that were written log-probability and reward, 0 elsewhere.
         """
-        rows, length = self.settings.rows, self.settings.length
-        environment = self._environment(rewards)
-        # Drawn for all places and rows at once: what a row writes does not depend on when the others end.
-        uniforms = torch.from_numpy(rng.random((length - place, rows), dtype=np.float32)).to(self.device)
-        log_probs, paid = np.zeros((2, rows, length), dtype=np.float32)
-        mask = np.zeros((rows, length), dtype=np.bool_)
-        tokens = np.full((rows, length), self.settings.networks.vocab_size, dtype=np.int64)
-        states = []
-        for t in range(place, length):
+        pages, readings = episode.pages, episode.readings
+        rows, length = pages.tokens.shape
+        log_probs, paid = torch.zeros(2, rows, length, device=self.device)
+        for t in range(length - len(uniforms), length):
             # Rows that have ended are computed too: a product of fewer rows could round otherwise.
             distribution, state = self._next(last, state)
-            states.append(state)
-            last = sample(distribution, uniforms[t - place])
-            mask[:, t] = alive
+            episode.states.append(state)
+            last = sample(distribution, uniforms[t - length])
+            taking = ~pages.ended
             chosen = distribution.gather(1, last[:, None])[:, 0]
-            log_probs[:, t] = chosen.cpu().numpy() * alive
-            self.scorer.hand_over(chosen)
-            page, paid[:, t], ended, _, _ = environment.step(last.cpu().numpy())
-            tokens = page.astype(np.int64, copy=False)
-            alive = ~ended
-            # Breaking off moves no later draw: the numbers for all places have been drawn.
-            if not alive.any():
+            log_probs[:, t] = chosen * taking
+            pages.write(last)
+            if readings is not None:
+                self.scorer.hand_over(chosen)
+                paid[:, t] = readings.read(last, taking)
+            # A GPU is not asked, since it would have to be waited for. To break off moves no later draw: the numbers
+            # for all places have been drawn.
+            if self.device.type == "cpu" and pages.ended.all():
                 break
+        # One tensor, so that it takes one copy to the host; float64 holds tokens and float32 exactly.
+        return torch.stack([pages.tokens.double(), log_probs.double(), paid.double()])
+
+    def _fetch(self, result: Tensor, counted: Mask, rng: np.random.Generator, *, rewards: bool) -> "_Written":
+        """What `_continue_from` returned, on the host, with the control applied; `counted` [N, T] are the places."""
+        page, log_probs, paid = result.cpu().numpy()
+        # `astype` copies: a captured graph writes into the same memory again.
+        tokens, given = page.astype(np.int64), paid.astype(np.float32)
+        mask = counted & (tokens < self.settings.networks.vocab_size)
         # After the text is written: a control that draws then leaves the words as they are without it.
         if rewards:
-            paid = self.control.apply(paid, mask, rng)
-        return _Written(tokens, log_probs, paid, mask, states)
+            given = self.control.apply(given, mask, rng)
+        return _Written(tokens, log_probs.astype(np.float32), given, mask)
 
     def _next(self, last: Tensor, state: State) -> tuple[Tensor, State]:
         """Log-probabilities [N, V] of what follows the tokens [N], at the temperature, and the state."""
@@ -155,29 +193,40 @@ class RolloutGenerator:
             log_probs = functional.log_softmax(log_probs / self.settings.temperature, dim=-1)
         return log_probs, state
 
-    def _q_values(self, written: "_Written", rng: np.random.Generator) -> Float:
-        """Q of each choice, float32 [B, T], with the mean over several continuations where that is asked for.
+    def _average_continuations(
+        self, q_values: Float, written: "_Written", episode: "_Episode", rng: np.random.Generator
+    ) -> None:
+        """Put into the place of each Q the mean over several continuations, of which the sequence itself is one.
 
-        Yala & Song, section 4.1: "in principle, we can average several rollouts". The sequence itself is one of them.
+        Yala & Song, section 4.1: "in principle, we can average several rollouts".
         """
         s = self.settings
-        own = self.returns(written.rewards, written.mask, s.discount)
-        if s.monte_carlo_rollouts == 1:
-            return own
-        q_values = own.copy()
+        states = tuple(episode.states)
         # At the last place nothing comes after the token: its Q is its own.
-        for t in range(len(written.states) - 1):
+        for t in range(int(written.mask.any(axis=0).sum()) - 1):
             alive, prefix = written.mask[:, t + 1], written.tokens[:, : t + 1]  # who goes on after place t, with what
-            last = torch.from_numpy(np.where(alive, prefix[:, -1], 0)).to(self.device)
-            total = own[:, t].copy()
+            total = q_values[:, t].copy()
             for _ in range(s.monte_carlo_rollouts - 1):
-                self._environment(True).reset(options={"reset_mask": alive, "prefix": prefix})
-                other = self._continue_from(last, written.states[t], t + 1, alive, rng, rewards=True)
+                other = self._continuation(alive, prefix, states[t], episode, rng)
                 rewards = np.hstack([written.rewards[:, : t + 1], other.rewards[:, t + 1 :]])
                 mask = np.hstack([written.mask[:, : t + 1], other.mask[:, t + 1 :]])
                 total += self.returns(rewards, mask, s.discount)[:, t]
             q_values[alive, t] = total[alive] / s.monte_carlo_rollouts
-        return q_values
+
+    def _continuation(
+        self, alive: Mask, prefix: Tokens, state: State, episode: "_Episode", rng: np.random.Generator
+    ) -> "_Written":
+        """Go on from a prefix, int64 [N, P], in the rows that are alive, bool [N]; the others stay as they are."""
+        rows = torch.from_numpy(alive).to(self.device)
+        # In rows that have ended V may stand, for which no network has a row.
+        begun = torch.from_numpy(np.where(alive[:, None], prefix, 0)).to(self.device)
+        episode.pages.clear(rows, begun)
+        if episode.readings is not None:
+            episode.readings.restart(rows, begun)
+        place = prefix.shape[1]
+        result = self._continue_from(begun[:, -1], state, self._uniforms(place, rng), episode)
+        counted = alive[:, None] & (np.arange(self.settings.length) >= place)
+        return self._fetch(result, counted, rng, rewards=True)
 
 
 class ShardMaker:
@@ -206,11 +255,19 @@ class ShardMaker:
 
 
 @dataclass(frozen=True)
+class _Episode:
+    """Pages that are being written, on the device, and what reads them."""
+
+    pages: Pages
+    readings: Readings | None  # None: the discriminator does not read along
+    states: list[State]  # the generator's before each choice, its token not read yet
+
+
+@dataclass(frozen=True)
 class _Written:
-    """What was written from a place on; the arrays have all places, 0 before it."""
+    """What was written from a place on, on the host; the arrays have all places, 0 before it."""
 
     tokens: Tokens  # [B, T] the whole page
     log_probs: Float  # [B, T]
     rewards: Float  # [B, T]
-    mask: Mask  # [B, T]
-    states: list[State]  # the generator's before each choice, its token not read yet
+    mask: Mask  # [B, T] true where the page has a token

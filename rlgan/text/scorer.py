@@ -1,17 +1,18 @@
 """The discriminator as what the environment's reward wrapper asks: an `envs.Scorer`."""
 
-import numpy as np
+import math
+
 import torch
 from torch import Tensor
 
-from envs import State
+from envs import Array, State
+from envs.arrays import moved
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
-from rlgan.types import Float, Tokens
 
 
 class DiscriminatorScorer:
-    """Reads sequences token by token with a discriminator; its state is the network's, as numpy arrays.
+    """Reads sequences token by token with a discriminator; its state is the network's own and stays on its device.
 
     Where the discriminator's form reads the policy, whoever writes hands over what the policy gave each token, before
     the token is read: one step of the generator serves both.
@@ -27,22 +28,22 @@ class DiscriminatorScorer:
 
     @torch.inference_mode()
     def start(self, count: int) -> State:
-        """The state before any token: arrays with leading axis `count`."""
-        return tuple(each.cpu().numpy() for each in self.discriminator.initial_state(count))
+        """The state before any token: tensors with leading axis `count`, where the discriminator is."""
+        return self.discriminator.initial_state(count)
 
     @torch.inference_mode()
-    def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
-        """Read the next token of every sequence, int64 [N]; how real each looks so far, log-odds float32 [N]."""
-        device = self.discriminator.device
-        # Contiguous, since the wrapper puts together rows of several states, and kernels of GPUs refuse strides.
-        before = tuple(torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in state)
-        log_odds, after = self.discriminator.step(torch.from_numpy(tokens).to(device), before)
+    def score(self, state: State, tokens: Array, /) -> tuple[State, Array]:
+        """Read the next token of every sequence, int64 [N]; how real each looks so far, log-odds float32 [N].
+
+        The log-odds are where the tokens are: a numpy array, or a tensor.
+        """
+        log_odds, after = self.discriminator.step(moved(tokens, self.discriminator.output.weight), state)
         # Of a prefix, which earns no reward, nobody hands any over.
         if self.discriminator.form.reads_policy and self._log_probs is not None:
             log_odds = self.discriminator.form.log_odds(log_odds, self._log_probs)
         # Used once: those of one token must not be subtracted from the score of the next.
         self._log_probs = None
-        return tuple(each.cpu().numpy() for each in after), log_odds.cpu().numpy()
+        return after, moved(log_odds, tokens)
 
 
 class UniformScorer:
@@ -61,14 +62,14 @@ class UniformScorer:
         return self._scorer.start(count)
 
     @torch.inference_mode()
-    def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
+    def score(self, state: State, tokens: Array, /) -> tuple[State, Array]:
         """Read the next token of every sequence, int64 [N]; log-odds float32 [N] against a uniform token."""
         # The core's output before the token stands last in the state: it scores every token that could come.
-        every = torch.from_numpy(np.ascontiguousarray(state[-1])).to(self._output.weight.device)
-        log_probs = torch.log_softmax(self._output(every), dim=-1).cpu().numpy()
-        after, _ = self._scorer.score(state, tokens)
-        # As a float32: `np.log` gives a float64, which in numpy 2 would make the sum one too.
-        return after, log_probs[np.arange(len(tokens)), tokens] + np.float32(np.log(log_probs.shape[1]))
+        log_probs = torch.log_softmax(self._output(state[-1]), dim=-1)
+        here = moved(tokens, log_probs)
+        after, _ = self._scorer.score(state, here)
+        own = log_probs.gather(1, here[:, None])[:, 0]
+        return after, moved(own + math.log(log_probs.shape[1]), tokens)
 
 
 class TrainingScorer:
@@ -90,18 +91,19 @@ class TrainingScorer:
 
     @torch.inference_mode()
     def start(self, count: int) -> State:
-        """The state before any token: arrays with leading axis `count`."""
+        """The state before any token: tensors with leading axis `count`, where the networks are."""
+        device = self._generator.device
         # G reads one token behind the discriminator: the start mark is what it reads first.
-        last = np.full(count, self._generator.vocab_size, np.int64)
-        state = self._generator.initial_state(torch.zeros(count, self._generator.noise_size))
-        return (*self._scorer.start(count), *(each.numpy() for each in state), last)
+        last = torch.full((count,), self._generator.vocab_size, device=device)
+        noise = torch.zeros(count, self._generator.noise_size, device=device)
+        return (*self._scorer.start(count), *self._generator.initial_state(noise), last)
 
     @torch.inference_mode()
-    def score(self, state: State, tokens: Tokens, /) -> tuple[State, Float]:
+    def score(self, state: State, tokens: Array, /) -> tuple[State, Array]:
         """Read the next token of every sequence, int64 [N]; log-odds float32 [N] against the generator's tokens."""
         *both, last = state
-        before = tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in both[self._split :])
-        distribution, following = self._generator.step(torch.from_numpy(last), before)
-        self._scorer.hand_over(distribution.gather(1, torch.from_numpy(tokens)[:, None])[:, 0])
-        after, log_odds = self._scorer.score(tuple(both[: self._split]), tokens)
-        return (*after, *(each.numpy() for each in following), tokens.copy()), log_odds
+        here = moved(tokens, last)
+        distribution, following = self._generator.step(last, tuple(both[self._split :]))
+        self._scorer.hand_over(distribution.gather(1, here[:, None])[:, 0])
+        after, log_odds = self._scorer.score(tuple(both[: self._split]), here)
+        return (*after, *following, here.clone()), moved(log_odds, tokens)

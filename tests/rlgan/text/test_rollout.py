@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from envs import DiscriminatorRewardVector, TextGenerationVectorEnv
 from rlgan.learning.weights import load, unload
@@ -240,10 +241,8 @@ def test_a_sequence_ends_with_its_stop_token_and_nothing_counts_after_it(task, w
         assert (values[made.mask] != 0).all()
 
 
-def test_rollouts_play_the_public_environment_and_its_reward_wrapper(maker, weights):
-    assert type(maker.rollouts.environment) is DiscriminatorRewardVector
-    assert type(maker.rollouts.environment.env) is TextGenerationVectorEnv
-    # A public environment that takes the same actions pays the same rewards.
+def test_the_public_environment_writes_the_same_pages_and_pays_the_same_rewards(maker, weights):
+    weights.generator["output.bias"][1] = 3.0  # some sequences end early
     made = maker.shard(weights, 0, 0, 0)
     environment = gymnasium.make_vec(
         "envs:rlgan/TextGeneration-v0", num_envs=len(made.tokens), vectorization_mode="vector_entry_point",
@@ -252,8 +251,41 @@ def test_rollouts_play_the_public_environment_and_its_reward_wrapper(maker, weig
     environment = DiscriminatorRewardVector(environment, DiscriminatorScorer(maker.rollouts.discriminator))
     environment.reset()
     for t in range(20):
-        _, rewards, _, _, _ = environment.step(made.tokens[:, t].clip(max=393))
+        pages, rewards, _, _, _ = environment.step(made.tokens[:, t].clip(max=393))
         np.testing.assert_allclose(rewards, made.rewards[:, t], atol=1e-6)
+    np.testing.assert_array_equal(pages, made.tokens)
+
+
+class _Asked(TorchDispatchMode):
+    """Counts how often the host asks for the value of a tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.times = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        aten = torch.ops.aten
+        self.times += operation in (aten._local_scalar_dense.default, aten.is_nonzero.default, aten.item.default)
+        return operation(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize("changes", [{}, {"estimator": "all_tokens"}, {"generator_core": "cnn"}, {"reward_limit": 1.0}])
+def test_a_rollout_leaves_its_device_once_and_not_for_each_token(task, monkeypatch, weights, changes):
+    moves = []
+    for owner, name in ((torch.Tensor, "numpy"), (torch.Tensor, "__array__"), (torch, "from_numpy"), (torch, "tensor")):
+        own = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, own=own, name=name: moves.append(name) or own(*given))
+    loaded = task(length=20, **changes)
+    weights = loaded.learner(CPU).weights()
+    maker = loaded.rollout_maker(CPU)
+    maker.shard(weights, 0, 0, 0)  # brings the weights there
+    moves.clear()
+    with _Asked() as asked:
+        made = maker.shard(weights, 1, 0, 0)
+    # Noise and uniform numbers go there, the sequences come back.
+    assert sorted(moves) == ["from_numpy", "from_numpy", "numpy"]
+    # A CPU, which waits for nothing, is asked after each token whether all have ended; a GPU is not.
+    assert asked.times == made.mask.any(axis=0).sum()
 
 
 def test_changing_one_sequences_tokens_changes_no_other_sequences_rewards_or_q_values():
