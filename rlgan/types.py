@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 Float = NDArray[np.float32]
 Tokens = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Array = Any  # a numpy array, or what stays in one process: a torch tensor
 Tensors = dict[str, Float]  # the tensors of one network by name
 Metrics = dict[str, float]
 State = dict[str, Tensors]  # a learner's whole state, in groups of named tensors
@@ -26,12 +27,15 @@ State = dict[str, Tensors]  # a learner's whole state, in groups of named tensor
 
 @dataclass(frozen=True)
 class Weights:
-    """Both networks at one version; learner -> rollout workers. Version v: after v updates."""
+    """Both networks at one version; learner -> rollout workers. Version v: after v updates.
+
+    Numpy arrays by name; torch's tensors where learner and rollouts are in one process, on one device.
+    """
 
     version: int
-    generator: Tensors
-    discriminator: Tensors
-    raw: Tensors = field(default_factory=dict)  # the generator itself, where `generator` is an average of it
+    generator: dict[str, Array]
+    discriminator: dict[str, Array]
+    raw: dict[str, Array] = field(default_factory=dict)  # the generator itself, where `generator` is an average of it
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from rlgan.device import kind, prepare
 from rlgan.engine.processes import in_processes, memory
 from rlgan.engine.settings import EngineSettings
 from rlgan.learning.group import ALONE
+from rlgan.learning.weights import on_host
 from rlgan.task import LoadedTask, RolloutMaker
 from rlgan.types import Evaluation, Item, Metrics, Plan, Result, Rollout, State, Weights
 
@@ -41,16 +42,17 @@ class LocalLearner:
 
     def weights(self) -> Weights:
         """Return the current weights."""
-        # A copy, which later updates leave alone: with a lag, rollouts are made from it some steps later.
-        return self._learner.weights()
+        # A copy, which later updates leave alone: with a lag, rollouts are made from it some steps later. On the device,
+        # where the rollouts are made too.
+        return self._learner.weights(on_device=True)
 
     def put_weights(self, weights: Weights) -> Weights:
-        """Return the weights, which are already where they are needed."""
+        """Return the weights, which a network takes as they are."""
         return weights
 
     def get_weights(self, weights: Weights) -> Weights:
-        """Return the weights, which are already where they are needed."""
-        return weights
+        """Return the weights as numpy arrays."""
+        return on_host(weights)
 
     def update(self, step: int, plan: Plan, rollouts: Sequence[Rollout]) -> Metrics:
         """Do a training step on its rollouts, one for each draw."""

@@ -12,7 +12,7 @@ from torch import nn
 
 from rlgan.errors import DivergenceError
 from rlgan.learning.loss import Adapter, Loss
-from rlgan.learning.weights import load, unload
+from rlgan.learning.weights import clones, load, unload
 from rlgan.rng import Purpose, stream, torch_seed
 from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
 
@@ -107,9 +107,14 @@ class Learner:
     def _real(self, step: int, update: int) -> RealBatch:
         return RealBatch(self.group.rows(self.source.real(step, update).real))
 
-    def weights(self) -> Weights:
-        """A copy of both networks as they are now."""
-        return Weights(self.version, unload(self.networks["generator"]), unload(self.networks["discriminator"]))
+    def weights(self, *, on_device: bool = False) -> Weights:
+        """A copy of both networks as they are now.
+
+        Args:
+            on_device: as tensors where the networks are, for who makes rollouts in this process.
+        """
+        copied = clones if on_device else unload
+        return Weights(self.version, copied(self.networks["generator"]), copied(self.networks["discriminator"]))
 
     def evaluated_weights(self) -> Weights:
         """What evaluations and samples use: with the average of the generator's weights, where there is one."""
@@ -186,8 +191,10 @@ class Learner:
         # Before the norm is bounded, which is that of the whole batch's gradient and so the same for all learners.
         self.group.average_([parameter.grad for parameter in parameters if parameter.grad is not None])
         norm = nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
-        metrics = self.group.metrics({key: float(value) for key, value in loss.metrics.items()})
-        metrics[f"gradient_norm_{name}"] = float(norm)
+        # All in one copy to the host: a GPU has to be waited for at each.
+        *numbers, total = _to_host([*loss.metrics.values(), norm])
+        metrics = self.group.metrics(dict(zip(loss.metrics, numbers, strict=True)))
+        metrics[f"gradient_norm_{name}"] = total
         # Before the step is taken, so that an error leaves the networks as they were.
         for key, number in metrics.items():
             if not math.isfinite(number):
@@ -199,3 +206,11 @@ class Learner:
         self.optimizers[name].step()
         group["lr"] = full
         return metrics
+
+
+def _to_host(values: Sequence[torch.Tensor]) -> list[float]:
+    """Numbers of tensors [], which are on one device or the other."""
+    device = values[-1].device
+    # In float64, which holds a count of tokens as well as a float32.
+    numbers: list[float] = torch.stack([value.detach().to(device, torch.float64) for value in values]).tolist()
+    return numbers

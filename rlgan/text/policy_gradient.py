@@ -18,6 +18,7 @@ from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import Estimator, Judge, Policy, RolloutTensors
 from rlgan.text.losses import entropy, expected_under, gather_log_probs, negative_log_likelihood
 from rlgan.text.models.generator import TextGenerator
+from rlgan.text.ngrams import distinct_sequences
 from rlgan.types import RealBatch, Rollout, Tokens
 
 
@@ -98,11 +99,12 @@ class PolicyGradient:
 
     def _policy_loss(self, rollout: RolloutTensors, rng: np.random.Generator) -> Loss:
         """The policy gradient of a batch of rollouts."""
+        # First: it waits for the device, which has much to do afterwards.
+        distinct = distinct_sequences(self.group.gather(rollout.tokens).cpu().numpy())
         judge = self.judge(rng)
         policy = self._policy(rollout, judge)
         loss = self.estimator.loss(policy, rollout, judge)
         mean, mask = self.group.masked_mean, rollout.mask
-        sequences = self.group.gather(rollout.tokens).cpu().numpy()
         metrics = {
             "loss_policy_gradient": loss.value.detach(),
             # Metrics are averaged over the learners: times their number, the mean is the sum.
@@ -111,7 +113,7 @@ class PolicyGradient:
             "q_value": mean(rollout.q_values, mask),
             # By the tokens that were drawn, which costs nothing; the bonus below needs the gradient of the exact one.
             "entropy": -mean(rollout.log_probs, mask),
-            "distinct": torch.tensor(len(np.unique(sequences, axis=0)) / len(sequences)),
+            "distinct": torch.tensor(distinct),
         }
         value = loss.value
         if self.entropy_bonus:
