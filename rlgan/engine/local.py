@@ -42,8 +42,8 @@ class LocalLearner:
 
     def weights(self) -> Weights:
         """Return the current weights."""
-        # A copy, which later updates leave alone: with a lag, rollouts are made from it some steps later. On the device,
-        # where the rollouts are made too.
+        # A copy, which later updates leave alone: with a lag, rollouts are made from it some steps later. Not on the
+        # host, since they are made where the learner is.
         return self._learner.weights(on_device=True)
 
     def put_weights(self, weights: Weights) -> Weights:
