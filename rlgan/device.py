@@ -13,14 +13,14 @@ from torch import Tensor
 from rlgan.errors import RunError
 
 
-def prepare(gpus: float) -> torch.device:
+def prepare(name: str) -> torch.device:
     """Make this process compute with one thread and deterministically, and give its device.
 
     Args:
-        gpus: what this process was promised; 0 is the CPU, whatever the machine has.
+        name: `cpu`, whatever the machine has; `cuda`, its first GPU; `cuda:N`; or `auto`, a GPU where there is one.
 
     Raises:
-        RunError: a GPU was promised and torch finds none.
+        RunError: torch does not find the GPU.
     """
     # cuBLAS reads it once, when it starts: it must be there before the first product on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -34,12 +34,15 @@ def prepare(gpus: float) -> torch.device:
     # TF32 keeps 10 bits of a factor's mantissa; for convolutions torch uses it unless told otherwise.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    # By what was promised: a Ray actor without a GPU still sees those of its machine.
-    if not gpus:
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "cpu" or (name == "auto" and not found):
         return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise RunError(f"{gpus:g} GPUs were asked for and torch {torch.__version__} finds none: use 0, the CPU")
-    return torch.device("cuda")
+    _, _, index = name.partition(":")
+    if int(index or 0) >= found:
+        raise RunError(f"{name} was asked for and torch {torch.__version__} finds {found} GPUs: give --device cpu")
+    # Chosen for the whole process: a graph is captured, and a stream made, on the current device.
+    torch.cuda.set_device(int(index or 0))
+    return torch.device("cuda", int(index or 0))
 
 
 def kind(device: torch.device) -> str:

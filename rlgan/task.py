@@ -110,6 +110,7 @@ class FigureRequest:
     out: Path  # the PNG file to write
     map_: "Map"  # applies a function to items in several processes
     say: Say
+    device: str = "cpu"  # where to train, as `rlgan.device.prepare` takes it
 
 
 # The protocols here ask for properties, not attributes: mypy takes an attribute of a protocol for one that can be set,
@@ -239,6 +240,7 @@ class LoadedRun:
     weights: "Weights"  # what evaluations and samples use
     recipe_id: str  # SHA-256 of the recipe and the data that the checkpoint is of
     read_words: Callable[[], tuple[str, ...]]  # reads the run's vocabulary
+    device: str = "cpu"  # where to compute with it, as `rlgan.device.prepare` takes it
 
 
 @dataclass(frozen=True)

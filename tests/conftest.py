@@ -20,7 +20,7 @@ SMALL = {"preset": "paper", "length": 12, "batch_size": 16, "embedding_size": 16
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     """Compute as every process of a run does."""
-    return prepare(0)
+    return prepare("cpu")
 
 
 @pytest.fixture(autouse=True)

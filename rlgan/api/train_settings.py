@@ -19,10 +19,11 @@ class TrainSettings(TypedDict, total=False):
     minutes: float | None
     workers: int | str
     worker_cpus: float
-    rollout_gpus: float
+    device: str
+    rollout_gpus: float | None
     learners: int
     learner_cpus: float
-    learner_gpus: float
+    learner_gpus: float | None
     placement: Literal["spread", "pack"]
     mixed_fleet: bool
     evaluate_every: int | None

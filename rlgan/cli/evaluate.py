@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
-from rlgan.settings import TypedPath, check, printable, resolve
+from rlgan.settings import Device, TypedPath, check, printable, resolve
 from rlgan.task import EvaluationTools, Result
 
 
@@ -25,6 +25,9 @@ class EvaluateSettings:
     """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""
     json: bool = False
     """Print one JSON object and nothing else."""
+    device: Device = "cpu"
+    """What computes: cpu, so that the result does not depend on the machine; cuda, cuda:N, or auto, a GPU where one is
+    found."""
     trust_imports: bool = False
     """Import code from outside of rlgan that the run's config.json names."""
 
@@ -54,27 +57,28 @@ def evaluate(words: list[str]) -> None:
 
     if runs := seeds_in(Path(common.run)):
         refuse_options_of_others(options, tasks, None, common.run, "evaluate")
-        with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports) as tools:
-            summary = evaluate_seeds(runs, common.checkpoint, tools, trust_imports=common.trust_imports)
+        with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports, device=common.device) as tools:
+            summary = evaluate_seeds(runs, common.checkpoint, tools)
             show({"run": common.run} | summary, [], as_json=common.json)
         return
-    run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports)
+    run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
     # A task from outside has no options here where its run lies in a store,
     # whose config is not read before the words are.
     own = getattr(options, run.task.name, None) or run.task.evaluate.options()
-    with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports) as tools:
+    with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports, device=common.device) as tools:
         result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)
     show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)
 
 
 @contextmanager
-def evaluation_tools(which: str, *, trust_imports: bool) -> Iterator[EvaluationTools]:
+def evaluation_tools(which: str, *, trust_imports: bool, device: str = "cpu") -> Iterator[EvaluationTools]:
     """What an evaluation can call on, with the terminal's last line for what is computed now.
 
     Args:
         which: of the checkpoints of other runs that it opens.
         trust_imports: import what those runs name outside of this package.
+        device: where to compute with those runs.
     """
     from rich.console import Console
 
@@ -82,7 +86,7 @@ def evaluation_tools(which: str, *, trust_imports: bool) -> Iterator[EvaluationT
 
     # On standard error, because standard output has the result, which with --json is for a program.
     with Console(stderr=True).status("") as status:
-        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status.update)
+        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status.update, device=device)
 
 
 def show(result: Result, lines: list[str], *, as_json: bool) -> None:

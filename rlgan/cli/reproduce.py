@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import parse
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, Choice, TypedPath, check, flatten, new_png, resolve, updated
+from rlgan.settings import AtLeast, Choice, Device, TypedPath, check, flatten, new_png, resolve, updated
 from rlgan.task import TASKS, FigureRequest, Task, find_task
 
 TASK_OF = {figure: find_task(name) for name in TASKS for figure in find_task(name).figures}
@@ -27,6 +27,9 @@ class Reproduce:
     """Learning rate of both players, in place of the preset's."""
     seed: Annotated[int, AtLeast(0)] = 0
     """Seed of the runs."""
+    device: Device = "cpu"
+    """What computes: cpu, so that the result does not depend on the machine; cuda, cuda:N, or auto, a GPU where one is
+    found."""
     out: Annotated[str | None, TypedPath()] = None
     """The file to write. By default <figure>.png, in the current directory."""
 
@@ -50,6 +53,7 @@ def reproduce(words: list[str]) -> None:
         out=out,
         map_=_in_processes,
         say=say,
+        device=options.device,
     )
     resolve(task.figures[options.figure].draw, {})(request)
     print(out)

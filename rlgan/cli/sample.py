@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.tasks import refuse_options_of_others, task_of_run
-from rlgan.settings import AtLeast, TypedPath, check, printable, resolve
+from rlgan.settings import AtLeast, Device, TypedPath, check, printable, resolve
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class SampleSettings:
     """Seed of the samples."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric."""
+    device: Device = "cpu"
+    """What computes: cpu, so that the result does not depend on the machine; cuda, cuda:N, or auto, a GPU where one is
+    found."""
     trust_imports: bool = False
     """Import code from outside of rlgan that the run's config.json names."""
 
@@ -45,7 +48,7 @@ def sample(words: list[str]) -> None:
 
     from rlgan.runs.loading import load_run
 
-    run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports)
+    run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "sample")
     own = getattr(options, run.task.name, None) or run.task.sample.options()
     for line in resolve(run.task.sample.run, {})(run, common.count, common.seed, own):

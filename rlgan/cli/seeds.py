@@ -8,7 +8,7 @@ from typing import Any
 
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, unused_directory
-from rlgan.runs.loading import load_run, same_task, saved_settings
+from rlgan.runs.loading import same_task, saved_settings
 from rlgan.runs.request import Request
 from rlgan.runs.seeds import train_seeds
 from rlgan.runs.start import new_directory
@@ -39,7 +39,7 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
     if train_seeds(main, ["train", name, *words], folder, seeds, resume=run_settings.resume):
         # These runs have just been trained here: what they name was typed on this command line.
         with evaluation_tools("newest", trust_imports=True) as tools:
-            print(json.dumps(evaluate_seeds(seeds_in(folder), "newest", tools, trust_imports=True)))
+            print(json.dumps(evaluate_seeds(seeds_in(folder), "newest", tools)))
 
 
 def seeds_in(folder: Path) -> list[Path]:
@@ -49,7 +49,7 @@ def seeds_in(folder: Path) -> list[Path]:
     return [entry for _, entry in sorted((int(number), entry) for number, entry in numbered if number.isdecimal())]
 
 
-def evaluate_seeds(runs: Sequence[Path], which: str, tools: EvaluationTools, *, trust_imports: bool) -> Result:
+def evaluate_seeds(runs: Sequence[Path], which: str, tools: EvaluationTools) -> Result:
     """Measure the runs of several seeds, as one.
 
     Raises:
@@ -57,7 +57,7 @@ def evaluate_seeds(runs: Sequence[Path], which: str, tools: EvaluationTools, *, 
     """
     # All are opened before the first is measured, so that a run that differs is
     # told in seconds and not after minutes.
-    opened = [load_run(str(run), which, trust_imports=trust_imports) for run in runs]
+    opened = [tools.load_run(str(run)) for run in runs]
     first = opened[0]
     for run, one in zip(runs, opened, strict=True):
         if one.task != first.task:

@@ -49,7 +49,8 @@ class RolloutHost:
     ) -> None:
         # First: the task may name objects that this process cannot import.
         adopt(imported)
-        self._device = prepare(gpus)
+        # By what Ray reserved: an actor without a GPU still sees those of its machine.
+        self._device = prepare("cuda" if gpus else "cpu")
         self._maker = shard_maker(self._device)
 
     def location(self) -> Location:
@@ -95,7 +96,8 @@ class LearnerHost:
         adopt(imported)
         self._task = task
         self._gpus = gpus
-        self._device = prepare(gpus)
+        # By what Ray reserved: an actor without a GPU still sees those of its machine.
+        self._device = prepare("cuda" if gpus else "cpu")
         self._listening: socket.socket | None = None
 
     def location(self) -> Location:

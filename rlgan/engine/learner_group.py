@@ -76,7 +76,7 @@ class LearnerGroup:
         """
         actor_class = self._actor_class()
         # All at once, since each imports torch, and a placement group holds the resources of all.
-        arguments = self._task, self._run.learner_gpus, typed_imports()
+        arguments = self._task, self._run.gpus_of_learner, typed_imports()
         starting = [actor_class.remote(*arguments) for _ in range(self._run.learners)]
         self.handles = []
         deaths = 0
@@ -165,13 +165,13 @@ class LearnerGroup:
         strategy: Any = "DEFAULT"
         if run.learners > 1:
             # Together or not at all: learners that started one by one could each hold resources that another needs.
-            needs = {"CPU": run.learner_cpus} | ({"GPU": run.learner_gpus} if run.learner_gpus else {})
+            needs = {"CPU": run.learner_cpus} | ({"GPU": run.gpus_of_learner} if run.gpus_of_learner else {})
             self._reserved = placement_group([needs] * run.learners)
             strategy = PlacementGroupSchedulingStrategy(self._reserved)
         remote: Any = ray.remote  # Ray's type annotations do not know concurrency groups
         return remote(
             num_cpus=run.learner_cpus,
-            num_gpus=run.learner_gpus,
+            num_gpus=run.gpus_of_learner,
             scheduling_strategy=strategy,
             concurrency_groups={"watch": 1},
             enable_task_events=TASK_EVENTS,

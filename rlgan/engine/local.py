@@ -128,7 +128,7 @@ class LocalEngine:
     """
 
     def __init__(self, task: LoadedTask, run: EngineSettings) -> None:
-        device = prepare(run.learner_gpus)
+        device = prepare(run.device_of_one_process)
         self.where = f"one process on {device}, without Ray"
         self.kinds = dict.fromkeys(("learner", "rollouts"), kind(device))
         self.learner = LocalLearner(task, device)

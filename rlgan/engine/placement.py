@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
@@ -99,7 +100,7 @@ def check_resources(nodes: Mapping[str, Resources], run: EngineSettings, shards:
     workers, _ = run.fleet(shards)
     needs = {
         "CPU": workers * run.worker_cpus + run.learners * run.learner_cpus,
-        "GPU": workers * run.rollout_gpus + run.learners * run.learner_gpus,
+        "GPU": workers * run.gpus_of_worker + run.learners * run.gpus_of_learner,
     }
     # Totals, and not what is free now: that changes while others come and go,
     # and Ray starts what waits as soon as it can.
@@ -115,10 +116,30 @@ def check_resources(nodes: Mapping[str, Resources], run: EngineSettings, shards:
     if fit < workers or learners_that_fit(nodes, run) < run.learners:
         have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes.values())
         raise RunError(
-            f"{workers} rollout workers of {run.worker_cpus:g} CPUs and {run.rollout_gpus:g} GPUs each, and "
-            f"{run.learning} of {run.learner_cpus:g} CPUs and {run.learner_gpus:g} GPUs, do not fit on the nodes of "
+            f"{workers} rollout workers of {run.worker_cpus:g} CPUs and {run.gpus_of_worker:g} GPUs each, and "
+            f"{run.learning} of {run.learner_cpus:g} CPUs and {run.gpus_of_learner:g} GPUs, do not fit on the nodes of "
             f"this Ray, which have {have}. Ask for fewer or smaller ones, or add nodes"
         )
+
+
+def with_gpus(nodes: Mapping[str, Resources], run: EngineSettings, shards: int) -> EngineSettings:
+    """Return the settings with as many GPUs for each actor as --device asks for and the nodes have.
+
+    Args:
+        nodes: the total resources of each node.
+        run: what the actors need.
+        shards: how many shards a batch of rollouts has.
+
+    Raises:
+        RunError: the actors do not fit.
+    """
+    *choices, last = run.on_gpus(sum(node.get("GPU", 0.0) for node in nodes.values()), shards)
+    for choice in choices:
+        with suppress(RunError):
+            check_resources(nodes, choice, shards)
+            return choice
+    check_resources(nodes, last, shards)
+    return last
 
 
 def _beside(
@@ -126,7 +147,7 @@ def _beside(
 ) -> dict[str, int]:
     """Return how many workers fit on each node beside so many learners on each."""
     cpus, gpus = _learner_needs(run)
-    needs = (run.worker_cpus, run.rollout_gpus)
+    needs = (run.worker_cpus, run.gpus_of_worker)
     fit = {}
     for name, amounts in has.items():
         left = (amounts[0] - learners[name] * cpus, amounts[1] - learners[name] * gpus)
@@ -142,7 +163,7 @@ def _learners_fit(learners: Counter[str], has: Mapping[str, Amounts], run: Engin
 
 
 def _learner_needs(run: EngineSettings) -> Amounts:
-    return run.learner_cpus, run.learner_gpus
+    return run.learner_cpus, run.gpus_of_learner
 
 
 def _amounts(node: Resources) -> Amounts:

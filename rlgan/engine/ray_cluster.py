@@ -53,11 +53,11 @@ class RayCluster:
         # for seconds and comes back without its state.
         host: Any = ray.remote(RolloutHost).options(
             num_cpus=self._run.worker_cpus,
-            num_gpus=self._run.rollout_gpus,
+            num_gpus=self._run.gpus_of_worker,
             scheduling_strategy=strategy,
             enable_task_events=TASK_EVENTS,
         )
-        actor: ActorHandle[Any] = host.remote(self._shard_maker, self._run.rollout_gpus, typed_imports())
+        actor: ActorHandle[Any] = host.remote(self._shard_maker, self._run.gpus_of_worker, typed_imports())
         return actor, actor.location.remote()
 
     def kill(self, actor: ActorHandle[Any]) -> None:

@@ -13,7 +13,7 @@ from rlgan.engine.ray_environment import ray
 
 from rlgan.engine.extensions import ship_modules
 from rlgan.engine.learner_group import LearnerGroup
-from rlgan.engine.placement import check_resources
+from rlgan.engine.placement import with_gpus
 from rlgan.engine.processes import usable_cpus
 from rlgan.engine.ray_cluster import RayCluster, kill_actor, living_nodes
 from rlgan.engine.ray_connection import Connection, connect
@@ -43,8 +43,7 @@ class RayEngine:
         self._end_actors = ExitStack()
         self._connection = connect(run, task.facts.shards)
         try:
-            check_resources(living_nodes(), run, task.facts.shards)
-            self._start(task, run, log)
+            self._start(task, with_gpus(living_nodes(), run, task.facts.shards), log)
         except BaseException:  # also when somebody interrupts the start
             self.close()
             raise
@@ -93,7 +92,7 @@ class RayEngine:
 
 def describe(run: EngineSettings, workers: int, connection: Connection) -> str:
     """Return what runs where, for people."""
-    devices = ("cuda" if run.rollout_gpus else "cpu", "cuda" if run.learner_gpus else "cpu")
+    devices = ("cuda" if run.gpus_of_worker else "cpu", "cuda" if run.gpus_of_learner else "cpu")
     plural = "s" if workers > 1 else ""
     elastic = f", {run.workers}," if isinstance(run.workers, str) else ""
     rollouts = f"{workers} rollout worker{plural}{elastic} ({devices[0]})"

@@ -2,11 +2,11 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, MoreThan
+from rlgan.settings import AtLeast, Device, MoreThan
 
 _AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 
@@ -20,15 +20,18 @@ class EngineSettings:
     auto:MIN-MAX: as many as there is room for on the nodes, which may come and go, and as the shards keep busy."""
     worker_cpus: Annotated[float, MoreThan(0)] = 1.0
     """CPUs that Ray reserves for each rollout worker, which computes with one thread in any case."""
-    rollout_gpus: Annotated[float, AtLeast(0)] = 0.0
-    """GPUs for each rollout worker; a fraction shares one. 0: CPU."""
+    device: Device = "auto"
+    """What computes: cpu, cuda, cuda:N with --workers 0, or auto: GPUs where there are any. With Ray, learners and
+    rollout workers share the GPUs that there are, unless --learner-gpus and --rollout-gpus say how many each has."""
+    rollout_gpus: Annotated[float, AtLeast(0)] | None = None
+    """GPUs for each rollout worker; a fraction shares one; 0: CPU. By default what --device says."""
     learners: Annotated[int, AtLeast(1)] = 1
     """Learners (Ray actors) that share every batch and average their gradients. Their number changes the last bits of
     the result, and nothing else here does."""
     learner_cpus: Annotated[float, MoreThan(0)] = 1.0
     """CPUs that Ray reserves for each learner."""
-    learner_gpus: Annotated[float, AtLeast(0)] = 0.0
-    """GPUs for each learner. 0: CPU."""
+    learner_gpus: Annotated[float, AtLeast(0)] | None = None
+    """GPUs for each learner; 0: CPU. By default what --device says."""
     placement: Literal["spread", "pack"] = "spread"
     """Where rollout workers go. spread: to the node with the fewest; pack: fill one node, the learner's first."""
     mixed_fleet: bool = False
@@ -39,6 +42,52 @@ class EngineSettings:
     def learning(self) -> str:
         """How many learners there are, in words."""
         return f"{self.learners} learners" if self.learners > 1 else "a learner"
+
+    @property
+    def gpus_of_worker(self) -> float:
+        """GPUs that Ray reserves for each rollout worker."""
+        return self.rollout_gpus or 0.0
+
+    @property
+    def gpus_of_learner(self) -> float:
+        """GPUs that Ray reserves for each learner."""
+        return self.learner_gpus or 0.0
+
+    @property
+    def device_of_one_process(self) -> str:
+        """The device of --workers 0, where learner and rollouts are together; --learner-gpus decides, where given."""
+        if self.learner_gpus is None:
+            return self.device
+        return "cuda" if self.learner_gpus else "cpu"
+
+    def on_gpus(self, found: float, shards: int) -> "list[EngineSettings]":
+        """These settings with GPUs for every kind of actor, where Ray has so many: the first that fits is to be taken.
+
+        Example:
+            >>> [(each.learner_gpus, each.rollout_gpus) for each in EngineSettings(workers=2).on_gpus(1, shards=2)]
+            [(0.33, 0.33), (1.0, 0.0), (0.0, 0.0)]
+            >>> [(each.learner_gpus, each.rollout_gpus) for each in EngineSettings(device="cuda").on_gpus(3, shards=2)]
+            [(1.0, 1.0), (1.0, 1.0)]
+        """
+        if self.device == "cpu" or (self.device == "auto" and not found):
+            return [self._with_gpus(0.0, 0.0)]
+        workers = max(self.fleet(shards)[1], 1)
+        # Those whose number is typed have theirs; the others share the rest.
+        left = found - self.learners * self.gpus_of_learner - workers * self.gpus_of_worker
+        sharing = (self.learners if self.learner_gpus is None else 0) + (workers if self.rollout_gpus is None else 0)
+        shared = _share(left, max(sharing, 1))
+        choices = [self._with_gpus(shared, shared)]
+        if found > self.learners and sharing == self.learners + workers:
+            choices.insert(0, self._with_gpus(1.0, _share(found - self.learners, workers)))
+        if self.device == "auto":
+            # On a cluster with few GPUs and many other nodes, all the workers do not fit beside the GPUs.
+            choices += [self._with_gpus(_share(found, self.learners), 0.0), self._with_gpus(0.0, 0.0)]
+        return choices
+
+    def _with_gpus(self, learner: float, worker: float) -> "EngineSettings":
+        """With so many for each kind whose number is not given."""
+        given = (learner if self.learner_gpus is None else self.learner_gpus, self.rollout_gpus)
+        return replace(self, learner_gpus=given[0], rollout_gpus=worker if given[1] is None else given[1])
 
     def fleet(self, shards: int) -> tuple[int, int]:
         """The fewest rollout workers to start with, and the most, where a draw has so many shards.
@@ -68,7 +117,20 @@ class EngineSettings:
                 )
         if self.learners > 1 and self.workers == 0:
             raise UsageError(f"--learners {self.learners} with --workers 0, one process: give 1 worker or more")
+        if ":" in self.device and self.workers != 0:
+            raise UsageError(
+                f"--device {self.device} with rollout workers, to which Ray deals the GPUs: give --workers 0, or "
+                "--device cuda and the GPUs to use in CUDA_VISIBLE_DEVICES"
+            )
         # A rule of Ray's, whose own error would come only when an actor is started.
-        for flag, gpus in (("--rollout-gpus", self.rollout_gpus), ("--learner-gpus", self.learner_gpus)):
+        for flag, gpus in (("--rollout-gpus", self.gpus_of_worker), ("--learner-gpus", self.gpus_of_learner)):
             if gpus > 1 and gpus != int(gpus):
                 raise UsageError(f"{flag} {gpus}: GPUs above 1 come whole; give {math.ceil(gpus)}")
+
+
+def _share(gpus: float, actors: int) -> float:
+    """What each actor gets of so many GPUs: at most one, and two digits, rounded down, so that all of them fit.
+
+    With none, one each: Ray's nodes then have too few, which the error says.
+    """
+    return min(1.0, math.floor(100 * gpus / actors) / 100) if gpus > 0 else 1.0

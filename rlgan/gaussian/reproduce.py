@@ -28,16 +28,16 @@ class Trace:
     metrics: list[Metrics]  # by iteration, pre-training left out
 
 
-def trace(settings: GaussianSettings, say: Say) -> Trace:
+def trace(settings: GaussianSettings, device: str, say: Say) -> Trace:
     """Train in this process, to the bits that `rlgan train` comes to, and keep what a figure shows."""
-    # On the CPU, with one thread, as a run without GPUs does: the paper's recipe is chaotic under rounding, and
-    # another order of summing would draw another figure.
-    device = prepare(0)
+    # The CPU unless asked otherwise: the paper's recipe is chaotic under rounding, and another order of summing draws
+    # another figure.
+    where = prepare(device)
     task = GaussianTask(settings)
-    learner, evaluator, schedule = task.learner(device), task.evaluator(device), task.schedule
+    learner, evaluator, schedule = task.learner(where), task.evaluator(where), task.schedule
 
     def look(weights: Weights) -> tuple[Float, Float]:
-        made = sample(settings, weights, EVALUATION_SAMPLES, settings.seed, device)[:, 0]
+        made = sample(settings, weights, EVALUATION_SAMPLES, settings.seed, where)[:, 0]
         return made, evaluator.curve(weights)
 
     before = look(learner.evaluated_weights())
@@ -52,7 +52,7 @@ def figure2(request: FigureRequest) -> None:
     """Density and D, before and after training: a pair of panels for each recipe."""
     panels: dict[str, tuple[Float, Float]] = {}
     for recipe in _recipes(request):
-        seen = trace(recipe, request.say)
+        seen = trace(recipe, request.device, request.say)
         panels |= {f"{title(recipe)}, before": seen.before, f"{title(recipe)}, after": seen.after}
     _save(figures.densities(panels), request.out)
 
@@ -61,7 +61,7 @@ def figure3(request: FigureRequest) -> None:
     """What both players make of the game, by iteration: a panel for each recipe."""
     panels = {}
     for recipe in _recipes(request):
-        seen = trace(recipe, request.say).metrics
+        seen = trace(recipe, request.device, request.say).metrics
         values = tuple([step[f"value_{player}"] for step in seen] for player in ("generator", "discriminator"))
         panels[title(recipe)] = (values[0], values[1])
     _save(figures.losses(panels), request.out)
@@ -72,7 +72,7 @@ def figure4(request: FigureRequest) -> None:
     panels = {}
     for pretraining in PRETRAINING:
         recipe = dataclasses.replace(request.chosen, pretraining=pretraining)
-        panels[title(recipe)] = trace(recipe, request.say).after
+        panels[title(recipe)] = trace(recipe, request.device, request.say).after
     _save(figures.densities(panels), request.out)
 
 

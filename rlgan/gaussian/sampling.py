@@ -45,5 +45,5 @@ def sample(settings: GaussianSettings, weights: Weights, count: int, seed: int, 
 
 def sample_lines(run: LoadedRun, count: int, seed: int, _: NoOptions) -> Iterator[str]:
     """Draw samples for `rlgan sample RUN`: a line for each, with its coordinates."""
-    for one in sample(run.settings, run.weights, count, seed, prepare(0)):
+    for one in sample(run.settings, run.weights, count, seed, prepare(run.device)):
         yield " ".join(f"{x:.6f}" for x in one)

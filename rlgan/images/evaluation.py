@@ -114,6 +114,6 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     result = tools.measure(run, task)
     if options.inception is not None:
         test = task.pictures.test()  # type: ignore[attr-defined]
-        made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(0))
+        made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(run.device))
         result["fid"] = inception_fid(made, test, Path(options.inception))
     return result

@@ -15,7 +15,7 @@ COLUMNS = 4
 
 def figure5(request: FigureRequest) -> None:
     """The average picture, and pictures of the same noise after epochs 2, 5, 10 and 17, laid out as in the paper."""
-    device = prepare(0)
+    device = prepare(request.device)
     task = ImageTask.load(request.chosen)
     for line in task.facts.about:
         request.say(line)

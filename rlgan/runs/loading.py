@@ -9,6 +9,7 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
+from rlgan.device import prepare
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.checkpoints import BrokenCheckpointError, Checkpoint
 from rlgan.runs.directory import RunDirectory
@@ -139,13 +140,14 @@ def _open(run: RunDirectory, which: str, recipe_id: str, say: Say) -> Checkpoint
     return run.checkpoints.newest(say, recipe_id)
 
 
-def load_run(path: str, which: str, *, trust_imports: bool = False) -> LoadedRun:
+def load_run(path: str, which: str, *, trust_imports: bool = False, device: str = "cpu") -> LoadedRun:
     """Open a run.
 
     Args:
         path: its directory, or its address in an object store.
         which: `newest`, or `best` by the task's selection metric.
         trust_imports: import what its config names outside of this package.
+        device: where to compute with it.
 
     Raises:
         RunError: there is no run, none of its checkpoints is whole, or it is not trusted.
@@ -159,7 +161,7 @@ def load_run(path: str, which: str, *, trust_imports: bool = False) -> LoadedRun
     # On standard error, since --json promises one object and nothing else on standard output.
     checkpoint = open_checkpoint(run, which, saved["recipe_id"], functools.partial(print, file=sys.stderr))
     return LoadedRun(
-        str(run.path), task, settings, checkpoint.step, checkpoint.weights, checkpoint.recipe_id, run.words
+        str(run.path), task, settings, checkpoint.step, checkpoint.weights, checkpoint.recipe_id, run.words, device
     )
 
 
@@ -178,8 +180,8 @@ def prepare_task(run: LoadedRun, map_: Map, status: Say) -> LoadedTask:
     return loaded
 
 
-def measure(run: LoadedRun, loaded: LoadedTask, device: Any) -> Result:
+def measure(run: LoadedRun, loaded: LoadedTask) -> Result:
     """What training measures, of a run's weights on its task's data, and which run it is."""
-    evaluation = loaded.evaluator(device).evaluate(run.weights)
+    evaluation = loaded.evaluator(prepare(run.device)).evaluate(run.weights)
     which: Result = {"run": run.path, "step": run.step} | run.task.labels(run.settings)
     return which | evaluation.metrics | evaluation.series

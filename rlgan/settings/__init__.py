@@ -26,7 +26,7 @@ from rlgan.settings.groups import (
     updated,
 )
 from rlgan.settings.history import Added, Was, identity, old_flags, read
-from rlgan.settings.limits import AtLeast, Below, Between, MoreThan, OneOf
+from rlgan.settings.limits import AtLeast, Below, Between, Device, Matching, MoreThan, OneOf
 from rlgan.settings.paths import (
     TypedPath,
     absolute,
@@ -39,8 +39,9 @@ from rlgan.settings.paths import (
 )
 
 __all__ = [
-    "Added", "AtLeast", "Below", "Between", "Choice", "MoreThan", "OneOf", "Setting", "Table", "TypedPath", "Was",
-    "absolute", "adopt", "all_settings", "canonical", "check", "check_address", "check_new", "check_values",
-    "differences", "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here",
-    "new_png", "old_flags", "own_imports", "pasteable", "printable", "read", "resolve", "typed_path", "updated",
+    "Added", "AtLeast", "Below", "Between", "Choice", "Device", "Matching", "MoreThan", "OneOf", "Setting",
+    "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "check", "check_address",
+    "check_new", "check_values", "differences", "flatten", "foreign_names", "identity", "imported_objects",
+    "is_import", "modules_found_here", "new_png", "old_flags", "own_imports", "pasteable", "printable", "read",
+    "resolve", "typed_path", "updated",
 ]  # fmt: skip

@@ -197,7 +197,7 @@ def _check_value(setting: Setting, value: Any) -> None:
                 raise UsageError(f"{setting.flag} {name!r} {problem}")
     for number in value if isinstance(value, tuple) else (value,):
         # A setting that may be left out is None then, which no limit concerns.
-        for limit in setting.limits if isinstance(number, int | float) else ():
+        for limit in setting.limits if number is not None else ():
             if not limit.holds(number):
                 raise UsageError(f"{setting.flag} is {number}: it must be {limit.due}")
 

@@ -1,12 +1,13 @@
-"""What a number may be: limits that stand in the annotation of a setting.
+"""What a number or a word may be: limits that stand in the annotation of a setting.
 
 batch_size: Annotated[int, AtLeast(1)] = 64
 """
 
 import math
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
 
 class Limit(Protocol):
@@ -17,8 +18,8 @@ class Limit(Protocol):
         """What the value must be, to follow "it must be "."""
         ...
 
-    def holds(self, value: float) -> bool:
-        """Whether a value is within the limit."""
+    def holds(self, value: Any) -> bool:
+        """Whether a value, of the type that the setting has, is within the limit."""
         ...
 
 
@@ -111,4 +112,19 @@ class OneOf:
         return value in self.values
 
 
-LIMITS = (AtLeast, MoreThan, Between, Below, OneOf)
+@dataclass(frozen=True)
+class Matching:
+    """A word that a regular expression matches as a whole."""
+
+    pattern: str
+    due: str
+
+    def holds(self, value: str) -> bool:
+        """Whether it matches."""
+        return re.fullmatch(self.pattern, value) is not None
+
+
+LIMITS = (AtLeast, MoreThan, Between, Below, OneOf, Matching)
+
+# What computes, as `rlgan.device.prepare` takes it.
+Device = Annotated[str, Matching(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")]

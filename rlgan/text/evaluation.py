@@ -40,8 +40,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         tested = {"test_data": options.data, "test_unknown_words": unknown}
     benchmark = None
     if not options.quick:
-        # On the CPU, here and below, so that a run's numbers do not depend on who measures it.
-        benchmark = TextBenchmark(run.settings, corpus, options.samples, prepare(0), tools.status)
+        benchmark = TextBenchmark(run.settings, corpus, options.samples, prepare(run.device), tools.status)
     # Rising, because a figure draws a curve through them in this order; each is measured once.
     temperatures = sorted(set(options.temperatures))
     result = _measured(run, corpus, benchmark, temperatures) | tested
@@ -64,11 +63,11 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
 def _measured(run: LoadedRun, corpus: Corpus, benchmark: TextBenchmark | None, temperatures: Sequence[float]) -> Result:
     """What is found of a run on a corpus, and which run it is."""
     settings, weights = run.settings, run.weights
-    evaluation = TextEvaluator(settings, corpus, prepare(0)).evaluate(weights)
+    evaluation = TextEvaluator(settings, corpus, prepare(run.device)).evaluate(weights)
     result: Result = {"run": run.path, "step": run.step, "data": settings.corpus.data}
     result |= labels_of(settings) | evaluation.metrics | evaluation.series
     if benchmark:
-        result["test_perplexity_carried"] = carried_perplexity(settings, corpus, weights, prepare(0))
+        result["test_perplexity_carried"] = carried_perplexity(settings, corpus, weights, prepare(run.device))
         result["quality"] = [benchmark.generated(settings, weights, t) for t in temperatures]
     return result
 

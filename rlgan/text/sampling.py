@@ -29,7 +29,7 @@ def _rounds(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int,
 def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
     """Write texts for `rlgan sample RUN`, a line for each."""
     words = vocabulary_of(run)
-    rollouts = sampler(run.settings, words, prepare(0), options.temperature)
+    rollouts = sampler(run.settings, words, prepare(run.device), options.temperature)
     for part in _rounds(rollouts, run.weights, count, seed, rewards=False):
         yield from to_text(words, part.tokens[:count])
         count -= len(part.tokens)

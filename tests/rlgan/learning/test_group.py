@@ -79,7 +79,7 @@ def trained(task, group):
 
 
 def learn_as(rank, listening, port, folder):
-    prepare(0)
+    prepare("cpu")
     group = init_process_group(listening, "127.0.0.1", port, "127.0.0.1", rank, 2, nccl=False)
     for case in CASES:
         np.savez(folder / f"{case} {rank}.npz", **trained(task_of(case, folder), group))
