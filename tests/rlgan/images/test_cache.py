@@ -1,5 +1,4 @@
 import hashlib
-import io
 import pickle
 import shutil
 import signal
@@ -9,31 +8,10 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image
+from sample_pictures import both, content, noise, plain
 
 from rlgan.images.pictures import open_pictures
 from rlgan.images.sources import Request
-
-RED = (200, 30, 40)
-
-
-def plain(colour=RED, size=(80, 80)):
-    return Image.new("RGB", size, colour)
-
-
-def noise(seed=0, size=(80, 80)):
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-
-
-def both(pictures):
-    """All pictures of both splits."""
-    return np.concatenate([pictures.train(), pictures.test()])
-
-
-def content(picture, kind, **settings):
-    file = io.BytesIO()
-    picture.save(file, kind, **settings)
-    return file.getvalue()
 
 
 def test_what_was_skipped_is_said_again_and_refused_without_being_asked(folder, opened, made, refusal):

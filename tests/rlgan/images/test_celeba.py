@@ -1,25 +1,7 @@
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
-
-RED = (200, 30, 40)
-
-
-def plain(colour=RED, size=(80, 80)):
-    return Image.new("RGB", size, colour)
-
-
-def both(pictures):
-    """All pictures of both splits."""
-    return np.concatenate([pictures.train(), pictures.test()])
-
-
-def content(picture, kind, **settings):
-    file = io.BytesIO()
-    picture.save(file, kind, **settings)
-    return file.getvalue()
+from sample_pictures import both, content, plain
 
 
 @pytest.fixture

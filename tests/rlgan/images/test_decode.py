@@ -1,32 +1,11 @@
-import io
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
+from sample_pictures import GREEN, RED, both, content, noise, plain
 
 from rlgan.images.tables import FILTERS
-
-RED, GREEN = (200, 30, 40), (20, 180, 60)
-
-
-def plain(colour=RED, size=(80, 80)):
-    return Image.new("RGB", size, colour)
-
-
-def noise(seed=0, size=(80, 80)):
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-
-
-def both(pictures):
-    """All pictures of both splits."""
-    return np.concatenate([pictures.train(), pictures.test()])
-
-
-def content(picture, kind, **settings):
-    file = io.BytesIO()
-    picture.save(file, kind, **settings)
-    return file.getvalue()
 
 
 def test_a_picture_of_the_right_size_keeps_its_pixels(folder, made):

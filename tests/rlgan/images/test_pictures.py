@@ -2,14 +2,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from sample_pictures import both
 
 from rlgan.images.pictures import open_source
 from rlgan.images.sources import MadePictures
-
-
-def both(pictures):
-    """All pictures of both splits."""
-    return np.concatenate([pictures.train(), pictures.test()])
 
 
 def test_faces_are_drawn_where_they_are_asked_for(made):
