@@ -1,7 +1,7 @@
 """Grids of pictures, themselves pictures: uint8 [height, width, 3]."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,25 +49,18 @@ def labelled(panels: Mapping[str, Pictures]) -> Pictures:
     return np.asarray(page)
 
 
-def nearest(
-    made: Pictures, train: Pictures, count: int, features: Callable[[Pictures], Double] | None = None
-) -> NDArray[np.int64]:
-    """Find the indices [N, count] of the training pictures nearest to each generated one, nearest first.
+def nearest(made: Pictures, train: Pictures, count: int) -> NDArray[np.int64]:
+    """Find the indices [N, count] of the training pictures nearest to each generated one by pixels, nearest first.
 
     Args:
         made: generated pictures, uint8 [N, S, S, 3].
         train: uint8 [M, S, S, 3]; may be a memory map: it is read once, a chunk at a time.
         count: how many, at most M.
-        features: distances are between these; without, between pixels.
     """
-
-    def vectors(pictures: Pictures) -> Double:
-        return features(pictures) if features else pictures.reshape(len(pictures), -1).astype(np.float64)
-
-    ours = vectors(made)
+    ours = _vectors(made)
     distances, indices = np.zeros((len(made), 0)), np.zeros((len(made), 0), dtype=np.int64)
     for i in range(0, len(train), CHUNK):
-        theirs = vectors(train[i : i + CHUNK])
+        theirs = _vectors(train[i : i + CHUNK])
         # Squared distances less the squared length of our own, which changes no order.
         distances = np.concatenate([distances, (theirs**2).sum(axis=1) - 2 * ours @ theirs.T], axis=1)
         added = np.broadcast_to(np.arange(i, i + len(theirs)), (len(made), len(theirs)))
@@ -79,14 +72,12 @@ def nearest(
     return indices
 
 
-def neighbours(
-    made: Pictures, train: Pictures, count: int, features: Callable[[Pictures], Double] | None = None
-) -> Pictures:
+def neighbours(made: Pictures, train: Pictures, count: int) -> Pictures:
     """Draw a row per generated picture: itself, then its `count` nearest training pictures, as `nearest` finds them.
 
     A generator that copies shows the same picture twice.
     """
-    found = nearest(made, train, count, features)
+    found = nearest(made, train, count)
     rows = np.concatenate([made[:, None], train[found.ravel()].reshape(*found.shape, *made.shape[1:])], axis=1)
     return grid(rows.reshape(-1, *made.shape[1:]), columns=found.shape[1] + 1)
 
@@ -95,3 +86,7 @@ def save_png(picture: Pictures, file: Path) -> None:
     """Write a picture [height, width, 3] as PNG."""
     # Without loss: the artefacts of JPEG would pass for the generator's.
     Image.fromarray(picture).save(file, format="PNG")
+
+
+def _vectors(pictures: Pictures) -> Double:
+    return pictures.reshape(len(pictures), -1).astype(np.float64)
