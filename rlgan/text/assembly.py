@@ -7,13 +7,16 @@ from functools import partial
 import torch
 from torch import nn
 
-from rlgan.learning.group import Group
+from rlgan.learning.group import ALONE, Group
+from rlgan.learning.learner import Learner, RealSource
+from rlgan.learning.optimizers import adam
+from rlgan.learning.settings import OptimizerSettings
 from rlgan.rng import Purpose, torch_seed
 from rlgan.text.advantages import Advantages
 from rlgan.text.baselines import EXPECTING_BASELINES
 from rlgan.text.baselines.baseline import make_baseline
 from rlgan.text.controls.control import find_control
-from rlgan.text.corpora.layouts import find_layout
+from rlgan.text.corpora.layouts import stop_token
 from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import make_estimator
 from rlgan.text.forms.form import find_form
@@ -27,7 +30,6 @@ from rlgan.text.policy_gradient import PolicyGradient
 from rlgan.text.rewards.rule import find_reward_rule
 from rlgan.text.rollout import RolloutGenerator, RolloutSettings
 from rlgan.text.settings import TextSettings
-from rlgan.text.vocabulary import END
 
 
 def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetworks:
@@ -54,11 +56,10 @@ def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetwork
 
 def rollout_settings(settings: TextSettings, words: tuple[str, ...]) -> RolloutSettings:
     """How the environment is used in training; the settings must name the layout."""
-    ends_with_eos = settings.corpus.layout is not None and find_layout(settings.corpus.layout).ends_with_eos
     return RolloutSettings(
         networks=text_networks(settings, words),
         length=settings.corpus.length,
-        stop_token=words.index(END) if ends_with_eos else None,
+        stop_token=_stop_token(settings, words),
         rows=settings.shard_size,
         discriminator_rows=settings.batch_size // settings.shards,
         reward=settings.rewards.reward,
@@ -87,7 +88,7 @@ def sampler(
 
 
 def policy_gradient(
-    settings: TextSettings, words: tuple[str, ...], stop_token: int | None, device: torch.device, group: Group
+    settings: TextSettings, words: tuple[str, ...], device: torch.device, group: Group
 ) -> PolicyGradient:
     """Both networks with fresh weights, the same for the same seed everywhere, and how they learn."""
     # The order of what follows is that in which the weights are drawn.
@@ -127,8 +128,24 @@ def policy_gradient(
         ),
         judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,
-        stop_token=stop_token,
+        stop_token=_stop_token(settings, words),
         group=group,
+    )
+
+
+def learner(
+    settings: TextSettings, words: tuple[str, ...], source: RealSource, device: torch.device, group: Group = ALONE
+) -> Learner:
+    """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
+    adapter = policy_gradient(settings, words, device, group)
+    networks = {"generator": adapter.generator, "discriminator": adapter.discriminator} | adapter.auxiliary_modules
+    return Learner(
+        adapter,
+        source,
+        optimizers(settings, networks),
+        gradient_norm=settings.adam.gradient_norm,
+        generator_ema_decay=settings.players.generator_ema_decay,
+        seed=settings.seed,
     )
 
 
@@ -139,11 +156,17 @@ def optimizers(settings: TextSettings, networks: Mapping[str, nn.Module]) -> dic
         "discriminator": settings.players.discriminator_learning_rate,
         "baseline": settings.baselines.baseline_learning_rate,
     }
+    shared = OptimizerSettings(momentum=settings.adam.adam_beta1)
     return {
-        # Fused: fewer passes over memory than torch's default, whose rounding differs.
-        name: torch.optim.Adam(network.parameters(), rates[name], (settings.adam.adam_beta1, 0.999), fused=True)
+        name: adam(network, rates[name], shared)
         for name, network in networks.items()
         # torch refuses an optimiser without parameters: a moving average has buffers alone, and what an older
         # generator knew is not to be trained.
         if any(parameter.requires_grad for parameter in network.parameters())
     }
+
+
+def _stop_token(settings: TextSettings, words: tuple[str, ...]) -> int | None:
+    if settings.corpus.layout is None:
+        raise ValueError("the settings name no layout: give that of the corpus")
+    return stop_token(settings.corpus.layout, words)

@@ -1,41 +1,21 @@
 """The quality and diversity of what a run writes, over sampling temperatures, beside the same numbers of real text."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from rlgan.errors import RunError
 from rlgan.learning.distances import frechet_distance
-from rlgan.learning.weights import load
-from rlgan.rng import Purpose, stream
-from rlgan.settings import updated
-from rlgan.text import measures as reading
+from rlgan.text import language_model as lm
 from rlgan.text import ngrams as quality
-from rlgan.text.assembly import sampler
 from rlgan.text.corpus import Corpus, Rows, batch
-from rlgan.text.models.generator import TextGenerator
 from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
-from rlgan.text.presets import PAPER
-from rlgan.text.sampling import generate
-from rlgan.text.settings import TextSettings
-from rlgan.text.task import TextTask
 from rlgan.text.vocabulary import UNKNOWN, to_text
-from rlgan.types import Metrics, Tokens, Weights
+from rlgan.types import Metrics, Rollout, Tokens
 
-# The one language model of `lm_score` and `reverse_lm_score`: MLE by our own learner, always the same.
-UPDATES = 200
-LANGUAGE_MODEL = updated(
-    PAPER,
-    {"method": "mle", "batch_size": 32, "embedding_size": 64, "hidden_size": 64, "generator_learning_rate": 6e-3},
-)
 PROTOCOL = {
-    "language_model": f"GRU of {LANGUAGE_MODEL.networks.hidden_size} by MLE, {UPDATES} updates of "
-    f"{LANGUAGE_MODEL.batch_size} rows, Adam {LANGUAGE_MODEL.players.generator_learning_rate:g}, "
-    f"seed {LANGUAGE_MODEL.seed}; nats per token",
+    "language_model": lm.PROTOCOL,
     "bleu": "mean over sentences, uniform weights, smoothing floor 0.1 (Chen & Cherry's first)",
     "frechet": NGRAM_FEATURES,
 }
@@ -45,7 +25,6 @@ class TextBenchmark:
     """Metrics rows of text against a corpus: generated or real, in the same way and as many of them.
 
     Args:
-        settings: of a run on the corpus, for layout and length.
         corpus: `lm_score` is by a language model of its training rows.
         samples: rows that a language model for `reverse_lm_score` is trained on, at most as many as the corpus has.
         device: where to compute.
@@ -55,15 +34,8 @@ class TextBenchmark:
         RunError: a held-out split has a single row.
     """
 
-    def __init__(
-        self,
-        settings: TextSettings,
-        corpus: Corpus,
-        samples: int,
-        device: torch.device,
-        tell: Callable[[str], None],
-    ) -> None:
-        self.settings, self.corpus, self.device, self.tell = settings, corpus, device, tell
+    def __init__(self, corpus: Corpus, samples: int, device: torch.device, tell: Callable[[str], None]) -> None:
+        self.corpus, self.device, self.tell = corpus, device, tell
         # The floor is measured on as many training rows; more of them would be the same rows again.
         self.samples = min(samples, len(corpus.train.tokens))
         # BLEU, distinct-n and the Fréchet distance change with the number of rows: it is the same for all.
@@ -74,19 +46,20 @@ class TextBenchmark:
         # What every temperature is compared with is computed once.
         self._reference_texts = _split(corpus, self.references)
         self._reference_features = ngram_features(self.references.tokens, corpus.words)
+        self._known = quality.digests(_known(corpus))
         tell("a language model of the real text")
-        self.language_model = language_model(settings, corpus, corpus.train, device)
+        self.language_model = lm.language_model(corpus, corpus.train, device)
 
-    def generated(self, settings: TextSettings, weights: Weights, temperature: float) -> Metrics:
-        """Measure what a run with this recipe and these weights writes at a temperature."""
-        self.tell(f"temperature {temperature:g}: sampling")
-        rollouts = sampler(settings, self.corpus.words, self.device, temperature)
-        made = generate(rollouts, weights, self.samples, settings.seed, rewards=False)
-        entropy = -float(made.log_probs.sum() / made.mask.sum())
+    def generated(self, written: Mapping[float, Rollout]) -> list[Metrics]:
+        """Measure what a run wrote, `self.samples` sequences at each temperature."""
+        return [self._generated(temperature, made) for temperature, made in written.items()]
+
+    def _generated(self, temperature: float, made: Rollout) -> Metrics:
         self.tell(f"temperature {temperature:g}: measuring")
-        written = Rows(made.tokens, made.mask)
+        entropy = -float(made.log_probs.sum() / made.mask.sum())
         few = Rows(made.tokens[: self.rows], made.mask[: self.rows])
-        return {"temperature": temperature, "generator_entropy": entropy} | self.measure(few, written)
+        found = self.measure(few, Rows(made.tokens, made.mask))
+        return {"temperature": temperature, "generator_entropy": entropy} | found
 
     def floor(self) -> Metrics:
         """Measure validation text, and for `reverse_lm_score` training text, in place of what a run writes."""
@@ -107,46 +80,22 @@ class TextBenchmark:
         spoken = rows.tokens[rows.mask]
         # No token is -1: without `<unk>` the share of unknown words is 0.
         unknown = corpus.words.index(UNKNOWN) if UNKNOWN in corpus.words else -1
-        reverse = language_model(self.settings, corpus, written, self.device)
+        reverse = lm.language_model(corpus, written, self.device)
         features = ngram_features(rows.tokens, corpus.words)
         return {
-            "lm_score": score(self.language_model, rows),
-            "reverse_lm_score": score(reverse, references),
+            "lm_score": lm.score(self.language_model, rows),
+            "reverse_lm_score": lm.score(reverse, references),
             f"frechet_{NGRAM_FEATURES}": frechet_distance(features, self._reference_features),
             **{f"bleu_{n}": value for n, value in quality.bleu(texts, self._reference_texts).items()},
             **{f"self_bleu_{n}": value for n, value in quality.self_bleu(texts).items()},
             **{f"distinct_{n}": quality.distinct(rows.tokens, rows.mask, n) for n in (1, 2, 3, 4)},
             "distinct_sequences": quality.distinct_sequences(rows.tokens),
-            "memorised": quality.memorised(rows.tokens, _known(corpus)),
+            "memorised": quality.memorised(rows.tokens, self._known),
             "length": float(lengths.mean()),
             "length_std": float(lengths.std()),
             "unknown_words": float((spoken == unknown).mean()),
             **quality.under_true_language(corpus, rows),
         }
-
-
-def language_model(settings: TextSettings, corpus: Corpus, rows: Rows, device: torch.device) -> TextGenerator:
-    """Train `LANGUAGE_MODEL` on rows of a corpus's vocabulary, from the same first weights each time."""
-    # Of the run only what shapes the rows: size, rate and seed are the same for all, or scores would not compare.
-    own = updated(LANGUAGE_MODEL, {"layout": settings.corpus.layout, "length": settings.corpus.length})
-    model = TextTask(own, dataclasses.replace(corpus, train=rows))
-    learner = model.learner(device)
-    for step in range(UPDATES):
-        learner.update(step, model.schedule.plan(step), [])
-    return cast(TextGenerator, learner.adapter.generator)
-
-
-def score(model: TextGenerator, rows: Rows) -> float:
-    """Nats per counted token of rows by a language model: ln of `perplexity`, one z per row from a fixed seed."""
-    return float(np.log(reading.perplexity(model, rows.tokens, stream(0, Purpose.EVALUATION))))
-
-
-def carried_perplexity(settings: TextSettings, corpus: Corpus, weights: Weights, device: torch.device) -> float:
-    """The perplexity of a corpus's test rows, read as one stream; see `rlgan.text.measures`."""
-    generator = sampler(settings, corpus.words, device).generator
-    load(generator, weights.generator)
-    rng = stream(settings.seed, Purpose.EVALUATION, 0, 2)
-    return reading.carried_perplexity(generator, corpus.test.tokens, rng)
 
 
 def difference(one: Sequence[Metrics], other: Sequence[Metrics]) -> list[Metrics]:

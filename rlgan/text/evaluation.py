@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from rlgan.device import prepare
 from rlgan.errors import DataError, RunError
 from rlgan.settings import differences
 from rlgan.task import EvaluationTools, LoadedRun, Result
-from rlgan.text.benchmark import PROTOCOL, TextBenchmark, carried_perplexity, difference
+from rlgan.text.benchmark import PROTOCOL, TextBenchmark, difference
 from rlgan.text.corpora.files import with_test
 from rlgan.text.corpus import Corpus
-from rlgan.text.evaluator import TextEvaluator
 from rlgan.text.methods.method import find_method
-from rlgan.text.presets import labels_of
-from rlgan.text.sampling import vocabulary_of
 from rlgan.text.settings import EvaluateOptions, TextSettings
+from rlgan.text.task import TextTask
+from rlgan.text.trained import vocabulary_of
 
 
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
@@ -24,32 +25,27 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     Raises:
         RunError: the run's own data is not there, a text can't be read, or a control does not compare.
     """
-    words = vocabulary_of(run)
-    try:
-        # The protocol of tasks knows no corpus; the task of a run on text has one.
-        corpus: Corpus = tools.prepare(run).corpus  # type: ignore[attr-defined]
-    except DataError as error:
-        raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
-    if corpus.words != words:
-        raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
+    task = _own_task(run, tools)
     # Opened before the measuring, which takes minutes: a control that does not compare is refused at once.
-    controls = [_control(path, corpus, tools) for path in options.control]
+    controls = [_control(path, task.corpus, tools) for path in options.control]
     tested: Result = {}
     if options.data is not None:
-        corpus, unknown = with_test(corpus, Path(options.data))
+        corpus, unknown = with_test(task.corpus, Path(options.data))
+        task = replace(task, corpus=corpus)
         tested = {"test_data": options.data, "test_unknown_words": unknown}
     benchmark = None
     if not options.quick:
-        benchmark = TextBenchmark(run.settings, corpus, options.samples, prepare(run.device), tools.status)
+        benchmark = TextBenchmark(task.corpus, options.samples, prepare(run.device), tools.status)
     # Rising, because a figure draws a curve through them in this order; each is measured once.
     temperatures = sorted(set(options.temperatures))
-    result = _measured(run, corpus, benchmark, temperatures) | tested
+    results = [_measured(each, task, benchmark, temperatures) for each in (run, *controls)]
+    result = results[0] | tested
     if benchmark:
         result |= {"quality_floor": benchmark.floor(), "quality_rows": benchmark.rows}
         result |= {"quality_samples": benchmark.samples, "quality_protocol": PROTOCOL}
     if controls:
         result["controls"] = [
-            _compared(result, run, control, _measured(control, corpus, benchmark, temperatures)) for control in controls
+            _compared(result, run, control, found) for control, found in zip(controls, results[1:], strict=True)
         ]
     if options.figure is not None:
         # Late: matplotlib takes long to import, and most evaluations draw nothing.
@@ -60,15 +56,37 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     return result
 
 
-def _measured(run: LoadedRun, corpus: Corpus, benchmark: TextBenchmark | None, temperatures: Sequence[float]) -> Result:
-    """What is found of a run on a corpus, and which run it is."""
-    settings, weights = run.settings, run.weights
-    evaluation = TextEvaluator(settings, corpus, prepare(run.device)).evaluate(weights)
-    result: Result = {"run": run.path, "step": run.step, "data": settings.corpus.data}
-    result |= labels_of(settings) | evaluation.metrics | evaluation.series
+def _own_task(run: LoadedRun, tools: EvaluationTools) -> TextTask:
+    """The task of a run, with the data that the run was trained on.
+
+    Raises:
+        RunError: that is not there.
+    """
+    words = vocabulary_of(run)
+    try:
+        task = _task_of(run, tools)
+    except DataError as error:
+        raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
+    if task.corpus.words != words:
+        raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
+    return task
+
+
+def _task_of(run: LoadedRun, tools: EvaluationTools) -> TextTask:
+    # The protocol of tasks knows no corpus; the task of a run on text has one.
+    return cast(TextTask, tools.prepare(run))
+
+
+def _measured(run: LoadedRun, task: TextTask, benchmark: TextBenchmark | None, temperatures: Sequence[float]) -> Result:
+    """What is found of a run on the data of a task, and which run it is."""
+    evaluator = replace(task, settings=run.settings).evaluator(prepare(run.device))
+    evaluation = evaluator.evaluate(run.weights)
+    result: Result = {"run": run.path, "step": run.step, "data": run.settings.corpus.data}
+    result |= run.task.labels(run.settings) | evaluation.metrics | evaluation.series
     if benchmark:
-        result["test_perplexity_carried"] = carried_perplexity(settings, corpus, weights, prepare(run.device))
-        result["quality"] = [benchmark.generated(settings, weights, t) for t in temperatures]
+        result["test_perplexity_carried"] = evaluator.carried_perplexity(run.weights)
+        written = evaluator.samples(run.weights, benchmark.samples, temperatures, benchmark.tell)
+        result["quality"] = benchmark.generated(written)
     return result
 
 
@@ -93,8 +111,7 @@ def _control(path: str, corpus: Corpus, tools: EvaluationTools) -> LoadedRun:
         raise RunError(f"--control {path} has another vocabulary: give a run on the same data")
     if run.settings.rewards.reward_control == "none" and find_method(run.settings.method).adversarial:
         raise RunError(f"--control {path} learned from its discriminator: train one with --reward-control, or by mle")
-    own: Corpus = tools.prepare(run).corpus  # type: ignore[attr-defined]
-    if own.fingerprint != corpus.fingerprint:
+    if _task_of(run, tools).corpus.fingerprint != corpus.fingerprint:
         raise RunError(f"--control {path} has other data, or other rows of it: give a run on the same")
     return run
 

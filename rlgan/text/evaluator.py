@@ -1,14 +1,19 @@
 """What training measures of text as it goes."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream
+from rlgan.task import Say
 from rlgan.text import measures, ngrams
 from rlgan.text.assembly import sampler
 from rlgan.text.corpus import Corpus, Rows, unigram_perplexity
+from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.sampling import generate
 from rlgan.text.schedule import EVALUATION_ROWS
 from rlgan.text.settings import TextSettings
@@ -77,6 +82,26 @@ class TextEvaluator:
             texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
             histograms={"log_odds_real": real, "log_odds_generated": fake, "length": made.mask.sum(axis=1)},
         )
+
+    def carried_perplexity(self, weights: Weights) -> float:
+        """The perplexity of the test rows, read as one stream; see `rlgan.text.measures`."""
+        load(self.rollouts.generator, weights.generator)
+        rng = stream(self.settings.seed, Purpose.EVALUATION, 0, 2)
+        return measures.carried_perplexity(self.rollouts.generator, self.corpus.test.tokens, rng)
+
+    def samples(self, weights: Weights, count: int, temperatures: Sequence[float], tell: Say) -> dict[float, Rollout]:
+        """What weights write at each temperature, without rewards; `tell` shows which one is sampled."""
+        written = {}
+        for temperature in temperatures:
+            tell(f"temperature {temperature:g}: sampling")
+            written[temperature] = generate(self._at(temperature), weights, count, self.settings.seed, rewards=False)
+        return written
+
+    def _at(self, temperature: float) -> RolloutGenerator:
+        settings = self.rollouts.settings
+        if temperature == settings.temperature:
+            return self.rollouts
+        return RolloutGenerator(replace(settings, temperature=temperature), self.rollouts.device)
 
     @property
     def _structured(self) -> bool:

@@ -7,6 +7,7 @@ tokens of a row, or all.
 import zlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,6 +20,7 @@ from rlgan.types import Mask, Tokens
 
 ORDERS = (2, 3, 4, 5)  # of BLEU
 
+Digests = NDArray[np.uint64]  # [N] one for each row
 Text = Sequence[Hashable]
 Counts = Counter[tuple[Hashable, ...]]  # of each n-gram of a text, n = 1 to 5
 Most = dict[tuple[Hashable, ...], tuple[int, int]]  # n-gram -> the largest and the second largest count in one text
@@ -72,9 +74,9 @@ def distinct_sequences(tokens: Tokens) -> float:
     return len({row.tobytes() for row in tokens}) / len(tokens)
 
 
-def memorised(tokens: Tokens, known: Tokens) -> float:
-    """Share of rows [N, T] that are the same as one of the known rows [M, T], token by token."""
-    return float(np.isin(_digests(tokens), _digests(known)).mean())
+def memorised(tokens: Tokens, known: Digests) -> float:
+    """Share of rows [N, T] that are the same as one of the known rows, of which the `digests` are given."""
+    return float(np.isin(digests(tokens), known).mean())
 
 
 def under_true_language(corpus: Corpus, rows: Rows) -> dict[str, float]:
@@ -92,20 +94,20 @@ def under_true_language(corpus: Corpus, rows: Rows) -> dict[str, float]:
     return measures
 
 
-def _digests(tokens: Tokens) -> NDArray[np.uint64]:
-    """A random linear hash of 64 bits of every row: two different rows of a million meet by chance once in 10^7 times.
+def digests(tokens: Tokens) -> Digests:
+    """A random linear hash of 64 bits of every row [N, T].
 
-    A million rows would not fit into memory a second time, as sorting them would need: `tokens` may be a view of
-    windows.
+    Two different rows of a million meet by chance once in 10^7 times. A million rows would not fit into memory a
+    second time, as sorting them would need: `tokens` may be a view of windows.
     """
     # Fixed, so that both sets of rows are hashed alike.
     numbers = np.random.Generator(np.random.Philox(0))
     weights = numbers.integers(0, 2**64, size=tokens.shape[1:], dtype=np.uint64)
-    digests = np.zeros(len(tokens), dtype=np.uint64)
+    found = np.zeros(len(tokens), dtype=np.uint64)
     for t, weight in enumerate(weights):
         # Arrays of uint64 wrap around without a warning: that is the hash's modulus.
-        digests += tokens[:, t].astype(np.uint64) * weight
-    return digests
+        found += tokens[:, t].astype(np.uint64) * weight
+    return found
 
 
 def _counts(text: Text) -> Counts:
@@ -174,7 +176,7 @@ def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
     Returns:
         float64 [N, 64]; 0 for a row without words.
     """
-    vectors = np.random.Generator(np.random.Philox(0)).standard_normal((BUCKETS, 64), dtype=np.float32)
+    vectors = _vectors()
     # Not by Python's `hash`, which differs from process to process. The 0 at the end is for places without a word.
     hashes = np.array([zlib.crc32(word.encode()) for word in words] + [0], dtype=np.uint64)[tokens]
     total, count = np.zeros((len(tokens), 64)), np.zeros((len(tokens), 1))
@@ -189,3 +191,11 @@ def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
         total += (vectors[mixed >> np.uint64(48)] * there[..., None]).sum(axis=1)
         count += there.sum(axis=1)[:, None]
     return total / np.maximum(count, 1)
+
+
+# Kept, because the references and the text of every temperature ask for them.
+@cache
+def _vectors() -> NDArray[np.float32]:
+    vectors = np.random.Generator(np.random.Philox(0)).standard_normal((BUCKETS, 64), dtype=np.float32)
+    vectors.setflags(write=False)  # the cache gives the same array to all
+    return vectors

@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterator
 
 from rlgan.device import prepare
-from rlgan.errors import RunError
 from rlgan.rng import Purpose, stream
 from rlgan.task import LoadedRun
 from rlgan.text.assembly import sampler
-from rlgan.text.corpora.layouts import find_layout
 from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.settings import SampleOptions
-from rlgan.text.vocabulary import END, to_text
+from rlgan.text.trained import vocabulary_of
+from rlgan.text.vocabulary import to_text
 from rlgan.types import Rollout, Weights
 
 
@@ -33,21 +32,3 @@ def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) 
     for part in _rounds(rollouts, run.weights, count, seed, rewards=False):
         yield from to_text(words, part.tokens[:count])
         count -= len(part.tokens)
-
-
-def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
-    """The words of a run.
-
-    Raises:
-        RunError: they are not those of the checkpoint's networks.
-    """
-    words = run.read_words()
-    # The bias of the output has a number for each word, whatever the core is.
-    due = len(run.weights.generator["output.bias"])
-    ends = END in words or not find_layout(run.settings.corpus.layout).ends_with_eos
-    if len(words) != due or len(words) != len(set(words)) or not ends:
-        raise RunError(
-            f"{run.path}/vocabulary.json has {len(set(words))} different words and does not fit the networks of "
-            f"checkpoint {run.step}, which know {due}: put the run's own back"
-        )
-    return words

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 
@@ -11,7 +11,7 @@ from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
 from rlgan.settings import identity, updated
 from rlgan.task import Facts, Say
-from rlgan.text.assembly import optimizers, policy_gradient, rollout_settings
+from rlgan.text import assembly
 from rlgan.text.corpora.load import load_corpus
 from rlgan.text.corpus import Corpus, batch
 from rlgan.text.estimators.estimator import make_estimator
@@ -73,7 +73,8 @@ class TextTask:
             vocabulary=corpus.words,
         )
 
-    @property
+    # Once, since every real batch asks for it, and an estimator is made for it.
+    @cached_property
     def schedule(self) -> TextSchedule:
         """Which step computes what."""
         corpus = self.corpus
@@ -90,7 +91,7 @@ class TextTask:
     def rollout_maker(self) -> Callable[[torch.device], ShardMaker]:
         """Makes, on a device, what makes shards; it travels to the rollout workers, the data does not."""
         # A partial and no lambda, since it is pickled.
-        return partial(ShardMaker, rollout_settings(self.settings, self.corpus.words), self.schedule.plan)
+        return partial(ShardMaker, assembly.rollout_settings(self.settings, self.corpus.words), self.schedule.plan)
 
     def prepare(self, map_: Map, say: Say) -> None:
         """Nothing: the data is there."""
@@ -104,17 +105,7 @@ class TextTask:
 
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
-        s = self.settings
-        adapter = policy_gradient(s, self.corpus.words, self.corpus.stop_token, device, group)
-        networks = {"generator": adapter.generator, "discriminator": adapter.discriminator} | adapter.auxiliary_modules
-        return Learner(
-            adapter,
-            self,
-            optimizers(s, networks),
-            gradient_norm=s.adam.gradient_norm,
-            generator_ema_decay=s.players.generator_ema_decay,
-            seed=s.seed,
-        )
+        return assembly.learner(self.settings, self.corpus.words, self, device, group)
 
     def evaluator(self, device: torch.device) -> TextEvaluator:
         """What evaluates weights on this corpus."""

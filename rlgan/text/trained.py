@@ -1,4 +1,4 @@
-"""The networks of a run, and its discriminator as a scorer for agents."""
+"""What a run has: its words, its networks, and its discriminator as a scorer for agents."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -8,12 +8,31 @@ from rlgan.errors import RunError, UsageError
 from rlgan.learning.weights import load
 from rlgan.task import LoadedRun
 from rlgan.text.assembly import rollout_settings, text_networks
+from rlgan.text.corpora.layouts import find_layout
 from rlgan.text.methods.method import find_method
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
-from rlgan.text.sampling import vocabulary_of
 from rlgan.text.scorer import DiscriminatorScorer, TrainingScorer, UniformScorer
 from rlgan.text.text_scorer import TextScorer
+from rlgan.text.vocabulary import END
+
+
+def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
+    """The words of a run.
+
+    Raises:
+        RunError: they are not those of the checkpoint's networks.
+    """
+    words = run.read_words()
+    # The bias of the output has a number for each word, whatever the core is.
+    due = len(run.weights.generator["output.bias"])
+    ends = END in words or not find_layout(run.settings.corpus.layout).ends_with_eos
+    if len(words) != due or len(words) != len(set(words)) or not ends:
+        raise RunError(
+            f"{run.path}/vocabulary.json has {len(set(words))} different words and does not fit the networks of "
+            f"checkpoint {run.step}, which know {due}: put the run's own back"
+        )
+    return words
 
 
 def networks_of(run: LoadedRun) -> tuple[TextGenerator, TextDiscriminator]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rlgan.text.corpora.layouts import TokenStream, find_layout
+from rlgan.text.corpora.layouts import TokenStream, find_layout, stop_token
 from rlgan.text.corpus import Corpus
 from rlgan.text.settings import CorpusSettings
 from rlgan.text.vocabulary import END, build_vocabulary, to_tokens
@@ -33,5 +33,4 @@ def build_corpus(
         for split, part in zip(splits, names, strict=True)
     ]
     train, validation, test = (find_layout(layout).rows(each, settings.length) for each in streams)
-    stop_token = end if find_layout(layout).ends_with_eos else None
-    return Corpus(name, words, train, validation, test, stop_token, layout=layout)
+    return Corpus(name, words, train, validation, test, stop_token(layout, words), layout=layout)

@@ -1,6 +1,6 @@
 """How a stream of tokens becomes rows of T."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from rlgan.errors import DataError
 from rlgan.settings import resolve
 from rlgan.text.corpora import LAYOUTS
 from rlgan.text.corpus import Rows
+from rlgan.text.vocabulary import END
 from rlgan.types import Tokens
 
 
@@ -81,3 +82,16 @@ def find_layout(name: str) -> Layout:
     """The layout of a name in `LAYOUTS`, or `module:object`."""
     layout: Layout = resolve(name, LAYOUTS)
     return layout
+
+
+def stop_token(layout: str, words: Sequence[str]) -> int | None:
+    """The token that ends a row: that of `<eos>`, or None where a row ends at its last place alone.
+
+    Raises:
+        DataError: the layout ends rows with `<eos>`, and the words have none.
+    """
+    if not find_layout(layout).ends_with_eos:
+        return None
+    if END not in words:
+        raise DataError(f"the layout {layout} ends rows with {END}, which is none of the {len(words)} words")
+    return words.index(END)

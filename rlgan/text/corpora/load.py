@@ -1,8 +1,10 @@
 """Finds the data set that settings name."""
 
+from rlgan.errors import DataError
 from rlgan.settings import absolute, is_import, resolve
 from rlgan.text.corpora import DATASETS
 from rlgan.text.corpora.files import load_text
+from rlgan.text.corpora.layouts import stop_token
 from rlgan.text.corpus import Corpus
 from rlgan.text.settings import CorpusSettings
 
@@ -19,6 +21,13 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
     """
     if settings.data in DATASETS or is_import(settings.data):
         corpus: Corpus = resolve(settings.data, DATASETS)(settings)
+        # A data set from outside may say otherwise than its layout, by which rollouts are ended.
+        due = stop_token(corpus.layout, corpus.words)
+        if corpus.stop_token != due:
+            raise DataError(
+                f"the corpus of {settings.data} has the layout {corpus.layout} and the stop token {corpus.stop_token}, "
+                f"not {due}: give that, or another layout"
+            )
         return settings.data, corpus
     # Absolute, since the run may be resumed or evaluated from another directory.
     path = absolute("--data", settings.data)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rlgan.errors import DataError
 from rlgan.rng import Purpose, stream
-from rlgan.text.corpora.layouts import TokenStream, find_layout
+from rlgan.text.corpora.layouts import TokenStream, find_layout, stop_token
 from rlgan.text.corpus import Corpus, Rows
 from rlgan.text.settings import CorpusSettings
 from rlgan.text.stories import stories
@@ -61,8 +61,8 @@ def load_stories(
     # A function of this module and not the automaton's method: it is pickled with the corpus, and a process that
     # gets it compiles an automaton of its own.
     true_log_probs = partial(_log_probs, laid_out.ends_with_eos)
-    stop_token = end if laid_out.ends_with_eos else None
-    return Corpus("stories", language.words, train, validation, test, stop_token, true_log_probs, layout)
+    stop = stop_token(layout, language.words)
+    return Corpus("stories", language.words, train, validation, test, stop, true_log_probs, layout)
 
 
 def _log_probs(from_start: bool, rows: Rows) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from rlgan.cli.main import main
-from rlgan.text import benchmark as quality
+from rlgan.text import language_model
 
 WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"
 LOCAL = ["--workers", "0", "--steps", "3"]
@@ -31,7 +31,7 @@ def run(runs, capsys):
 @pytest.fixture
 def hasty(monkeypatch):
     """Train language models for two updates: what is under test is the way there."""
-    monkeypatch.setattr(quality, "UPDATES", 2)
+    monkeypatch.setattr(language_model, "UPDATES", 2)
 
 
 def _strict(text):

@@ -7,12 +7,10 @@ import pytest
 import torch
 
 from rlgan.settings import updated
-from rlgan.text import benchmark as module
-from rlgan.text.assembly import sampler
-from rlgan.text.benchmark import TextBenchmark, carried_perplexity, difference
+from rlgan.text import language_model as module
+from rlgan.text.benchmark import TextBenchmark, difference
 from rlgan.text.corpora.stories import load_stories
 from rlgan.text.corpus import Rows, batch
-from rlgan.text.sampling import generate
 from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 
@@ -35,8 +33,7 @@ def few_updates():
 @pytest.fixture(scope="module")
 def benchmark(corpus):
     told = []
-    settings = updated(TextSettings(), {"layout": "sentences", "vocab_size": len(corpus.words)})
-    benchmark = TextBenchmark(settings, corpus, 600, torch.device("cpu"), told.append)
+    benchmark = TextBenchmark(corpus, 600, torch.device("cpu"), told.append)
     assert (benchmark.rows, benchmark.samples, len(told)) == (ROWS, 600, 1)
     return benchmark
 
@@ -94,8 +91,7 @@ def test_windows_are_measured_too(monkeypatch):
     """Half of the rows have nothing but `<unk>`, the other half stands in the training text, at no window's start."""
     monkeypatch.setattr(module, "UPDATES", 1)
     corpus = load_stories(12, "windows", train_count=300, held_out_count=60)
-    settings = updated(TextSettings(), {"layout": "windows", "length": 12, "vocab_size": len(corpus.words)})
-    benchmark = TextBenchmark(settings, corpus, 80, torch.device("cpu"), print)
+    benchmark = TextBenchmark(corpus, 80, torch.device("cpu"), print)
     assert benchmark.rows % 2 == 0
     rows = corpus.train.tokens.reshape(-1)[5 : 5 + 12 * benchmark.rows].reshape(-1, 12).copy()
     rows[::2] = corpus.words.index("<unk>")
@@ -109,10 +105,11 @@ def test_windows_are_measured_too(monkeypatch):
 def test_generated_text_is_judged_as_any_other(benchmark, corpus, monkeypatch):
     """Untrained: of 394 words about as likely as each other, none of it is the language's."""
     monkeypatch.setattr(module, "UPDATES", 1)
-    settings = updated(benchmark.settings, {"embedding_size": 8, "hidden_size": 8})
-    weights = TextTask(settings, corpus).learner(torch.device("cpu")).weights()
-    found = benchmark.generated(settings, weights, 1.0)
-    made = generate(sampler(settings, corpus.words, torch.device("cpu")), weights, 600, settings.seed)
+    settings = updated(TextSettings(), {"layout": "sentences", "embedding_size": 8, "hidden_size": 8})
+    task, device = TextTask(settings, corpus), torch.device("cpu")
+    weights = task.learner(device).weights()
+    made = task.evaluator(device).samples(weights, 600, [1.0], print)[1.0]
+    (found,) = benchmark.generated({1.0: made})
     few, all_of_it = Rows(made.tokens[:ROWS], made.mask[:ROWS]), Rows(made.tokens, made.mask)
     assert found["generator_entropy"] == pytest.approx(math.log(394), rel=0.05)
     assert benchmark.measure(few, all_of_it).items() <= found.items()
@@ -124,18 +121,17 @@ def test_the_entropy_of_samples_rises_with_temperature(task):
     made = task()
     weights = made.learner(torch.device("cpu")).weights()
     weights.generator["output.weight"] *= 20  # not nearly uniform, as an untrained one is
-    entropies = []
-    for temperature in (0.5, 1.0, 2.0):
-        rollouts = sampler(made.settings, made.corpus.words, torch.device("cpu"), temperature)
-        rollout = generate(rollouts, weights, 64, 0)
-        entropies.append(-rollout.log_probs.sum() / rollout.mask.sum())
+    written = made.evaluator(torch.device("cpu")).samples(weights, 64, [0.5, 1.0, 2.0], print)
+    assert list(written) == [0.5, 1.0, 2.0]
+    entropies = [-rollout.log_probs.sum() / rollout.mask.sum() for rollout in written.values()]
     assert entropies[0] + 0.3 < entropies[1] < entropies[2] - 0.3
 
 
 def test_the_carried_perplexity_of_an_untrained_run_is_near_its_vocabulary(task):
     made = task()
-    weights = made.learner(torch.device("cpu")).weights()
-    assert carried_perplexity(made.settings, made.corpus, weights, torch.device("cpu")) == pytest.approx(394, rel=0.05)
+    device = torch.device("cpu")
+    carried = made.evaluator(device).carried_perplexity(made.learner(device).weights())
+    assert carried == pytest.approx(394, rel=0.05)
 
 
 def test_the_discriminators_accuracy_at_the_last_place_of_a_window_is_its_accuracy(task):

@@ -5,7 +5,7 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from rlgan.text.corpora.stories import load_stories
-from rlgan.text.ngrams import ORDERS, bleu, distinct, distinct_sequences, memorised, self_bleu
+from rlgan.text.ngrams import ORDERS, bleu, digests, distinct, distinct_sequences, memorised, self_bleu
 from rlgan.text.vocabulary import to_text
 
 BLANK = 9
@@ -88,4 +88,4 @@ def test_memorised_are_rows_that_are_known_whole():
     rows = np.array(
         [[1, 2, 3], [4, 5, BLANK], [3, 2, 1], [4, 5, 6], [1, 2, BLANK], [2, 3, 4], [4, 5, BLANK], [0, 0, 0]]
     )
-    assert memorised(rows, known) == 3 / 8
+    assert memorised(rows, digests(known)) == 3 / 8

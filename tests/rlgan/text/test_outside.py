@@ -2,12 +2,14 @@
 
 # ruff: noqa: ARG002 (a contract has more arguments than each of these needs)
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from envs.arrays import namespace
-from rlgan.errors import UsageError
+from rlgan.errors import DataError, UsageError
 from rlgan.learning.loss import Loss
 from rlgan.settings import check, updated
 from rlgan.text.controls.control import RewardControl
@@ -86,6 +88,15 @@ def counting(settings):
     return build_corpus("counting", [lines[20:], lines[:10], lines[10:20]], settings)
 
 
+def contradictory(settings):
+    return dataclasses.replace(counting(settings), stop_token=1)
+
+
+def wordless(settings):
+    corpus = counting(settings)
+    return dataclasses.replace(corpus, words=tuple("abcdef"), layout="sentences")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -124,6 +135,18 @@ def test_a_strangers_data_set_chooses_its_layout_and_is_sampled_and_evaluated(ta
     found = loaded.evaluator(CPU).evaluate(loaded.learner(CPU).weights())
     assert found.metrics["test_perplexity"] == pytest.approx(6, rel=0.2)
     assert set(found.texts[0].split()) <= {"one", "two", "three", "four", "<unk>"}
+
+
+@pytest.mark.parametrize(
+    ("name", "due"),
+    [
+        ("contradictory", "layout windows and the stop token 1, not None: give"),
+        ("wordless", "layout sentences ends rows with <eos>, which is none of the 6 words"),
+    ],
+)
+def test_a_strangers_data_set_ends_its_rows_as_its_layout_does(task, name, due):
+    with pytest.raises(DataError, match=due):
+        task(data=f"{__name__}:{name}")
 
 
 @pytest.mark.parametrize(
