@@ -9,6 +9,7 @@ from envs.checks.expect import expect
 from envs.readings import Scorer, State
 
 ROWS, STEPS = 5, 6
+PART = 1000  # tokens that are read at a time, where every token is
 
 
 def check_scorer(scorer: Scorer, *, vocab_size: int, like: Array = None) -> None:
@@ -151,8 +152,10 @@ def _rows_from(new: Array, old: Array) -> Array:
 
 
 def _check_vocabulary(scorer: Scorer, vocab_size: int, like: Array) -> None:
-    every = namespace(like).asarray(np.arange(vocab_size), device=like.device)
-    _score(scorer, scorer.start(vocab_size), every)
+    # In parts: a language model gives as many numbers for each of them, which together may not fit in memory.
+    for part in np.split(np.arange(vocab_size), np.arange(PART, vocab_size, PART)):
+        every = namespace(like).asarray(part, device=like.device)
+        _score(scorer, scorer.start(len(part)), every)
 
 
 def _copies(arrays: State) -> State:

@@ -49,6 +49,7 @@ class TrainSettings(TypedDict, total=False):
     discriminator_steps: int
     generator_ema_decay: float
     reward: str
+    scorer: str | None
     reward_control: str
     reward_limit: float
     returns: str

@@ -34,7 +34,7 @@ class Choice(PrimitiveConstructorSpec[str]):
     """The annotation of a setting that is a name in a table, or `module:object`.
 
     Args:
-        table: by name, an object or `module:object`.
+        table: by name, an object or `module:object`; empty where all come from outside.
         what: what the names are names of, for errors: "reward rule".
         former: names that a choice had before, by old name.
         paths: anything else is taken for the path of a file or directory.
@@ -58,7 +58,7 @@ class Choice(PrimitiveConstructorSpec[str]):
     ) -> None:
         super().__init__(
             nargs=1,
-            metavar="{" + ",".join([*table, *(["PATH"] if paths else [])]) + "}",
+            metavar="{" + ",".join([*table, *(["PATH"] if paths else [])]) + "}" if table else "MODULE:OBJECT",
             instance_from_str=lambda words: words[0],
             is_instance=lambda value: isinstance(value, str),
             str_from_instance=lambda value: [value],
@@ -78,6 +78,8 @@ class Choice(PrimitiveConstructorSpec[str]):
         """What is wrong with a name, to follow the flag and the name; None where it is right."""
         if name in self.table or is_import(name) or self.paths:
             return None
+        if not self.table:
+            return f"is not a {self.what}: give package.module:object"
         near = difflib.get_close_matches(name, self.table, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         return f"is not a {self.what}.{meant} Choose one of: {', '.join(self.table)}, or give package.module:object"

@@ -69,6 +69,8 @@ def rollout_settings(settings: TextSettings, words: tuple[str, ...]) -> RolloutS
         discount=settings.rewards.discount,
         monte_carlo_rollouts=settings.rewards.monte_carlo_rollouts,
         seed=settings.seed,
+        scorer=settings.rewards.scorer,
+        words=words if settings.rewards.scorer else (),
     )
 
 

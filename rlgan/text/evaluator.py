@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream
@@ -21,6 +23,17 @@ from rlgan.text.vocabulary import to_text
 from rlgan.types import Evaluation, Float, Mask, Metrics, Rollout, Tokens, Weights
 
 SAMPLES_SHOWN = 10
+
+NEGATIVE_RETURN = "negative_return"
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is found out about the discriminator, or about the scorer in its place; see `rlgan.types.Evaluation`."""
+
+    metrics: Metrics
+    series: dict[str, list[float]]
+    histograms: dict[str, NDArray[Any]]
 
 
 class TextEvaluator:
@@ -46,11 +59,7 @@ class TextEvaluator:
         seed, corpus = self.settings.seed, self.corpus
         # Both networks of the rollouts have these weights afterwards.
         made = generate(self.rollouts, weights, EVALUATION_ROWS, seed)
-        real_mask = self._real[1]
-        all_real, all_fake = self._log_odds(made)
-        # Plain log-odds after the last token are of the whole row; structured ones are of one token, so that all count.
-        judged = measures.counted if self._structured else measures.at_last_token
-        real, fake = judged(all_real, real_mask), judged(all_fake, made.mask)
+        judged = self._judged(made)
         # Keys of two numbers: those of one number are the rounds of `generate`, whose draws these must not share.
         metrics: Metrics = {
             f"{name}_perplexity": measures.perplexity(
@@ -59,11 +68,8 @@ class TextEvaluator:
             for split, (name, rows) in enumerate((("validation", corpus.validation), ("test", corpus.test)))
         }
         metrics["test_nll"] = math.log(metrics["test_perplexity"])  # nats per token: the NLL_test of Yu et al. 2017
-        metrics |= self._constant | self._implied()
+        metrics |= self._constant | self._implied() | judged.metrics
         metrics |= {
-            # Log-odds of exactly 0 are right on neither side: a discriminator that says 0 of all has learned nothing.
-            "discriminator_accuracy_real": float((real > 0).mean()),
-            "discriminator_accuracy_generated": float((fake < 0).mean()),
             "generator_entropy": -float(made.log_probs.sum() / made.mask.sum()),
             "distinct_sequences": ngrams.distinct_sequences(made.tokens),
             "distinct_bigrams": ngrams.distinct(made.tokens, made.mask, 2),
@@ -74,13 +80,33 @@ class TextEvaluator:
         counts = np.maximum(made.mask.sum(axis=0), 1)
         return Evaluation(
             metrics=metrics,
-            series={
-                "reward_by_position": (made.rewards.sum(axis=0) / counts).tolist(),
+            series={"reward_by_position": (made.rewards.sum(axis=0) / counts).tolist()} | judged.series,
+            texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
+            histograms=judged.histograms | {"length": made.mask.sum(axis=1)},
+        )
+
+    def _judged(self, made: Rollout) -> "_Judged":
+        """How the discriminator does; or, where a scorer stands in its place, the mean return of a sequence."""
+        if self.settings.rewards.scorer is not None:
+            mean = float(made.rewards.sum() / len(made.rewards))
+            # With its sign turned too, since the best checkpoint is where a metric is least.
+            return _Judged({"return": mean, NEGATIVE_RETURN: -mean}, {}, {})
+        real_mask = self._real[1]
+        all_real, all_fake = self._log_odds(made)
+        # Plain log-odds after the last token are of the whole row; structured ones are of one token, so that all count.
+        counted = measures.counted if self._structured else measures.at_last_token
+        real, fake = counted(all_real, real_mask), counted(all_fake, made.mask)
+        return _Judged(
+            {
+                # Log-odds of exactly 0 are right on neither side: a discriminator that says 0 of all learned nothing.
+                "discriminator_accuracy_real": float((real > 0).mean()),
+                "discriminator_accuracy_generated": float((fake < 0).mean()),
+            },
+            {
                 "discriminator_accuracy_real_by_position": measures.share_by_position(all_real > 0, real_mask),
                 "discriminator_accuracy_generated_by_position": measures.share_by_position(all_fake < 0, made.mask),
             },
-            texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
-            histograms={"log_odds_real": real, "log_odds_generated": fake, "length": made.mask.sum(axis=1)},
+            {"log_odds_real": real, "log_odds_generated": fake},
         )
 
     def carried_perplexity(self, weights: Weights) -> float:

@@ -1,10 +1,11 @@
 """Presets of text: the recipe of the paper, the best that we have for each method, and what follows from a recipe."""
 
-from rlgan.settings import resolve, updated
+from rlgan.errors import UsageError
+from rlgan.settings import differences, flatten, resolve, updated
 from rlgan.task import Bounds
 from rlgan.text.estimators import WEIGHTED_ESTIMATORS
 from rlgan.text.methods import METHODS
-from rlgan.text.settings import TextSettings
+from rlgan.text.settings import OF_THE_DISCRIMINATOR, TextSettings
 
 # Where the paper is silent, the defaults of the fields are its recipe; docs/text.md says what was chosen and why.
 PAPER = TextSettings(preset="paper")
@@ -47,6 +48,15 @@ BEST_STRUCTURED_REINFORCE = updated(
     BEST_STRUCTURED,
     {"estimator": "reinforce", "weighting": "expected", "baseline": "expected", "reward_limit": 5.0},
 )
+BEST_SCORER = updated(
+    BEST_REINFORCE,
+    {
+        # A scorer from outside says what it says of the whole text so far, or of one token: this reward suits both.
+        "reward": "probability",
+        # A scorer does not follow the generator as a discriminator does, so that without it one text takes all.
+        "entropy_bonus": 0.3,
+    },
+)
 BEST_MLE = updated(PAPER, {"preset": "best", "generator_ema_decay": 0.99})
 
 
@@ -63,10 +73,26 @@ def preset_of(typed: TextSettings) -> TextSettings:
     of_estimator, other = (
         (BEST_STRUCTURED_OF_ESTIMATOR, BEST_STRUCTURED) if typed.structured else (BEST_OF_ESTIMATOR, BEST)
     )
+    if typed.rewards.scorer is not None:
+        _check_no_discriminator(typed)
+        of_estimator, other = {}, BEST_SCORER
     # By method before estimator: maximum likelihood has no estimator, whatever the field holds.
     best = BEST_OF_METHOD.get(typed.method, of_estimator.get(typed.policy.estimator, other))
     preset = {"paper": PAPER, "best": best}[typed.preset]
     return updated(preset, {"method": typed.method})
+
+
+def _check_no_discriminator(typed: TextSettings) -> None:
+    """Check that nothing was typed of a discriminator, which a scorer takes the place of.
+
+    Raises:
+        UsageError: it was.
+    """
+    # What is typed holds over `BEST`, the defaults of the command line: there the two differ.
+    others = tuple(name for name in flatten(typed) if name not in OF_THE_DISCRIMINATOR)
+    if typed_of_it := differences(BEST, typed, ignored=others):
+        flag = typed_of_it[0].partition(" ")[0]
+        raise UsageError(f"{flag} with --scorer {typed.rewards.scorer}: no discriminator learns, so leave it out")
 
 
 def labels_of(settings: TextSettings) -> dict[str, str]:
@@ -74,6 +100,8 @@ def labels_of(settings: TextSettings) -> dict[str, str]:
     labels = {"preset": settings.preset, "method": settings.method}
     if not resolve(settings.method, METHODS).adversarial:
         return labels
+    if settings.rewards.scorer is not None:
+        labels["scorer"] = settings.rewards.scorer
     labels["estimator"] = settings.policy.estimator
     if settings.policy.estimator in WEIGHTED_ESTIMATORS:
         labels["weighting"] = settings.policy.weighting

@@ -19,6 +19,7 @@ from rlgan.rng import Purpose, stream
 from rlgan.settings import resolve
 from rlgan.text.categorical import sample
 from rlgan.text.controls.control import find_control
+from rlgan.text.given_scorer import GivenScorer
 from rlgan.text.models.core import State, TextNetworks
 from rlgan.text.models.discriminator import random_discriminator
 from rlgan.text.models.generator import TextGenerator
@@ -45,6 +46,8 @@ class RolloutSettings:
     discriminator_rows: int  # the same where the discriminator alone learns from them
     reward_limit: float = 0.0  # on the reward of each token, either way; 0: none
     temperature: float = 1.0  # log-probabilities are divided by it
+    scorer: str | None = None  # what scores in place of the discriminator: module:object
+    words: tuple[str, ...] = ()  # the vocabulary, where such a scorer is made from it
 
 
 class RolloutGenerator:
@@ -62,7 +65,9 @@ class RolloutGenerator:
         self.discriminator = random_discriminator(s.networks, s.seed).to(device).eval()
         self.control = find_control(s.reward_control)
         self.returns: Callable[[Float, Mask, float], Float] = resolve(s.returns, RETURNS)
-        self.scorer = DiscriminatorScorer(self.discriminator)
+        self.scorer: DiscriminatorScorer | GivenScorer = DiscriminatorScorer(self.discriminator)
+        if s.scorer is not None:
+            self.scorer = GivenScorer(s.scorer, s.words)
         self._rule = find_reward_rule(s.reward, s.reward_limit)
         self._loaded: Weights | None = None
         # By whether the discriminator reads too.
@@ -111,7 +116,8 @@ class RolloutGenerator:
         reads = rewards and self.control.reads_rewards
         continues = rewards and self.settings.monte_carlo_rollouts > 1
         every = np.ones((self.settings.rows, self.settings.length), np.bool_)
-        if self.device.type == "cuda" and not continues:
+        # A scorer from outside computes where it wants, which is no part of a graph.
+        if self.device.type == "cuda" and not continues and self.settings.scorer is None:
             if reads not in self._graphs:
                 self._graphs[reads] = capture(partial(self._whole, reads=reads), inputs)
             return self._fetch(self._graphs[reads](*inputs), every, rng, rewards=rewards), None

@@ -46,8 +46,8 @@ class TextSchedule:
 
     @property
     def discriminator_steps(self) -> int:
-        """Updates of the discriminator per step, k, where a method has any."""
-        return self.settings.players.discriminator_steps
+        """Updates of the discriminator per step, k, where a method has any; 0 with a scorer in its place."""
+        return 0 if self.settings.rewards.scorer else self.settings.players.discriminator_steps
 
     @property
     def pretraining_steps(self) -> int:
@@ -57,6 +57,9 @@ class TextSchedule:
     def plan(self, step: int) -> Plan:
         """What training step `step` computes."""
         plan = self.method.plan(self, step)
+        # A method may plan updates of its own, as in pretraining.
+        if self.settings.rewards.scorer:
+            plan = replace(plan, discriminator_steps=0)
         # With w = 1 rollouts are made for the discriminator alone, which reads their tokens.
         return replace(plan, rewards=self.reads_rewards and plan.supervision < 1, learning_rate=self._rate(step))
 
@@ -69,7 +72,10 @@ class TextSchedule:
         return max(settings.decay_floor, decay(min(self.epoch(step) / settings.decay_epochs, 1.0)))
 
     def epoch(self, step: int) -> float:
-        """Passes over the training rows before `step`: through D, in MLE through G."""
+        """Passes over the training rows before `step`: through D, in MLE through G.
+
+        Where a scorer stands in D's place a pass is as many rows that G wrote.
+        """
         return self.batches(step) / self.batches_per_epoch
 
     def steps(self, epochs: float) -> int:
@@ -85,4 +91,4 @@ class TextSchedule:
 
     @property
     def _batches_per_step(self) -> int:
-        return self.discriminator_steps if self.method.adversarial else 1
+        return self.discriminator_steps or 1 if self.method.adversarial else 1

@@ -54,6 +54,9 @@ class RewardSettings:
 
     reward: Annotated[str, Choice(REWARD_RULES, "reward rule")] = "probability"
     """The reward of a token as a function of the discriminator's log-odds."""
+    scorer: Annotated[str, Choice({}, "scorer"), Added(before=None)] | None = None
+    """What gives the log-odds in place of a discriminator, which then does not learn: an envs.Scorer, or a function or
+    class that makes one from the words of the vocabulary. The estimator is then reinforce."""
     reward_control: Annotated[str, Choice(CONTROLS, "reward control")] = "none"
     """Rewards that carry no information, to hold a gain against. constant: all 1; shuffled: given to other sequences
     (all_tokens: to other tokens); random_discriminator: by a discriminator that never learns."""
@@ -160,6 +163,14 @@ class DiscriminatorSettings:
     """Size of the discriminator's word embeddings. By default --embedding-size."""
     discriminator_hidden_size: Annotated[int, AtLeast(1), Added(before=None)] | None = None
     """Size of the discriminator's hidden state. By default --hidden-size."""
+
+
+# What counts for nothing where a scorer stands in the discriminator's place.
+OF_THE_DISCRIMINATOR = (
+    "discriminator_learning_rate", "discriminator_steps", "discriminator_core", "discriminator_dropout",
+    "discriminator_word_dropout", "discriminator_form", "negatives", "discriminator_embedding_size",
+    "discriminator_hidden_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

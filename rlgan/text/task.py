@@ -15,8 +15,9 @@ from rlgan.text import assembly
 from rlgan.text.corpora.load import load_corpus
 from rlgan.text.corpus import Corpus, batch
 from rlgan.text.estimators.estimator import make_estimator
-from rlgan.text.evaluator import TextEvaluator
+from rlgan.text.evaluator import NEGATIVE_RETURN, TextEvaluator
 from rlgan.text.forms.form import find_form
+from rlgan.text.given_scorer import check_given_scorer, check_recipe
 from rlgan.text.rollout import ShardMaker
 from rlgan.text.schedule import TextSchedule
 from rlgan.text.settings import TextSettings
@@ -40,10 +41,13 @@ class TextTask:
 
         Raises:
             DataError: it can't be had or does not fit the settings.
-            UsageError: a form of the discriminator from outside does not go with another setting.
+            UsageError: a form of the discriminator or a scorer from outside does not go with another setting.
         """
+        check_recipe(settings)
         settings.check_form(find_form(settings.discriminator.discriminator_form).reads_policy)
         data, corpus = load_corpus(settings.corpus)
+        if settings.rewards.scorer:
+            check_given_scorer(settings.rewards.scorer, corpus.words)
         # Filled in before the recipe is saved: a resumed run is compared by what the data decided.
         found = {"data": data, "layout": corpus.layout, "vocab_size": len(corpus.words)}
         return TextTask(updated(settings, found), corpus)
@@ -59,12 +63,13 @@ class TextTask:
             # Where the corpus lies does not count.
             identity=(identity(s, ignored=("data",)), corpus.fingerprint),
             about=(
-                f"{s.method} on text, preset {s.preset}, seed {s.seed}",
+                f"{s.method} on text, preset {s.preset}, seed {s.seed}"
+                + (f", rewarded by {s.rewards.scorer}" if s.rewards.scorer else ""),
                 f"data: {corpus.name}, {len(corpus.words):,} words; {sizes} {s.corpus.layout} "
                 f"of {s.corpus.length} tokens to train / validate / test",
             ),
             # Not of the test set: a checkpoint that is chosen by it would be reported as better than it is.
-            selection_metric="validation_perplexity",
+            selection_metric=NEGATIVE_RETURN if s.rewards.scorer else "validation_perplexity",
             throughput_metric="tokens",
             shards=shards,
             lag=s.lag,
@@ -127,12 +132,14 @@ class TextReporter:
     def summary(self, evaluation: Evaluation) -> list[str]:
         """A line for people, and a sequence that the generator wrote."""
         m = evaluation.metrics
-        found = (
-            f"{self.brief(evaluation)}, "
-            f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
-            f"{m['discriminator_accuracy_generated']:.0%} of generated, "
-            f"{m['distinct_sequences']:.0%} distinct; it writes:"
-        )
+        if "return" in m:
+            judged = f"mean return {m['return']:.3g}"
+        else:
+            judged = (
+                f"D right on {m['discriminator_accuracy_real']:.0%} of real and "
+                f"{m['discriminator_accuracy_generated']:.0%} of generated"
+            )
+        found = f"{self.brief(evaluation)}, {judged}, {m['distinct_sequences']:.0%} distinct; it writes:"
         return [found, f"    {evaluation.texts[0]}"]
 
     def collapse(self, metrics: Metrics) -> str | None:

@@ -57,6 +57,11 @@ def scorer_of(run: LoadedRun, form: str) -> TextScorer:
     method = run.settings.method
     if not find_method(method).adversarial:
         raise RunError(f"{run.path} was trained by --method {method}, which trains no discriminator: give another run")
+    if run.settings.rewards.scorer:
+        raise RunError(
+            f"{run.path} was trained by --scorer {run.settings.rewards.scorer}, in whose presence no discriminator "
+            "learns: take that scorer itself"
+        )
     words = vocabulary_of(run)
     generator, discriminator = networks_of(run)
     load(discriminator, run.weights.discriminator)
