@@ -3,7 +3,8 @@
 import os
 import platform
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -54,6 +55,26 @@ def kind(device: torch.device) -> str:
     if "MKL_CBWR" in os.environ:
         instructions += f" with MKL_CBWR={os.environ['MKL_CBWR']}"
     return f"{computes} ({instructions}, torch {torch.__version__}, numpy {np.__version__})"
+
+
+@contextmanager
+def naming_what_is_too_large(what: str) -> Iterator[None]:
+    """Say in one line that a GPU has not enough memory for what is computed within.
+
+    Args:
+        what: what it is, and how large, to follow "has not enough memory for".
+
+    Raises:
+        RunError: it has not.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        most, whole = torch.cuda.max_memory_allocated() / 2**30, torch.cuda.mem_get_info()[1] / 2**30
+        raise RunError(
+            f"the GPU has not enough memory for {what}: {most:.1f} of its {whole:.1f} GiB were in use at most; give a "
+            "smaller --batch-size, or smaller networks"
+        ) from error
 
 
 def capture(function: Callable[..., Tensor], examples: Sequence[Tensor]) -> Callable[..., Tensor]:

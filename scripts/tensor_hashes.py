@@ -67,20 +67,27 @@ RECIPES = {
 }
 
 
+def words_of(name: str, steps: int, run: Path) -> list[str]:
+    """What is typed to train a recipe for some steps in one process."""
+    words = ["train", *RECIPES[name].split(), "--workers", "0", "--steps", str(steps), "--seed", "3"]
+    words += ["--evaluate-every", "1000", "--run-dir", str(run)]
+    return [*words, "--cache", str(run.parent / "cache")] if name.startswith("image") else words
+
+
 def tensors_of(name: str, folder: Path) -> str:
     """Train a recipe, and sum up the networks of its last checkpoint."""
     from rlgan.cli import main
 
     run = folder / name
-    words = ["train", *RECIPES[name].split(), "--workers", "0", "--steps", str(STEPS), "--seed", "3"]
-    words += ["--evaluate-every", "1000", "--run-dir", str(run)]
-    if name.startswith("image"):
-        words += ["--cache", str(folder / "cache")]
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        code = main(words)
-    if code:
-        return f"exit code {code}"
-    files = sorted((run / "checkpoints" / str(STEPS)).glob("*.safetensors"))
+        code = main(words_of(name, STEPS, run))
+    return f"exit code {code}" if code else digest(run)
+
+
+def digest(run: Path) -> str:
+    """Sum up the networks of a run's last checkpoint."""
+    last = max((run / "checkpoints").iterdir(), key=lambda folder: int(folder.name), default=run)
+    files = sorted(last.glob("*.safetensors"))
     if not files:
         return "no checkpoint"
     digest = hashlib.sha256()

@@ -1,5 +1,6 @@
 """The set-up of the scripts, with a Python that notes what is asked of it in place of minutes of installing."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 STUB = """#!/bin/sh
@@ -117,3 +119,28 @@ def test_a_long_part_that_is_not_there_is_refused_with_those_there_are(train, ch
         assert done.returncode == 1
         assert "--long needs a part: one of " in done.stderr
         assert "learning" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_check_gpu_walks_the_recipes_on_the_cpu_and_says_what_failed():
+    done = subprocess.run(
+        [ROOT / "scripts" / "check-gpu", "--cpu", "--minutes", "1"], capture_output=True, text=True, timeout=380
+    )
+    *lines, last = done.stdout.splitlines()
+    report = json.loads(last)
+    assert done.returncode == 0, done.stdout
+    assert lines[-1] == "failed: nothing"
+    found = {row["check"]: row["found"] for row in report["checks"] if row["holds"]}
+    assert "deviations from its mean" in found["sampler"]
+    assert found["same bits"] == "same tensors: once, twice, 1 worker, 2 workers, resumed"
+    assert len(found) > 10
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_check_gpu_without_a_gpu_says_so():
+    done = subprocess.run([ROOT / "scripts" / "check-gpu"], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("scripts/check-gpu: torch ")
+    assert line.endswith(" finds no GPU: give --cpu")

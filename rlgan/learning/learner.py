@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from rlgan.device import naming_what_is_too_large
 from rlgan.errors import DivergenceError
 from rlgan.learning.loss import Adapter, Loss
 from rlgan.learning.weights import clones, load, unload
@@ -73,10 +74,12 @@ class Learner:
 
         Raises:
             DivergenceError: a loss or a gradient is not finite; the networks are as before that update.
+            RunError: a GPU has not enough memory.
             LearnerLostError: other learners share the batch, and one does not answer.
         """
         started = time.perf_counter()
-        with self.group.whole_batch():
+        rows = f"{max(len(draw.tokens) for draw in draws)} sequences" if draws else "a whole batch"
+        with self.group.whole_batch(), naming_what_is_too_large(f"an update on {rows}"):
             metrics = self._update(step, plan, draws)
         return metrics | {"seconds_update": time.perf_counter() - started}
 

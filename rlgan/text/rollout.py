@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from envs import Pages, Readings
-from rlgan.device import capture
+from rlgan.device import capture, naming_what_is_too_large
 from rlgan.learning.weights import load, sample_noise
 from rlgan.rng import Purpose, stream
 from rlgan.settings import resolve
@@ -84,7 +84,7 @@ class RolloutGenerator:
         """
         self._load(weights)
         noise = sample_noise(rng, self.settings.rows, self.generator.noise_size)
-        with torch.inference_mode():
+        with torch.inference_mode(), naming_what_is_too_large(f"a rollout of {self.settings.rows} sequences"):
             written, episode = self._write(noise, rng, rewards=rewards)
             q_values = np.zeros_like(written.rewards)
             if rewards:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rlgan.device import capture, prepare
+from rlgan.device import capture, naming_what_is_too_large, prepare
 from rlgan.engine.placement import with_gpus
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError, UsageError
@@ -90,3 +90,11 @@ def test_what_cannot_be_captured_runs_as_it_is(monkeypatch):
     with pytest.warns(UserWarning, match="step by step, slower: operation not permitted when stream is capturing$"):
         function = capture(torch.neg, [torch.ones(2)])
     assert function is torch.neg
+
+
+def test_a_gpu_without_enough_memory_is_one_line_that_names_the_batch(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 70 * 2**30)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, 80 * 2**30))
+    due = "has not enough memory for an update on 4096 sequences: 70.0 of its 80.0 GiB were in use at most; give"
+    with pytest.raises(RunError, match=due), naming_what_is_too_large("an update on 4096 sequences"):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.05 GiB.")
