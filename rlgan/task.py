@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, MoreThan, resolve
+from rlgan.settings import AtLeast, Metavar, MoreThan, resolve
 
 if TYPE_CHECKING:  # they import torch or numpy, and the command line must answer at once
     import torch
@@ -32,11 +32,11 @@ Result = dict[str, Any]  # for JSON
 class Bounds:
     """Where a run ends: at the first bound that is reached."""
 
-    steps: Annotated[int, AtLeast(1)] | None = None
+    steps: Annotated[int, AtLeast(1), Metavar("STEPS")] | None = None
     """Stop after this many training steps."""
-    epochs: Annotated[float, MoreThan(0)] | None = None
+    epochs: Annotated[float, MoreThan(0), Metavar("EPOCHS")] | None = None
     """Stop after this many passes over the real training data."""
-    minutes: Annotated[float, MoreThan(0)] | None = None
+    minutes: Annotated[float, MoreThan(0), Metavar("MINUTES")] | None = None
     """Stop after this much time in training, earlier parts of a resumed run included."""
 
 
@@ -80,6 +80,8 @@ class Task:
     title: Callable[[Any], str] = lambda _: ""  # of the recipe, in the name of a run's directory
     bounds: Callable[[Any], Bounds] = lambda _: Bounds(epochs=1)  # of a run for which none is given
     run_defaults: Mapping[str, Any] = field(default_factory=dict)  # of `RunSettings`, by name
+    main_settings: tuple[str, ...] = ()  # names of those that --help shows first
+    examples: tuple[str, ...] = ()  # lines to paste, at the end of --help
     evaluation_lines: str = "rlgan.task:no_lines"  # "module:function": Result -> lines to print below its numbers
     places: tuple[str, ...] = ()  # settings that say where things lie: what lies there counts, not where
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics

@@ -68,7 +68,7 @@ class Bench:
         """Train, or go on, without waiting."""
         self.run = run
         self.begun = newest(run)
-        typed = [sys.executable, "-m", "rlgan", "train", *self.words, "--run-dir", str(run), "--resume", *words]
+        typed = [sys.executable, "-m", "rlgan", "train", *self.words, "--run-dir", str(run), "--resume", "auto", *words]
         surroundings = os.environ | {"RAY_ADDRESS": self.cluster.address}
         self.driver = subprocess.Popen(typed, stdout=self.log, stderr=subprocess.STDOUT, env=surroundings)
 

@@ -13,7 +13,7 @@ class TrainSettings(TypedDict, total=False):
     """
 
     run_dir: str | PathLike[str] | None
-    resume: bool
+    resume: bool | Literal["auto"]
     steps: int | None
     epochs: float | None
     minutes: float | None

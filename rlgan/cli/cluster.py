@@ -1,7 +1,8 @@
-"""A Ray cluster on this machine, to try things on: a head and more nodes, each a `ray start`, ended by process id.
+"""`rlgan cluster N`: a Ray cluster on this machine, to try things on.
 
-It listens on loopback alone and asks for a token. Its files lie in a directory of its own, so that no other Ray on the
-machine finds it or is found by it.
+A head and more nodes, each a `ray start`, ended by process id. It listens on loopback alone
+and asks for a token. Its files lie in a directory of its own, so that no other Ray on the machine finds it or is found
+by it.
 """
 
 import os
@@ -13,17 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
-import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
+from rlgan.cli.help import Page
+from rlgan.cli.parsing import parse
+from rlgan.cli.paths import beside_python
 from rlgan.cli.submit import AUTHENTICATION, shown
 from rlgan.errors import RunError, UsageError
+from rlgan.settings import Metavar
 
 # Ray gives a node 30 s to start, which a loaded machine does not keep to every time.
 START_TRIES = 3
@@ -46,13 +49,13 @@ main()
 
 @dataclass(frozen=True)
 class Options:
-    """Start a Ray cluster on this machine, say how to use it, and end it on Ctrl-C or SIGTERM."""
+    """The nodes of the cluster."""
 
     nodes: Annotated[Positional[int], arg(metavar="N")]
     """How many nodes: a head and N - 1 more."""
-    cpus: tuple[int, ...] = (2,)
+    cpus: Annotated[tuple[int, ...], Metavar("N ...")] = (2,)
     """CPUs of each node, as Ray counts them: one number for all, or N."""
-    gpus: tuple[int, ...] = (0,)
+    gpus: Annotated[tuple[int, ...], Metavar("N ...")] = (0,)
     """GPUs of each node, as Ray counts them; they need not exist."""
 
     def check(self) -> None:
@@ -136,40 +139,62 @@ class LocalCluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """`scripts/local-cluster N`; gives the exit code."""
-    options = tyro.cli(Options, args=words, prog="scripts/local-cluster", config=(FlagCreatePairsOff,))
+PAGE = Page(
+    program="rlgan cluster",
+    arguments="N [--cpus N ...] [--gpus N ...]",
+    summary="Start a Ray cluster on this machine, say how to use it, and end it on Ctrl-C or SIGTERM",
+    examples=(
+        "rlgan cluster 3                                    # three nodes of two CPUs each",
+        "rlgan cluster 3 --cpus 2 1 1                       # two CPUs on the first, one on the others",
+    ),
+)
+
+
+def cluster(words: list[str]) -> int:
+    """`rlgan cluster N`; gives the exit code.
+
+    Raises:
+        UsageError: what was typed makes no sense.
+        RunError: a node did not start, or the head has ended.
+    """
+    options = parse(Options, words, PAGE)
     for number in SIGNALS:
         signal.signal(number, _end)
+    options.check()
+    _make_token()
+    print(f"starting {options.nodes} nodes ...", flush=True)
+    cluster = LocalCluster(options)
     try:
-        options.check()
-        _make_token()
-        print(f"starting {options.nodes} nodes ...", flush=True)
-        cluster = LocalCluster(options)
-    except (UsageError, RunError) as error:
-        print(f"local-cluster: error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        return 130
-    try:
-        print(f"{options.nodes} nodes, the processes {' '.join(str(node.pid) for node in cluster.nodes)}")
-        print(f"submit a job: scripts/submit --address {cluster.job_address} -- train --run-dir /tmp/run")
-        rlgan = shown([str(Path(sys.executable).with_name("rlgan"))])
-        print(f"or attach:    {shown(AUTHENTICATION | LOOPBACK)} RAY_ADDRESS={cluster.address} {rlgan} train")
-        print("Ctrl-C ends it", flush=True)
-        head, *others = cluster.nodes
-        while head.poll() is None:
-            for node in [node for node in others if node.poll() is not None]:
-                others.remove(node)
-                print(f"the node of process {node.pid} has ended", flush=True)
-            time.sleep(0.5)
-        print("local-cluster: error: the head has ended, and the cluster with it", file=sys.stderr)
-        return 1
+        _say_how_to_use(cluster)
+        _watch(cluster)
     except KeyboardInterrupt:
         print("ending ...", flush=True)
         return 0
     finally:
         cluster.stop()
+
+
+def _say_how_to_use(cluster: LocalCluster) -> None:
+    rlgan = beside_python("rlgan")
+    print(f"{len(cluster.nodes)} nodes, the processes {' '.join(str(node.pid) for node in cluster.nodes)}")
+    print(f"submit a job: {rlgan} submit --address {cluster.job_address} -- train --run-dir /tmp/run")
+    print(f"or attach:    {shown(AUTHENTICATION | LOOPBACK)} RAY_ADDRESS={cluster.address} {rlgan} train")
+    print("Ctrl-C ends it", flush=True)
+
+
+def _watch(cluster: LocalCluster) -> NoReturn:
+    """Say which nodes end, until the head does.
+
+    Raises:
+        RunError: the head has ended.
+    """
+    head, *others = cluster.nodes
+    while head.poll() is None:
+        for node in [node for node in others if node.poll() is not None]:
+            others.remove(node)
+            print(f"the node of process {node.pid} has ended", flush=True)
+        time.sleep(0.5)
+    raise RunError("the head has ended, and the cluster with it")
 
 
 def _kill(node: subprocess.Popen[bytes]) -> None:
@@ -201,7 +226,3 @@ def _free_ports(count: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from rlgan.cli.parsing import command, parse
-from rlgan.cli.tasks import refuse_options_of_others, task_of_run
+from rlgan.cli.help import Page
+from rlgan.cli.parsing import parse
+from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
 from rlgan.settings import Device, TypedPath, check, printable, resolve
 from rlgan.task import EvaluationTools, Result
 
@@ -32,7 +33,17 @@ class EvaluateSettings:
     """Import code from outside of rlgan that the run's config.json names."""
 
 
-SUMMARY = "Measure a checkpoint: perplexities, the discriminator, quality and diversity of text; distances of others."
+PAGE = Page(
+    program="rlgan evaluate",
+    arguments="RUN [--FLAG VALUE ...]",
+    summary="Measure a checkpoint: perplexities, the discriminator, quality and diversity of text; distances of others",
+    first=("run", "checkpoint", "json"),
+    examples=(
+        "rlgan evaluate runs/a                              # the newest checkpoint of a run",
+        "rlgan evaluate runs/a --checkpoint best --json     # all that is measured, for a program",
+        "rlgan evaluate runs/a --temperatures 0.7 1 1.3 --control runs/c --figure quality.png",
+    ),
+)
 
 
 def evaluate(words: list[str]) -> None:
@@ -45,9 +56,7 @@ def evaluate(words: list[str]) -> None:
     # Which task the run is of is certain only when it is opened, after the words are parsed: so the flags of all
     # tasks that it may be of are read, and those of others refused below.
     tasks = task_of_run(words)
-    parts: dict[str, tuple[Any, Any]] = {"common": (EvaluateSettings, MISSING)}
-    parts |= {task.name: (task.evaluate.options, task.evaluate.options()) for task in tasks}
-    options = parse(command("Evaluate", SUMMARY, parts), words, "rlgan evaluate")
+    options = parse(kind_of_operation("evaluate", EvaluateSettings, tasks), words, PAGE)
     check(options)
     common = options.common
 

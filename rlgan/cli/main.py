@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from rlgan import __version__
+from rlgan.cli.parsing import meant
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.streams import escaping_streams, silence, unread_is_no_fault
 from rlgan.settings import printable, resolve
@@ -17,11 +18,17 @@ COMMANDS = {
     "evaluate": "rlgan.cli.evaluate:evaluate",
     "sample": "rlgan.cli.sample:sample",
     "reproduce": "rlgan.cli.reproduce:reproduce",
+    "submit": "rlgan.cli.submit:submit",
+    "cluster": "rlgan.cli.cluster:cluster",
+    "completion": "rlgan.cli.completion:completion",
 }
 SUMMARIES = {
     "evaluate RUN": "measure a run's checkpoint, or those of several seeds",
     "sample RUN": "print or draw what a run's generator makes",
     "reproduce FIGURE": "draw a figure of the paper",
+    "submit -- train": "train as a job on a Ray cluster",
+    "cluster N": "start a Ray cluster on this machine, to try things on",
+    "completion SHELL": "print what completes words of rlgan in bash, zsh or fish",
 }
 
 # How a process that a signal ended before training says so.
@@ -38,7 +45,8 @@ def help_text() -> str:
             "",
             *lines,
             "",
-            "`rlgan COMMAND --help` lists what a command takes. `train` without a task trains on text.",
+            "`rlgan COMMAND --help` lists what a command takes, `rlgan --version` says which version this is.",
+            "`train` without a task trains on text.",
         ]
     )
 
@@ -68,11 +76,13 @@ def _run(words: list[str]) -> int:
             print(f"rlgan {__version__}", flush=True)
             return 0
         if words[0] not in COMMANDS:
-            raise UsageError(f"unknown command {words[0]!r}: give one of {', '.join(COMMANDS)}")
+            near = meant(words[0], COMMANDS)
+            raise UsageError(f"unknown command {words[0]!r}{near or '.'} Give one of {', '.join(COMMANDS)}")
         with _terminable(ended_by):
             # Imported by its name, so that one command does not wait for what the others import.
-            resolve(words[0], COMMANDS)(words[1:])
+            code: int = resolve(words[0], COMMANDS)(words[1:]) or 0
             sys.stdout.flush()  # here, where it is told if that fails
+            return code
     except UsageError as error:
         return _fail(error, 2)
     except BrokenPipeError:  # who read our output has gone, as `head` does: no fault, and nobody to tell

@@ -2,14 +2,17 @@
 
 import contextlib
 import dataclasses
+import difflib
 import io
-from collections.abc import Mapping
-from typing import Annotated, Any
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import tyro
 
+from rlgan.cli.help import Page, asks_for_help, default_values, print_help
 from rlgan.errors import UsageError
-from rlgan.settings import canonical, old_flags
+from rlgan.settings import all_settings, canonical, flatten, old_flags
 
 
 def command(name: str, summary: str, parts: Mapping[str, tuple[Any, Any]]) -> type[Any]:
@@ -35,33 +38,78 @@ def _default(value: Any) -> Any:
     return dataclasses.field(default_factory=lambda: value)
 
 
-def parse(kind: type[Any], words: list[str], program: str, default: Any = None) -> Any:
-    """Let tyro read the words.
+def parse(kind: type[Any], words: list[str], page: Page, default: Any = None) -> Any:
+    """Let tyro read the words, or print the help where that is among them.
 
     Args:
         kind: a dataclass of settings.
         words: as they were typed; flags of earlier versions are understood.
-        program: what was typed before them.
+        page: of help.
         default: settings to start from; by default those of the dataclass.
 
     Raises:
         UsageError: with what tyro says in its box, on one line.
+        SystemExit: help was asked for, and has been printed.
     """
+    if asks_for_help(words):
+        print_help(page, kind, default_values(kind) if default is None else flatten(default))
+        raise SystemExit(0)
     # Here, and not as aliases of tyro's, so that --help shows the new names alone.
     renamed = old_flags(kind)
-    words = [_renamed(word, renamed) for word in words]
+    words = _with_values([_renamed(word, renamed) for word in words], kind)
+    _check_flags(words, kind, page.program)
     box = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
         # tyro prints a box of several lines and ends the process; every error of
         # ours is one line, which the caller prints.
         with contextlib.redirect_stderr(box):
-            return canonical(tyro.cli(kind, args=words, prog=program, **options))
+            return canonical(tyro.cli(kind, args=words, prog=page.program, **options))
     except SystemExit as end:
-        # This was --help, which has been printed.
-        if not end.code:
+        if not end.code:  # tyro's own flags, which print what completes words in a shell
             raise
-        raise UsageError(f"{_in_box(box.getvalue())}; see {program} --help") from None
+        raise UsageError(f"{_in_box(box.getvalue()).removesuffix('.')}; see {page.program} --help") from None
+
+
+def _with_values(words: list[str], kind: type[Any]) -> list[str]:
+    """Give a flag that may stand alone or have a value, as --resume [auto], its value where it stands alone."""
+    values: dict[str, set[str]] = {}
+    for setting in all_settings(kind):
+        if bool in get_args(setting.kind):
+            words_of = [get_args(part) for part in get_args(setting.kind) if get_origin(part) is Literal]
+            values[setting.flag] = {"true", "false", *itertools.chain.from_iterable(words_of)}
+    typed = []
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
+        positive = word.replace("--no-", "--", 1)
+        if word in values and following.lower() not in values[word]:
+            typed += [word, "True"]
+        elif word != positive and positive in values:
+            typed += [positive, "False"]
+        else:
+            typed.append(word)
+    return typed
+
+
+def _check_flags(words: list[str], kind: type[Any], program: str) -> None:
+    """Check that there are flags of these names; tyro's own error does not say which one was meant."""
+    settings = list(all_settings(kind))
+    known = [flag for setting in settings for flag in (setting.flag, *setting.aliases)]
+    known += [f"--no-{setting.flag.removeprefix('--')}" for setting in settings if setting.kind is bool]
+    for word in words:
+        flag = word.partition("=")[0].replace("_", "-")  # tyro takes underscores for hyphens
+        if flag.startswith("--") and not flag.startswith("--tyro-") and flag not in known:
+            raise UsageError(f"there is no flag {flag}{meant(flag, known) or '.'} See {program} --help")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """A question, to follow what was typed, where it looks like a name that there is.
+
+    Example:
+        >>> meant("tarin", ["train", "sample"])
+        '. Did you mean train?'
+    """
+    near = difflib.get_close_matches(name, known, n=1)
+    return f". Did you mean {near[0]}?" if near else ""
 
 
 def _in_box(drawn: str) -> str:

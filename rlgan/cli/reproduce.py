@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
+from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, Choice, Device, TypedPath, check, flatten, new_png, resolve, updated
+from rlgan.settings import AtLeast, Choice, Device, Metavar, TypedPath, check, flatten, new_png, resolve, updated
 from rlgan.task import TASKS, FigureRequest, Task, find_task
 
 TASK_OF = {figure: find_task(name) for name in TASKS for figure in find_task(name).figures}
@@ -15,7 +16,7 @@ TASK_OF = {figure: find_task(name) for name in TASKS for figure in find_task(nam
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Draw a figure of the paper as a PNG file, and say what it shows in numbers."""
+    """What is drawn, and where to."""
 
     figure: Annotated[Positional[str], Choice(TASK_OF, "figure"), arg(metavar="FIGURE")]
     """Which figure."""
@@ -30,8 +31,20 @@ class Reproduce:
     device: Device = "cpu"
     """What computes: cpu, so that the result does not depend on the machine; cuda, cuda:N, or auto, a GPU where one is
     found."""
-    out: Annotated[str | None, TypedPath()] = None
+    out: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """The file to write. By default <figure>.png, in the current directory."""
+
+
+PAGE = Page(
+    program="rlgan reproduce",
+    arguments="FIGURE [--FLAG VALUE ...]",
+    summary="Draw a figure of the paper as a PNG file, and say what it shows in numbers",
+    lists={"Figures": {name: task.figures[name].summary for name, task in TASK_OF.items()}},
+    examples=(
+        "rlgan reproduce figure2 --preset best              # mode collapse, and the remedy beside it",
+        "rlgan reproduce figure5 --data pictures/           # epochs 2, 5, 10 and 17",
+    ),
+)
 
 
 def reproduce(words: list[str]) -> None:
@@ -41,7 +54,7 @@ def reproduce(words: list[str]) -> None:
         UsageError: what was typed makes no sense.
         RunError: the training fails.
     """
-    options = parse(Reproduce, words, "rlgan reproduce")
+    options = parse(Reproduce, words, PAGE)
     check(options)
     out = new_png("--out", options.figure if options.out is None else options.out)
     task = TASK_OF[options.figure]

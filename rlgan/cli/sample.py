@@ -1,12 +1,13 @@
 """`rlgan sample RUN ...`: what the run's generator makes."""
 
-from dataclasses import MISSING, dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from rlgan.cli.parsing import command, parse
-from rlgan.cli.tasks import refuse_options_of_others, task_of_run
+from rlgan.cli.help import Page
+from rlgan.cli.parsing import parse
+from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
 from rlgan.settings import AtLeast, Device, TypedPath, check, printable, resolve
 
 
@@ -29,7 +30,16 @@ class SampleSettings:
     """Import code from outside of rlgan that the run's config.json names."""
 
 
-SUMMARY = "Print sentences that the generator writes, or numbers, one per line; or draw pictures."
+PAGE = Page(
+    program="rlgan sample",
+    arguments="RUN [--FLAG VALUE ...]",
+    summary="Print sentences that the generator writes, or numbers, one per line; or draw pictures",
+    first=("run", "count", "seed", "checkpoint"),
+    examples=(
+        "rlgan sample runs/a --count 5                      # five sentences",
+        "rlgan sample runs/f --count 64 --out grid.png      # a grid of 64 pictures",
+    ),
+)
 
 
 def sample(words: list[str]) -> None:
@@ -40,9 +50,7 @@ def sample(words: list[str]) -> None:
         RunError: the run can't be read.
     """
     tasks = task_of_run(words)
-    parts: dict[str, tuple[Any, Any]] = {"common": (SampleSettings, MISSING)}
-    parts |= {task.name: (task.sample.options, task.sample.options()) for task in tasks}
-    options = parse(command("Sample", SUMMARY, parts), words, "rlgan sample")
+    options = parse(kind_of_operation("sample", SampleSettings, tasks), words, PAGE)
     check(options)
     common = options.common
 

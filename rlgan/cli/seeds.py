@@ -34,9 +34,11 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
         raise UsageError("--seeds needs a --run-dir on this machine: give a path")
     folder = Path(run_settings.run_dir or unused_directory(new_directory(task, recipe)))
     seeds = range(recipe.seed, recipe.seed + count)
+    if run_settings.resume is True and not seeds_in(folder):
+        raise RunError(f"{folder} holds no runs of seeds to go on with: give --resume auto to start them there")
     for run in seeds_in(folder) if run_settings.resume else ():
         _check_same(run, task, name, recipe, seeds)
-    if train_seeds(main, ["train", name, *words], folder, seeds, resume=run_settings.resume):
+    if train_seeds(main, ["train", name, *words], folder, seeds, resume=bool(run_settings.resume)):
         # These runs have just been trained here: what they name was typed on this command line.
         with evaluation_tools("newest", trust_imports=True) as tools:
             print(json.dumps(evaluate_seeds(seeds_in(folder), "newest", tools)))

@@ -9,11 +9,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import tyro
-
+from rlgan.cli.help import Page
+from rlgan.cli.parsing import parse
 from rlgan.errors import RunError, UsageError
-from rlgan.settings import check_address
+from rlgan.settings import Metavar, check_address
 
 # What a cluster asks for by itself, and `ray job` does not: without it, it fails for want of a token.
 AUTHENTICATION = {"RAY_AUTH_MODE": "token"}
@@ -28,16 +29,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Options:
-    """Submit `rlgan train` to a Ray cluster, follow what it says, and end with its exit code.
+    """The cluster: Ctrl-C ends only the output, not the job; `ray job stop` lets the run save."""
 
-    Ctrl-C ends only the output, not the job. `ray job stop` lets the run save; submitted again, it continues.
-    """
-
-    address: str | None = None
+    address: Annotated[str | None, Metavar("URL")] = None
     """Of the cluster's job server, as http://host:8265. By default what RAY_API_SERVER_ADDRESS says."""
 
 
-def command(address: str, submission: str, words: Sequence[str]) -> list[str]:
+def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
     """The bare line that submits a run.
 
     Args:
@@ -62,33 +60,41 @@ def command(address: str, submission: str, words: Sequence[str]) -> list[str]:
                 f"{flag} {place} is relative: the job runs in a copy of this directory, so give an absolute path that "
                 "the cluster's nodes see, or a URL"
             )
-    # A job that is submitted again must go on, and --resume starts afresh where there is nothing to go on from.
-    resume = [] if "--resume" in words else ["--resume"]
+    # A job that is submitted again must go on, and the first time there is nothing to go on from.
+    resume = [] if any(word.partition("=")[0] == "--resume" for word in words) else ["--resume", "auto"]
     return [
         *("ray", "job", "submit", "--address", address, "--submission-id", submission, "--working-dir", str(ROOT)),
         *("--runtime-env-json", json.dumps(RUNTIME_ENV), "--", "python", "-m", "rlgan", *words, *resume),
     ]
 
 
-def main(typed: Sequence[str] | None = None) -> int:
-    """`scripts/submit [--address URL] -- train ...`; gives the job's exit code, or 143 where somebody stopped it."""
-    ours, dashes, words = _split(sys.argv[1:] if typed is None else typed)
-    options = tyro.cli(Options, args=ours, prog="scripts/submit")
+PAGE = Page(
+    program="rlgan submit",
+    arguments="[--address URL] -- train ...",
+    summary="Submit `rlgan train` to a Ray cluster, follow what it says, and end with its exit code",
+    examples=("rlgan submit --address http://head:8265 -- train --workers 8 --run-dir /shared/run",),
+)
+
+
+def submit(typed: list[str]) -> int:
+    """`rlgan submit [--address URL] -- train ...`; gives the job's exit code, or 143 where somebody stopped it.
+
+    Raises:
+        UsageError: what was typed makes no sense.
+        RunError: nothing is known of the job.
+    """
+    ours, dashes, words = _split(typed)
+    options = parse(Options, ours, PAGE)
     address = options.address or os.environ.get("RAY_API_SERVER_ADDRESS")
     # A name of our own, so that the job can be followed and asked about also where
     # `ray job submit` is interrupted before it prints one.
     submission = f"rlgan-{uuid.uuid4().hex[:12]}"
-    try:
-        check_address("--address", address or "")
-        if not address or not address.startswith(("http://", "https://")):
-            raise UsageError(f"--address is {address or 'missing'}: give the cluster's job server, as http://host:8265")
-        if not dashes:
-            raise UsageError("nothing to submit: give `-- train ...`")
-        line = command(address, submission, words)
-        return _run(line, address, submission)
-    except (UsageError, RunError) as error:
-        print(f"submit: error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+    check_address("--address", address or "")
+    if not address or not address.startswith(("http://", "https://")):
+        raise UsageError(f"--address is {address or 'missing'}: give the cluster's job server, as http://host:8265")
+    if not dashes:
+        raise UsageError("nothing to submit: give `-- train ...`")
+    return _run(job_line(address, submission, words), address, submission)
 
 
 def shown(words: Mapping[str, str] | Sequence[str]) -> str:
@@ -108,7 +114,7 @@ def _run(line: list[str], address: str, submission: str) -> int:
         submitted = subprocess.run([ray, *line[1:]], check=False).returncode
     except KeyboardInterrupt:
         _say_how_to_follow(ray, address, submission)
-        return 130
+        raise
 
     # Late: what is refused above needs no Ray, which takes seconds to import.
     from ray.exceptions import RayError
@@ -149,7 +155,3 @@ def _value(words: Sequence[str], flag: str) -> str | None:
         elif word.startswith(f"{flag}="):
             found = word.partition("=")[2]
     return found
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

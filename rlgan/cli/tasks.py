@@ -2,9 +2,12 @@
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
+from rlgan.cli.parsing import command
 from rlgan.errors import UsageError
 from rlgan.settings import all_settings, flatten
 from rlgan.task import TASKS, Task, find_task
@@ -26,6 +29,19 @@ def task_of_run(words: list[str]) -> list[Task]:
             if ":" in str(name) and "--trust-imports" in words:
                 return [find_task(name)]
     return [find_task(name) for name in TASKS]
+
+
+def kind_of_operation(operation: str, common: type[Any], tasks: Sequence[Task]) -> type[Any]:
+    """A dataclass of all that a command of runs takes.
+
+    Args:
+        operation: `evaluate` or `sample`.
+        common: what it takes whatever the run's task is.
+        tasks: that the run may be of.
+    """
+    parts: dict[str, tuple[Any, Any]] = {"common": (common, MISSING)}
+    parts |= {task.name: (kind := getattr(task, operation).options, kind()) for task in tasks}
+    return command(operation.title(), "", parts)
 
 
 def refuse_options_of_others(options: Any, tasks: list[Task], own: Task | None, run: str, operation: str) -> None:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
+from rlgan.cli.help import Page, asks_for_help
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.paths import beside_python
+from rlgan.errors import UsageError
 from rlgan.runs.request import DEFAULT_TASK, Asked, Request, default_settings, named_task, resolve_request
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import AtLeast, check, pasteable
-from rlgan.task import Task
+from rlgan.task import TASKS, Task, find_task
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,16 @@ def requested(name: str, words: list[str]) -> tuple[Request, CommandSettings]:
         RunError: the run that is to be continued can't be read.
     """
     task = named_task(name)
-    program = "rlgan train" if name == DEFAULT_TASK else f"rlgan train {name}"
-    recipe, run = default_settings(task)
-    parts = {"recipe": recipe, "run": run, "command": CommandSettings()}
-    kind = command("Train", task.summary, {part: (type(value), value) for part, value in parts.items()})
+    kind, page = kind_of_training(task), help_page(task, name)
+    if asks_for_help(words):
+        defaults = kind(_typed_preset(task, words, kind, page), default_settings(task)[1], CommandSettings())
+        parse(kind, words, page, defaults)  # ends here
     typed: list[CommandSettings] = []
 
     # Parsed more than once: what the flags leave out depends on the preset, or on the run that is continued, which
     # the flags themselves name.
     def ask(recipe: Any, run: RunSettings) -> Asked:
-        said = parse(kind, words, program, kind(recipe, run, CommandSettings()))
+        said = parse(kind, words, page, kind(recipe, run, CommandSettings()))
         typed.append(said.command)
         return Asked(said.recipe, said.run, said.command.trust_imports)
 
@@ -65,6 +67,38 @@ def requested(name: str, words: list[str]) -> tuple[Request, CommandSettings]:
     # The recipe and the run are checked by now; what concerns this command alone is not.
     check(typed[-1])
     return request, typed[-1]
+
+
+def kind_of_training(task: Task) -> type[Any]:
+    """A dataclass of all that `rlgan train TASK` takes."""
+    recipe, run = default_settings(task)
+    parts = {"recipe": recipe, "run": run, "command": CommandSettings()}
+    return command("Train", "", {part: (type(value), value) for part, value in parts.items()})
+
+
+def help_page(task: Task, name: str) -> Page:
+    """What `rlgan train TASK --help` says beside the settings."""
+    others = {f"rlgan train {other} --help": find_task(other).summary for other in TASKS if other != task.name}
+    return Page(
+        program="rlgan train" if name == DEFAULT_TASK else f"rlgan train {name}",
+        arguments="[--FLAG VALUE ...]",
+        summary=task.summary,
+        first=(*task.main_settings, "run_dir", "steps"),
+        lists={"Other tasks": others},
+        examples=task.examples,
+    )
+
+
+def _typed_preset(task: Task, words: list[str], kind: type[Any], page: Page) -> Any:
+    """The recipe of the preset that is typed beside --help, so that its defaults are shown."""
+    recipe, run = default_settings(task)
+    rest = [word for word in words if not asks_for_help([word])]
+    if not rest:  # help is to answer at once, and tyro takes a while
+        return recipe
+    try:
+        return task.preset(parse(kind, rest, page, kind(recipe, run, CommandSettings())).recipe)
+    except UsageError:  # help is given whatever is wrong with the rest
+        return recipe
 
 
 def train_one(request: Request) -> None:

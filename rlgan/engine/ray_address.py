@@ -24,7 +24,7 @@ def check_answers(address: str) -> None:
         return
     if address.startswith(("http://", "https://")):
         raise RunError(
-            f"RAY_ADDRESS {address} is that of a job server: {_DUE}, or submit the run there by scripts/submit"
+            f"RAY_ADDRESS {address} is that of a job server: {_DUE}, or submit the run there by rlgan submit"
         )
     match = _HOST_AND_PORT.fullmatch(address)
     if match is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, Device, MoreThan
+from rlgan.settings import AtLeast, Device, Metavar, MoreThan
 
 _AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 
@@ -15,7 +15,7 @@ _AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 class EngineSettings:
     """The processes that compute. Only --mixed-fleet changes the result, and --learners changes its last bits."""
 
-    workers: Annotated[int, AtLeast(0)] | str = 2
+    workers: Annotated[int, AtLeast(0), Metavar("N")] | str = 2
     """Rollout workers (Ray actors). 0: everything in this process, without Ray; the same result, bit for bit. auto or
     auto:MIN-MAX: as many as there is room for on the nodes, which may come and go, and as the shards keep busy."""
     worker_cpus: Annotated[float, MoreThan(0)] = 1.0

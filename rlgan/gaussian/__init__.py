@@ -17,6 +17,12 @@ TASK = Task(
     preset=preset_of,
     labels=labels_of,
     title=lambda settings: f"{settings.target}-{settings.preset}",
+    main_settings=("target", "preset", "seed"),
+    examples=(
+        "rlgan train gaussian                               # N(0, 1), without mode collapse: a minute",
+        "rlgan train gaussian --target ring                 # 8 Gaussians on a ring",
+        "rlgan train gaussian --preset paper --seeds 10 --run-dir g    # ten seeds of the paper's recipe",
+    ),
     # No rollouts, so workers would have nothing to do; and a step takes milliseconds.
     run_defaults={"workers": 0, "checkpoint_every": 500},
     networks="rlgan.gaussian.players:networks_of",

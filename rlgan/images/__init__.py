@@ -18,6 +18,11 @@ TASK = Task(
     labels=labels_of,
     title=lambda settings: str(settings.preset),
     bounds=bounds_of,
+    main_settings=("data", "size", "preset"),
+    examples=(
+        "rlgan train image                                  # on faces that are drawn here: five minutes",
+        "rlgan train image --data pictures/ --epochs 17     # a folder of pictures of your own",
+    ),
     # Rollout workers would decode the pictures, once, and then be idle.
     run_defaults={"workers": 0},
     places=("data", "cache"),

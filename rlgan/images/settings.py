@@ -9,7 +9,7 @@ from rlgan.errors import UsageError
 from rlgan.images.tables import FILTERS, IMAGE_NETWORKS, SOURCES
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import AtLeast, Below, Choice, MoreThan, OneOf, TypedPath, updated
+from rlgan.settings import AtLeast, Below, Choice, Metavar, MoreThan, OneOf, TypedPath, updated
 from rlgan.task import Bounds
 
 FEATURES = "random_convolutions_320"  # the network that pictures are measured by
@@ -152,7 +152,7 @@ def bounds_of(settings: ImageSettings) -> Bounds:
 class SampleOptions:
     """What `rlgan sample` takes for pictures."""
 
-    out: Annotated[str | None, TypedPath()] = None
+    out: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """The PNG to write, a grid of pictures. By default samples.png, in the current directory."""
 
 
@@ -160,7 +160,7 @@ class SampleOptions:
 class EvaluateOptions:
     """What `rlgan evaluate` takes for pictures."""
 
-    inception: Annotated[str | None, TypedPath()] = None
+    inception: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """A file with the weights of the Inception network: measure the true FID too."""
     cache: Annotated[str | None, TypedPath()] = None
     """Where decoded pictures are kept, as with `rlgan train image`."""

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from rlgan.errors import RunError
 from rlgan.runs.checkpoints import Checkpoints
@@ -83,11 +83,15 @@ class RunDirectory:
         """What the terminal said."""
         return self.local / "log.txt"
 
-    def check(self, *, resume: bool) -> None:
+    def check(self, *, resume: bool | Literal["auto"]) -> None:
         """Check that a run may be written here; changes nothing.
 
+        Args:
+            resume: whether a run is continued; auto: where there is one.
+
         Raises:
-            RunError: it holds a run and this is no resume, or a part of one, or a link leads elsewhere.
+            RunError: it holds a run and this is no resume, or none and this is one, or a part of one, or a link leads
+                elsewhere.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a directory: give --run-dir another path")
@@ -96,6 +100,10 @@ class RunDirectory:
                 raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
             if not self.config_file.is_file():
                 raise RunError(f"{self.path} is not empty and holds no run (no config.json): give another --run-dir")
+        elif resume is True:
+            raise RunError(
+                f"{self.path} holds no run to go on with: give --resume auto to start one there, or another --run-dir"
+            )
         check_links(self.path)
 
     def has_begun(self) -> bool:

@@ -130,7 +130,7 @@ def _saved(run: RunSettings) -> dict[str, Any] | None:
     from rlgan.runs.directory import RunDirectory
     from rlgan.runs.storage import place
 
-    # A resume of nothing is no error: a job that is submitted again and again begins with one.
+    # Whether a run must be there is said when its directory is looked at: of several seeds, it is not this one.
     return RunDirectory(run.run_dir).config() if (place(run.run_dir) / "config.json").is_file() else None
 
 

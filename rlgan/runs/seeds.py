@@ -39,6 +39,8 @@ def train_seeds(
     if not resume:
         RunDirectory(folder).check(resume=False)
     folder.mkdir(parents=True, exist_ok=True)
+    # A seed may have none yet where others have runs to go on with.
+    typed = [*command, "--resume", "auto"] if resume else command
     waiting, running, failed = list(seeds), dict[int, BaseProcess](), list[int]()
     # Not by forking: a copy of a process with threads may find a lock taken that nobody will give back.
     context = multiprocessing.get_context("spawn")
@@ -48,7 +50,7 @@ def train_seeds(
             while waiting and not stop.reason and len(running) < usable_cpus():
                 seed = waiting.pop(0)
                 run_dir = folder / f"seed-{seed}"
-                running[seed] = context.Process(target=_train_one, args=(main, command, run_dir, seed))
+                running[seed] = context.Process(target=_train_one, args=(main, typed, run_dir, seed))
                 running[seed].start()
             time.sleep(POLL_SECONDS)
             ended = {seed: process.exitcode for seed, process in running.items() if not process.is_alive()}

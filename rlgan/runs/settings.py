@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import UsageError
 from rlgan.runs.sinks import DEFAULT_SINKS, SINKS
-from rlgan.settings import AtLeast, Choice, TypedPath, check_address
+from rlgan.settings import AtLeast, Choice, Metavar, TypedPath, check_address
 from rlgan.task import Bounds
 
 
@@ -14,11 +14,11 @@ from rlgan.task import Bounds
 class RecordSettings:
     """What is evaluated, saved and shown, and how often."""
 
-    evaluate_every: Annotated[int, AtLeast(1)] | None = None
+    evaluate_every: Annotated[int, AtLeast(1), Metavar("STEPS")] | None = None
     """Steps between evaluations, besides one before the first step and one at the end. By default as many as keep
     evaluations to a small share of the time: for text 189 on the stories, 553 on the Penn Treebank; for pictures an
     epoch."""
-    checkpoint_every: Annotated[int, AtLeast(1)] = 100
+    checkpoint_every: Annotated[int, AtLeast(1), Metavar("STEPS")] = 100
     """Steps between checkpoints; there is one at the end in any case."""
     keep_checkpoints: Annotated[int, AtLeast(1)] = 3
     """How many of the newest checkpoints are kept, besides the best by the task's selection metric (text: validation
@@ -26,7 +26,7 @@ class RecordSettings:
     on_collapse: Literal["warn", "stop"] = "warn"
     """What to do when the generator makes nearly the same thing every time: for text in ten steps in a row, for other
     tasks at an evaluation."""
-    log_every: Annotated[int, AtLeast(1)] = 10
+    log_every: Annotated[int, AtLeast(1), Metavar("STEPS")] = 10
     """Steps between training scalars in TensorBoard."""
     sinks: tuple[Annotated[str, Choice(SINKS, "metric sink")], ...] = DEFAULT_SINKS
     """Where metrics are written."""
@@ -39,8 +39,9 @@ class RunSettings:
     run_dir: Annotated[str | None, TypedPath()] = None
     """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default
     runs/<task>-<method>-<time>."""
-    resume: bool = False
-    """Continue from the newest whole checkpoint in --run-dir; start afresh where there is none."""
+    resume: Annotated[bool | Literal["auto"], Metavar("[auto]")] = False
+    """Continue from the newest whole checkpoint of the run in --run-dir. auto: start afresh where there is no run, as
+    a job does that is submitted again and again."""
     bounds: Bounds = Bounds()
     engine: EngineSettings = EngineSettings()
     record: RecordSettings = RecordSettings()

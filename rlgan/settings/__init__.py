@@ -14,12 +14,14 @@ from rlgan.settings.choices import (
     own_imports,
     resolve,
 )
+from rlgan.settings.explanations import Metavar, summary
 from rlgan.settings.groups import (
     Setting,
     all_settings,
     canonical,
     check,
     check_values,
+    declared,
     differences,
     flatten,
     foreign_names,
@@ -39,9 +41,9 @@ from rlgan.settings.paths import (
 )
 
 __all__ = [
-    "Added", "AtLeast", "Below", "Between", "Choice", "Device", "Matching", "MoreThan", "OneOf", "Setting",
-    "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "check", "check_address",
-    "check_new", "check_values", "differences", "flatten", "foreign_names", "identity", "imported_objects",
-    "is_import", "modules_found_here", "new_png", "old_flags", "own_imports", "pasteable", "printable", "read",
-    "resolve", "typed_path", "updated",
+    "Added", "AtLeast", "Below", "Between", "Choice", "Device", "Matching", "Metavar", "MoreThan", "OneOf",
+    "Setting", "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "check",
+    "check_address", "check_new", "check_values", "declared", "differences", "flatten", "foreign_names", "identity",
+    "imported_objects", "is_import", "modules_found_here", "new_png", "old_flags", "own_imports", "pasteable",
+    "printable", "read", "resolve", "summary", "typed_path", "updated",
 ]  # fmt: skip

@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from tyro.conf import Positional
+
 from rlgan.errors import UsageError
 from rlgan.settings.choices import Choice, is_import
+from rlgan.settings.explanations import Metavar, explanations
 from rlgan.settings.limits import LIMITS, Limit
 from rlgan.settings.paths import TypedPath, typed_path
 
@@ -26,6 +29,7 @@ class Setting:
     name: str
     kind: Any  # the type, without annotations
     notes: tuple[Any, ...]  # the annotations: limits, a choice, what it was called before
+    help: str = ""  # what it is for
 
     @property
     def flag(self) -> str:
@@ -43,6 +47,25 @@ class Setting:
         return any(isinstance(note, TypedPath) for note in self.notes)
 
     @property
+    def metavar(self) -> str | None:
+        """The word that --help shows for its value, if it has one of its own."""
+        # The metavar of a `Choice` is made of its table, and the caller asks for that itself.
+        notes = [note for note in self.notes if note is not self.choice]
+        words = (note.word if isinstance(note, Metavar) else getattr(note, "metavar", None) for note in notes)
+        return next(filter(None, words), None)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other flags for it."""
+        # In the notes of tyro, which has no way to ask for them.
+        return next((flags for note in self.notes if (flags := getattr(note, "aliases", None))), ())
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is typed without a flag."""
+        return Positional in self.notes
+
+    @property
     def limits(self) -> list[Limit]:
         """The conditions on its value."""
         return [note for note in self.notes if isinstance(note, LIMITS)]
@@ -56,7 +79,8 @@ def declared(kind: Any) -> Mapping[str, Any]:
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         plain, notes = _unwrapped(hints[field.name])
-        fields[field.name] = plain if dataclasses.is_dataclass(plain) else Setting(field.name, plain, notes)
+        setting = Setting(field.name, plain, notes, explanations(kind).get(field.name, ""))
+        fields[field.name] = plain if dataclasses.is_dataclass(plain) else setting
     return fields
 
 

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
+from rlgan.settings.explanations import Metavar
+
 
 class Limit(Protocol):
     """A condition on a value, and the words that say so in an error."""
@@ -127,4 +129,6 @@ class Matching:
 LIMITS = (AtLeast, MoreThan, Between, Below, OneOf, Matching)
 
 # What computes, as `rlgan.device.prepare` takes it.
-Device = Annotated[str, Matching(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")]
+Device = Annotated[
+    str, Matching(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N"), Metavar("{auto,cpu,cuda,cuda:N}")
+]

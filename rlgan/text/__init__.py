@@ -19,6 +19,13 @@ TASK = Task(
     labels=labels_of,
     title=lambda settings: str(settings.method),
     bounds=bounds_of,
+    main_settings=("data", "method", "preset"),
+    examples=(
+        "rlgan train                                        # PolicyGan on the built-in stories: three minutes",
+        "rlgan train --data lines.txt --minutes 10          # a text of your own, a sentence per line",
+        "rlgan train --method mle --run-dir runs/mle        # maximum likelihood",
+        "rlgan train --run-dir runs/mle --resume --steps 2000    # longer",
+    ),
     evaluation_lines="rlgan.text.evaluation:result_lines",
     places=("data",),
     networks="rlgan.text.trained:networks_of",

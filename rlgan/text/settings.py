@@ -12,7 +12,7 @@ from tyro.conf import arg
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import Added, AtLeast, Below, Between, Choice, MoreThan, TypedPath, Was, check_new
+from rlgan.settings import Added, AtLeast, Below, Between, Choice, Metavar, MoreThan, TypedPath, Was, check_new
 from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
 from rlgan.text.corpora import DATASETS, LAYOUTS
@@ -108,7 +108,7 @@ class MethodSettings:
 
     supervision: Annotated[float, Between(0, 1)] = 0.5
     """w of mixedgan: w * MLE + (1 - w) * policy gradient."""
-    curriculum: tuple[tuple[float, float], ...] = ((0.0, 1.0), (1.0, 0.0))
+    curriculum: Annotated[tuple[tuple[float, float], ...], Metavar("EPOCH W ...")] = ((0.0, 1.0), (1.0, 0.0))
     """w of curriculum: pairs of epoch and w, which falls; linear between them."""
 
     def check(self) -> None:
@@ -332,9 +332,9 @@ class EvaluateOptions:
     """Sequences generated at each temperature; they, and as many real ones, train the reverse language model."""
     quick: bool = False
     """Leave out what takes long: the quality of samples, and the perplexity with the state carried over."""
-    control: tuple[Annotated[str, TypedPath()], ...] = ()
+    control: tuple[Annotated[str, TypedPath(), Metavar("RUN ...")], ...] = ()
     """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
-    figure: Annotated[str | None, TypedPath()] = None
+    figure: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """Draw quality against diversity into this PNG."""
 
     def check(self) -> None:

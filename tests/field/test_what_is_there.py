@@ -42,7 +42,7 @@ def test_starts_in_the_same_second_get_directories_of_their_own(started, gaussia
     assert len(runs) == 3
 
 
-@pytest.mark.parametrize("more", [[], ["--resume"]])
+@pytest.mark.parametrize("more", [[], ["--resume", "auto"]])
 def test_a_fresh_volume_and_a_jobs_own_files_are_no_run(rlgan, gaussian, tmp_path, more):
     for name in ("lost+found", ".nfs0001"):
         (tmp_path / name).mkdir()
@@ -52,7 +52,7 @@ def test_a_fresh_volume_and_a_jobs_own_files_are_no_run(rlgan, gaussian, tmp_pat
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("more", [[], ["--resume"]])
+@pytest.mark.parametrize("more", [[], ["--resume", "auto"]])
 def test_the_advice_to_skip_bad_pictures_works_when_it_is_typed(rlgan, tmp_path, more):
     data = tmp_path / "data"
     data.mkdir()

@@ -229,7 +229,7 @@ def test_resume_goes_on_from_what_was_saved_and_rewinds_the_metrics(run, small_w
 def test_a_run_can_be_resumed_again_and_again(small_words, capsys, digest, tmp_path):
     parts, straight = str(tmp_path / "parts"), str(tmp_path / "straight")
     words = ["train", *small_words, "--workers", "0"]
-    assert main([*words, "--run-dir", parts, "--resume", "--steps", "1"]) == 0  # a first start may say so too
+    assert main([*words, "--run-dir", parts, "--resume", "auto", "--steps", "1"]) == 0  # a first start may say so too
     for steps in ("2", "3", "4"):
         assert main(["train", "--run-dir", parts, "--resume", "--steps", steps]) == 0, capsys.readouterr().err
     assert main([*words, "--run-dir", straight, "--steps", "4"]) == 0
@@ -243,6 +243,21 @@ def test_going_on_on_another_kind_of_machine_is_said(rlgan, run):
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if "not bit-identical" in line]
     assert re.match(r"another kind of machine \(learner now on CPU \(.* DEFAULT, .*; rollouts now on CPU", line)
+
+
+def test_resume_needs_a_run_and_auto_starts_one_where_there_is_none(small_words, tmp_path, capsys):
+    words = ["train", *small_words, "--workers", "0", "--run-dir", str(tmp_path / "run")]
+    assert main([*words, "--steps", "1", "--resume"]) == 1
+    said = capsys.readouterr().err
+    assert "holds no run to go on with: give --resume auto" in said
+    assert not (tmp_path / "run").exists()
+    assert main([*words, "--resume=auto", "--steps", "1"]) == 0
+    assert main([*words, "--resume", "auto", "--steps", "2"]) == 0
+    assert "going on from step 1" in capsys.readouterr().out
+    assert main([*words, "--steps", "3", "--no-resume"]) == 1
+    assert "is not empty" in capsys.readouterr().err
+    assert main([*words, "--resume", "--steps", "3"]) == 0
+    assert "going on from step 2" in capsys.readouterr().out
 
 
 def test_resume_with_nothing_left_to_do_does_nothing(run, capsys):

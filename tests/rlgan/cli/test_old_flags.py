@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from rlgan.cli.help import Page
 from rlgan.cli.parsing import command, parse
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import all_settings, flatten
@@ -42,7 +43,7 @@ def _typed(task, flags):
             words.append(flag)
         else:
             words += [flag, *VALUES.get(flag, ["1"])]
-    asked = parse(command("Train", "", parts), words, "rlgan train")
+    asked = parse(command("Train", "", parts), words, Page("rlgan train", "", ""))
     return flatten(asked.recipe) | flatten(asked.run)
 
 
@@ -53,6 +54,7 @@ NAMES = {
     "--loss": ["relativistic"], "--activation": ["relu"], "--output": ["linear"], "--noise": ["normal"],
     "--optimizer": ["adam"], "--decay": ["cosine"], "--batch-features": ["packing"], "--filter": ["box"],
     "--networks": ["maxout"], "--placement": ["pack"], "--on-collapse": ["stop"], "--size": ["64"],
+    "--resume": [],  # alone, as before there was `auto`
 }  # fmt: skip
 VALUES = NAMES
 

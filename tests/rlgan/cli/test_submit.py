@@ -1,4 +1,4 @@
-"""Jobs on a real cluster that scripts/local-cluster's module starts; each ends what it started by process id."""
+"""Jobs on a real cluster that `rlgan cluster` starts; each ends what it started by process id."""
 
 import json
 import os
@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from rlgan.cli import submit
-from rlgan.cli.submit import command
+from rlgan.cli.main import main
+from rlgan.cli.submit import job_line
 
 BIN = Path(sys.executable).parent
 PATIENCE = 240  # seconds for anything that is waited for: the machine may be loaded
@@ -32,8 +33,8 @@ def home(tmp_path_factory):
 
 @contextmanager
 def _local_cluster(*words, stopped_by=signal.SIGTERM):
-    """Type `scripts/local-cluster WORDS`; gives the process and what it said, and ends it as a person does."""
-    typed = [sys.executable, "-m", "rlgan.cli.cluster", *map(str, words)]
+    """Type `rlgan cluster WORDS`; gives the process and what it said, and ends it as a person does."""
+    typed = [sys.executable, "-m", "rlgan", "cluster", *map(str, words)]
     process = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
     try:
@@ -99,15 +100,15 @@ def test_a_local_cluster_listens_on_loopback_alone_wants_a_token_and_leaves_noth
 
 @pytest.mark.parametrize("words", [["0"], ["2", "--cpus", "1", "1", "1"], ["2", "--gpus", "-1"]])
 def test_a_cluster_that_makes_no_sense_is_refused(words):
-    typed = [sys.executable, "-m", "rlgan.cli.cluster", *words]
+    typed = [sys.executable, "-m", "rlgan", "cluster", *words]
     done = subprocess.run(typed, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert done.stderr.startswith("local-cluster: error: ")
+    assert done.stderr.startswith("rlgan: error: ")
     assert len(done.stderr.splitlines()) == 1
 
 
 def _typed(address, *words):
-    return [sys.executable, "-m", "rlgan.cli.submit", "--address", address, "--", "train", *map(str, words)]
+    return [sys.executable, "-m", "rlgan", "submit", "--address", address, "--", "train", *map(str, words)]
 
 
 def _submitted(address, *words):
@@ -156,10 +157,10 @@ def test_a_job_is_stopped_whole_goes_on_when_submitted_again_and_its_exit_code_i
 
 
 def test_a_job_gets_what_it_needs_to_save_and_to_go_on():
-    line = command("http://there:1", "name", ["train", "text", "--run-dir", "/shared/a b"])
+    line = job_line("http://there:1", "name", ["train", "text", "--run-dir", "/shared/a b"])
     assert line[:7] == ["ray", "job", "submit", "--address", "http://there:1", "--submission-id", "name"]
     assert line[line.index("--") + 1 :] == [
-        "python", "-m", "rlgan", "train", "text", "--run-dir", "/shared/a b", "--resume"
+        "python", "-m", "rlgan", "train", "text", "--run-dir", "/shared/a b", "--resume", "auto"
     ]  # fmt: skip
     environment = json.loads(line[line.index("--runtime-env-json") + 1])
     # Ray's own 3 s are too few, and an exclude without a slash would take rlgan/runs away too.
@@ -185,7 +186,7 @@ def test_a_job_gets_what_it_needs_to_save_and_to_go_on():
     ],
 )
 def test_what_can_not_work_is_refused_before_anything_is_sent(capsys, words, due):
-    assert submit.main(words) == 2
+    assert main(["submit", *words]) == 2
     error = capsys.readouterr().err
     assert due in error
     assert len(error.splitlines()) == 1
@@ -203,7 +204,7 @@ def test_where_following_breaks_the_job_that_goes_on_is_named(monkeypatch, capsy
 
     monkeypatch.setattr(job_submission, "JobSubmissionClient", Client)
     monkeypatch.setattr(submit.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
-    assert submit.main(["--address", "http://h:1", "--", "train", "--run-dir", "/r"]) == 1
+    assert main(["submit", "--address", "http://h:1", "--", "train", "--run-dir", "/r"]) == 1
     assert "the job goes on; to follow it: RAY_AUTH_MODE=token" in capsys.readouterr().out
 
 

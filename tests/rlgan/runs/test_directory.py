@@ -25,15 +25,17 @@ def test_a_directory_with_a_part_of_a_run_is_refused_and_left_alone(tmp_path, na
 @pytest.mark.parametrize("name", ["lost+found", ".DS_Store", ".gitkeep", ".nfs00001", "slurm-1.out", "thesis.tex"])
 def test_what_is_none_of_a_run_does_not_count(tmp_path, name):
     (tmp_path / name).write_text("x")
-    for resume in (False, True):
+    for resume in (False, "auto"):
         RunDirectory(tmp_path).check(resume=resume)
+    with pytest.raises(RunError, match="holds no run to go on with: give --resume auto"):
+        RunDirectory(tmp_path).check(resume=True)
     assert (tmp_path / name).read_text() == "x"
 
 
 def test_a_run_that_was_killed_before_it_had_a_config_can_be_started_again(tmp_path):
     run = RunDirectory(tmp_path / "run")
     run.claim()
-    for resume in (False, True):
+    for resume in (False, "auto"):
         run.check(resume=resume)
     (run.path / "metrics.jsonl").write_text("")
     with pytest.raises(RunError, match="holds no run"):
