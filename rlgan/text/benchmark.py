@@ -57,9 +57,11 @@ class TextBenchmark:
     def _generated(self, temperature: float, made: Rollout) -> Metrics:
         self.tell(f"temperature {temperature:g}: measuring")
         entropy = -float(made.log_probs.sum() / made.mask.sum())
-        few = Rows(made.tokens[: self.rows], made.mask[: self.rows])
-        found = self.measure(few, Rows(made.tokens, made.mask))
-        return {"temperature": temperature, "generator_entropy": entropy} | found
+        return {"temperature": temperature, "generator_entropy": entropy} | self.written(Rows(made.tokens, made.mask))
+
+    def written(self, rows: Rows) -> Metrics:
+        """Measure what anybody wrote, `self.samples` sequences."""
+        return self.measure(Rows(rows.tokens[: self.rows], rows.mask[: self.rows]), rows)
 
     def floor(self) -> Metrics:
         """Measure validation text, and for `reverse_lm_score` training text, in place of what a run writes."""

@@ -14,6 +14,7 @@ from rlgan.text.benchmark import PROTOCOL, TextBenchmark, difference
 from rlgan.text.corpora.files import with_test
 from rlgan.text.corpus import Corpus
 from rlgan.text.methods.method import find_method
+from rlgan.text.policy_evaluation import measured_policy
 from rlgan.text.settings import EvaluateOptions, TextSettings
 from rlgan.text.task import TextTask
 from rlgan.text.trained import vocabulary_of
@@ -38,7 +39,10 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         benchmark = TextBenchmark(task.corpus, options.samples, prepare(run.device), tools.status)
     # Rising, because a figure draws a curve through them in this order; each is measured once.
     temperatures = sorted(set(options.temperatures))
-    results = [_measured(each, task, benchmark, temperatures) for each in (run, *controls)]
+    if options.policy is not None:
+        results = [measured_policy(options.policy, run, task.corpus, benchmark, temperatures)]
+    else:
+        results = [_measured(each, task, benchmark, temperatures) for each in (run, *controls)]
     result = results[0] | tested
     if benchmark:
         result |= {"quality_floor": benchmark.floor(), "quality_rows": benchmark.rows}
@@ -124,7 +128,7 @@ def result_lines(result: Result) -> list[str]:
     lines.append("Good is what is close to real text in all of them: each by itself can be had cheaply.")
     controls = result.get("controls", [])
     for entry in (result, *controls):
-        title = f"{entry['run']}, step {entry['step']}"
+        title = f"{entry['run']}, step {entry['step']}" if "step" in entry else entry["policy"]
         lines += _table(title, [*entry["quality"], result["quality_floor"]])
     for entry in controls:
         lines += _table(f"{result['run']} less {entry['run']}", entry["difference"])

@@ -104,3 +104,5 @@ def check_given_scorer(name: str, words: tuple[str, ...]) -> None:
         check_scorer(scorer, vocab_size=len(words))
     except CheckError as error:
         raise UsageError(f"--scorer {name}: {error}") from None
+    except Exception as error:  # a scorer of somebody else's may raise anything
+        raise UsageError(f"--scorer {name} failed: {type(error).__name__}: {error}") from error

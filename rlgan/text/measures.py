@@ -32,7 +32,7 @@ def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generato
     mask = tokens < generator.vocab_size
     # Added up in float64, here and below, so that the number of tokens costs no digits.
     nats = -float(log_probs(generator, tokens, rng)[mask].sum(dtype=np.float64))
-    return _two_to_the_entropy(nats, int(mask.sum()))
+    return two_to_the_entropy(nats, int(mask.sum()))
 
 
 @torch.inference_mode()
@@ -55,7 +55,7 @@ def carried_perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.
     for i in range(0, read.shape[1], STRETCH):
         all_log_probs, state = generator.read(before[:, i : i + STRETCH], state)
         nats -= float(gather_log_probs(all_log_probs, read[:, i : i + STRETCH]).double().sum())
-    return _two_to_the_entropy(nats, read.shape[1])
+    return two_to_the_entropy(nats, read.shape[1])
 
 
 @torch.inference_mode()
@@ -100,7 +100,7 @@ def implied_perplexity(discriminator: TextDiscriminator, tokens: Tokens) -> floa
         mask = chunk < discriminator.vocab_size
         nats -= float(gather_log_probs(implied, there).cpu().numpy()[mask].sum(dtype=np.float64))
         count += int(mask.sum())
-    return _two_to_the_entropy(nats, count)
+    return two_to_the_entropy(nats, count)
 
 
 def at_last_token(values: Float, mask: Mask) -> Float:
@@ -123,7 +123,8 @@ def share_by_position(right: Mask, mask: Mask) -> list[float]:
     return [float(share) for share in (right & mask).sum(axis=0)[counts > 0] / counts[counts > 0]]
 
 
-def _two_to_the_entropy(nats: float, count: int) -> float:
+def two_to_the_entropy(nats: float, count: int) -> float:
+    """The perplexity of `count` tokens that took so many nats together; 2^1000 at most."""
     # Limited below, since Python raises OverflowError at 2.0 ** 1024, which a collapsed generator may reach.
     bits = nats / count / math.log(2)
     return float(2.0 ** min(bits, 1000.0))  # a number, for JSON

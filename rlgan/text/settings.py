@@ -336,6 +336,10 @@ class EvaluateOptions:
     """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
     figure: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """Draw quality against diversity into this PNG."""
+    policy: Annotated[str, Choice({}, "policy")] | None = None
+    """Measure a policy of your own in place of the run's generator, on the run's data and in its vocabulary: a function
+    of tokens int64 [N, t] and a mask bool [N, t], true where a token stands, to log-probabilities [N, V] of the next
+    token, or to actions [N]."""
 
     def check(self) -> None:
         """Check what the annotations can't say.
@@ -349,3 +353,5 @@ class EvaluateOptions:
             if self.quick:
                 raise UsageError("--figure shows what --quick leaves out: give one of them")
             check_new("--figure", Path(self.figure))
+        if self.policy is not None and self.control:
+            raise UsageError("--control is what the run itself is held against, not a --policy: give one of them")

@@ -26,7 +26,7 @@ def _run(document, blocks_due):
 
 def test_every_line_of_the_document_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = _run(ROOT / "docs" / "python.md", 10)
+    namespace = _run(ROOT / "docs" / "python.md", 11)
     assert len(namespace["texts"]) == 3
     assert (tmp_path / "runs" / "b" / "metrics.jsonl").is_file()
 
