@@ -103,6 +103,16 @@ class Readings:
         self._ended: Array = xp.zeros(count, dtype=xp.bool, device=like.device)
         _check_state(self._state, count)
 
+    @property
+    def state(self) -> State:
+        """The scorer's state: what it has read of every sequence."""
+        return self._state
+
+    @property
+    def log_odds(self) -> Array:
+        """How real each sequence looked after its last token, log-odds float32 [N]; 0 where nothing was read."""
+        return self._log_odds
+
     def restart(self, rows: Array, prefix: Array = ()) -> None:
         """Start the sequences of `rows` anew, with `prefix` read, without reward.
 

@@ -47,6 +47,7 @@ class Rollout:
     log_probs: Float  # [B, T] of the tokens, by the generator that chose them; 0 where not mask
     rewards: Float  # [B, T] 0 where not mask
     q_values: Float  # [B, T] 0 where not mask
+    expected: Float  # [B, T] sum_y G(y) r(y) before each choice; zeros where no baseline asks, 0 where not mask
     mask: Mask  # [B, T] true where a token was chosen
     version: int  # of the weights whose generator wrote them
 
@@ -56,7 +57,7 @@ class Rollout:
         Raises:
             ValueError: a field has another [B, T] than `tokens`, or other rows.
         """
-        for name in ("log_probs", "rewards", "q_values", "mask"):
+        for name in ("log_probs", "rewards", "q_values", "expected", "mask"):
             shape = getattr(self, name).shape
             if shape != self.tokens.shape:
                 raise ValueError(f"{name} has shape {shape}, not that of the tokens, {self.tokens.shape}")

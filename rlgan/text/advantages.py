@@ -14,7 +14,7 @@ class OwnReward:
     """The reward that a token earns by itself, and what the generator could expect at that place."""
 
     rewards: Tensor  # float32 [B, T] of the chosen tokens, 0 where none was chosen
-    expected: Tensor  # float32 [B, T] sum_y G(y) r(y)
+    expected: Tensor  # float32 [B, T] sum_y G(y) r(y), by the generator and the discriminator that the rewards are of
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Advantages:
         normalise: divide by the root mean square of each position over the batch.
         importance_limit: weigh each token by G(y) now over G(y) when it was chosen, at most by this; 0: no correction.
         group: the learners that share every batch.
-        centres_own_reward: `weights` is to be told the token's own reward, which is centred by its expectation; the
-            baseline is subtracted from the rest of Q. Later rewards, centred so, would have mean 0 and say nothing.
+        centres_own_reward: the token's own reward is centred by its expectation, and the baseline is subtracted from
+            the rest of Q. Later rewards, centred so, would have mean 0 and say nothing.
     """
 
     baseline: Baseline

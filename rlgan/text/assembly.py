@@ -71,6 +71,7 @@ def rollout_settings(settings: TextSettings, words: tuple[str, ...]) -> RolloutS
         seed=settings.seed,
         scorer=settings.rewards.scorer,
         words=words if settings.rewards.scorer else (),
+        expects=settings.baselines.baseline in EXPECTING_BASELINES,
     )
 
 
@@ -84,6 +85,7 @@ def sampler(
         rows=CHUNK,
         reward_control="none",
         monte_carlo_rollouts=1,
+        expects=False,
         temperature=temperature,
     )
     return RolloutGenerator(own, device)

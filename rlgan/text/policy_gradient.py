@@ -1,7 +1,6 @@
 """The learning signal of text: policy gradients, mixed with maximum likelihood."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from rlgan.learning.weights import sample_noise
 from rlgan.text.advantages import Advantages, OwnReward
 from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import Estimator, Judge, Policy, RolloutTensors
-from rlgan.text.losses import entropy, expected_under, gather_log_probs, negative_log_likelihood
+from rlgan.text.losses import entropy, gather_log_probs, negative_log_likelihood
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.ngrams import distinct_sequences
 from rlgan.types import RealBatch, Rollout, Tokens
@@ -101,9 +100,8 @@ class PolicyGradient:
         """The policy gradient of a batch of rollouts."""
         # First: it waits for the device, which has much to do afterwards.
         distinct = distinct_sequences(self.group.gather(rollout.tokens).cpu().numpy())
-        judge = self.judge(rng)
-        policy = self._policy(rollout, judge)
-        loss = self.estimator.loss(policy, rollout, judge)
+        policy = self._policy(rollout)
+        loss = self.estimator.loss(policy, rollout, self.judge(rng))
         mean, mask = self.group.masked_mean, rollout.mask
         metrics = {
             "loss_policy_gradient": loss.value.detach(),
@@ -120,7 +118,7 @@ class PolicyGradient:
             value = value - self.entropy_bonus * mean(entropy(policy.distribution), mask)
         return Loss(value, metrics | loss.metrics, loss.auxiliary_losses)
 
-    def _policy(self, rollout: RolloutTensors, judge: Judge) -> Policy:
+    def _policy(self, rollout: RolloutTensors) -> Policy:
         """The generator as it is on a batch of rollouts."""
         # Read again, as whole sequences: the workers' pass was in other processes and left no graph.
         states = self.generator.states(rollout.tokens, rollout.noise)
@@ -132,12 +130,9 @@ class PolicyGradient:
             states=states.detach(),
             log_probs=log_probs,
             behaviour=rollout.log_probs,
+            own=OwnReward(rollout.rewards, rollout.expected) if self.advantages.centres_own_reward else None,
         )
-        policy = Policy(distribution, log_probs, weigh, self.group.masked_mean)
-        if not self.advantages.centres_own_reward:
-            return policy
-        expected = expected_under(distribution.detach(), judge.rewards(policy, rollout))
-        return replace(policy, weigh=partial(weigh, own=OwnReward(rollout.rewards, expected)))
+        return Policy(distribution, log_probs, weigh, self.group.masked_mean)
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
         """The usual loss after every token that counts; without `fakes`, against random words."""

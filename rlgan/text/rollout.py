@@ -20,6 +20,7 @@ from rlgan.settings import resolve
 from rlgan.text.categorical import sample
 from rlgan.text.controls.control import find_control
 from rlgan.text.given_scorer import GivenScorer
+from rlgan.text.losses import expected_under
 from rlgan.text.models.core import State, TextNetworks
 from rlgan.text.models.discriminator import random_discriminator
 from rlgan.text.models.generator import TextGenerator
@@ -44,6 +45,7 @@ class RolloutSettings:
     monte_carlo_rollouts: int
     seed: int
     discriminator_rows: int  # the same where the discriminator alone learns from them
+    expects: bool = False  # tell what reward the generator could expect at each place
     reward_limit: float = 0.0  # on the reward of each token, either way; 0: none
     temperature: float = 1.0  # log-probabilities are divided by it
     scorer: str | None = None  # what scores in place of the discriminator: module:object
@@ -97,6 +99,7 @@ class RolloutGenerator:
             log_probs=written.log_probs,
             rewards=written.rewards,
             q_values=q_values,
+            expected=written.expected,
             mask=written.mask,
             version=weights.version,
         )
@@ -157,11 +160,12 @@ class RolloutGenerator:
             episode: what is written on and read; ended pages take no token.
 
         Returns:
-            float64 [3, N, T]: the pages, and of the tokens that were written log-probability and reward, 0 elsewhere.
+            float64 [4, N, T]: the pages, and of the tokens that were written log-probability, reward, and the reward
+            that was to be expected there, 0 elsewhere.
         """
         pages, readings = episode.pages, episode.readings
         rows, length = pages.tokens.shape
-        log_probs, paid = torch.zeros(2, rows, length, device=self.device)
+        log_probs, paid, expected = torch.zeros(3, rows, length, device=self.device)
         for t in range(length - len(uniforms), length):
             # Rows that have ended are computed too: a product of fewer rows could round otherwise.
             distribution, state = self._next(last, state)
@@ -172,6 +176,8 @@ class RolloutGenerator:
             log_probs[:, t] = chosen * taking
             pages.write(last)
             if readings is not None:
+                if self.settings.expects:
+                    expected[:, t] = self._expectation(distribution, readings) * taking
                 self.scorer.hand_over(chosen)
                 paid[:, t] = readings.read(last, taking)
             # A GPU is not asked, since it would have to be waited for. To break off moves no later draw: the numbers
@@ -179,18 +185,27 @@ class RolloutGenerator:
             if self.device.type == "cpu" and pages.ended.all():
                 break
         # One tensor, so that it takes one copy to the host; float64 holds tokens and float32 exactly.
-        return torch.stack([pages.tokens.double(), log_probs.double(), paid.double()])
+        return torch.stack([pages.tokens.double(), log_probs.double(), paid.double(), expected.double()])
+
+    def _expectation(self, distribution: Tensor, readings: Readings) -> Tensor:
+        """What reward a token drawn from the distribution [N, V] would earn in the mean, float32 [N]."""
+        # The core's output before the token stands last in the state: one product scores every token.
+        scores = self.discriminator.output(readings.state[-1])
+        log_odds = self.discriminator.form.log_odds(scores, distribution)
+        return expected_under(distribution, self._rule(log_odds, readings.log_odds[:, None]))
 
     def _fetch(self, result: Tensor, counted: Mask, rng: np.random.Generator, *, rewards: bool) -> "_Written":
         """What `_continue_from` returned, on the host, with the control applied; `counted` [N, T] are the places."""
-        page, log_probs, paid = result.cpu().numpy()
+        page, *others = result.cpu().numpy()
         # `astype` copies: a captured graph writes into the same memory again.
-        tokens, given = page.astype(np.int64), paid.astype(np.float32)
+        tokens, (log_probs, given, expected) = page.astype(np.int64), (each.astype(np.float32) for each in others)
         mask = counted & (tokens < self.settings.networks.vocab_size)
         # After the text is written: a control that draws then leaves the words as they are without it.
         if rewards:
             given = self.control.apply(given, mask, rng)
-        return _Written(tokens, log_probs.astype(np.float32), given, mask)
+        if rewards and self.settings.expects:
+            expected = self.control.apply(expected, mask, rng)
+        return _Written(tokens, log_probs, given, expected, mask)
 
     def _next(self, last: Tensor, state: State) -> tuple[Tensor, State]:
         """Log-probabilities [N, V] of what follows the tokens [N], at the temperature, and the state."""
@@ -276,4 +291,5 @@ class _Written:
     tokens: Tokens  # [B, T] the whole page
     log_probs: Float  # [B, T]
     rewards: Float  # [B, T]
+    expected: Float  # [B, T]
     mask: Mask  # [B, T] true where the page has a token

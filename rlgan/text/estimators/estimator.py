@@ -28,11 +28,12 @@ class RolloutTensors:
     log_probs: Tensor  # float32 [B, T] by the generator that chose them
     rewards: Tensor  # float32 [B, T] zeros where the estimator reads none
     q_values: Tensor  # float32 [B, T] the same
+    expected: Tensor  # float32 [B, T] the reward to be expected at each place, zeros where no baseline asks
 
     @staticmethod
     def of(rollout: Rollout, device: torch.device) -> "RolloutTensors":
         """Copy a rollout to a device."""
-        names = ("tokens", "mask", "noise", "log_probs", "rewards", "q_values")
+        names = ("tokens", "mask", "noise", "log_probs", "rewards", "q_values", "expected")
         # A copy, since what came through the object store is read-only.
         return RolloutTensors(*(torch.tensor(getattr(rollout, name), device=device) for name in names))
 

@@ -33,7 +33,7 @@ def weights(task):
 def _alike(first, second):
     return all(
         np.array_equal(getattr(first, name), getattr(second, name))
-        for name in ("tokens", "noise", "log_probs", "rewards", "q_values", "mask")
+        for name in ("tokens", "noise", "log_probs", "rewards", "q_values", "expected", "mask")
     )
 
 
@@ -309,7 +309,7 @@ def test_changing_one_sequences_tokens_changes_no_other_sequences_rewards_or_q_v
 
 
 def test_a_rollout_refuses_fields_that_do_not_match():
-    ok = {name: np.zeros((2, 3), np.float32) for name in ("log_probs", "rewards", "q_values")}
+    ok = {name: np.zeros((2, 3), np.float32) for name in ("log_probs", "rewards", "q_values", "expected")}
     ok |= {"tokens": np.zeros((2, 3), np.int64), "mask": np.ones((2, 3), np.bool_), "noise": np.zeros((2, 4))}
     Rollout(**ok, version=0)
     with pytest.raises(ValueError, match="rewards has shape"):

@@ -6,14 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from rlgan.errors import UsageError
 from rlgan.learning.weights import sample_noise
 from rlgan.rng import Purpose, stream
 from rlgan.settings import check, updated
+from rlgan.text.assembly import text_networks
 from rlgan.text.estimators.estimator import Policy, RolloutTensors
 from rlgan.text.estimators.weightings import forward_kl_of_log_odds
 from rlgan.text.losses import conditional_loss
+from rlgan.text.models.discriminator import random_discriminator
 from rlgan.text.presets import labels_of
 from rlgan.text.settings import TextSettings
 from rlgan.types import RealBatch, Rollout
@@ -262,16 +265,23 @@ def test_an_evaluation_tells_the_perplexity_of_softmax_of_f(task):
     assert not [name for name in plain if name.startswith("implied")]
 
 
-@pytest.mark.parametrize("form", ["plain", "structured"])
-def test_the_expected_reward_centres_the_tokens_own_and_the_other_sequences_what_comes_after(task, form):
-    changes = {"discriminator_form": form, "layout": "windows", "discount": 0.5, "baseline": "expected"}
+@pytest.mark.parametrize(
+    ("form", "reward"), [("plain", "log_odds"), ("plain", "token_ratio"), ("structured", "log_odds")]
+)
+def test_the_expected_reward_centres_the_tokens_own_and_the_other_sequences_what_comes_after(task, form, reward):
+    changes = {"discriminator_form": form, "reward": reward, "layout": "windows", "discount": 0.5}
+    changes |= {"baseline": "expected"}
     _, adapter, made = _made(task, **changes)
     tokens = torch.from_numpy(made.tokens)
     log_probs = adapter.generator(tokens, torch.from_numpy(made.noise))
     chosen = log_probs.gather(2, tokens[..., None])[..., 0]
     scores = adapter.discriminator.all_next_log_odds(tokens)
     rewards = scores - log_probs if form == "structured" else scores
+    if reward == "token_ratio":
+        before = functional.pad(scores.gather(2, tokens[..., None])[..., 0], (1, 0))[:, :-1]
+        rewards = (rewards - before[..., None]).clamp(max=2).exp()
     expected = (log_probs.exp() * rewards).sum(-1).detach().numpy()
+    np.testing.assert_allclose(made.expected, expected, atol=1e-5)
     later = made.q_values - made.rewards
     others = (later.sum(0) - later) / 3  # of four sequences
     due = torch.from_numpy(made.rewards - expected + later - others)
@@ -281,6 +291,24 @@ def test_the_expected_reward_centres_the_tokens_own_and_the_other_sequences_what
     ]
     for found, by_hand in zip(*gradients, strict=True):
         torch.testing.assert_close(found, by_hand, atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("control", ["constant", "random_discriminator"])
+def test_a_control_is_expected_as_it_is_given(task, control):
+    loaded, adapter, made = _made(task, baseline="expected", reward_control=control, discount=0.0, reward="probability")
+    expected = made.mask.astype(np.float32)
+    if control == "random_discriminator":
+        tokens = torch.from_numpy(made.tokens)
+        with torch.no_grad():
+            log_probs = adapter.generator(tokens, torch.from_numpy(made.noise))
+            judged = (
+                random_discriminator(text_networks(loaded.settings, loaded.corpus.words), 0)
+                .eval()
+                .all_next_log_odds(tokens)
+            )
+        expected *= (log_probs.exp() * (judged - log_probs).sigmoid()).sum(-1).numpy()
+    np.testing.assert_allclose(made.expected, expected, atol=1e-5)
+    assert np.abs((made.rewards - made.expected)[made.mask]).max() > 0 or control == "constant"
 
 
 def test_the_sum_over_all_tokens_has_no_use_for_the_expected_reward(small):
