@@ -72,7 +72,7 @@ class Task:
     item: str  # what its samples are called: "sentences"
     defaults: Any  # the recipe where nothing is typed: a frozen dataclass, as `rlgan.settings` reads it
     load: str  # "module:function": settings -> LoadedTask; reads the data
-    sample: Operation  # (LoadedRun, count, seed, options) -> iterator of lines to print
+    sample: Operation  # (LoadedRun, count, seed, options) -> iterator of samples: lines of text, or lists of numbers
     evaluate: Operation  # (LoadedRun, options, EvaluationTools) -> Result
     # The typed settings -> the defaults of their preset.
     preset: Callable[[Any], Any] = lambda settings: type(settings)()
@@ -279,6 +279,16 @@ def load_task(task: Task, settings: Any) -> LoadedTask:
     # An empty table: a record names its functions by import alone.
     loaded: LoadedTask = resolve(task.load, {})(settings)
     return loaded
+
+
+def sample_line(sample: str | Sequence[float]) -> str:
+    """A sample as a line of text.
+
+    Example:
+        >>> sample_line("a cat sat ."), sample_line([0.5, -1.0])
+        ('a cat sat .', '0.500000 -1.000000')
+    """
+    return sample if isinstance(sample, str) else " ".join(f"{x:.6f}" for x in sample)
 
 
 def no_lines(_: Result) -> list[str]:

@@ -14,7 +14,7 @@ from rlgan.errors import RunError, UsageError
 from rlgan.runs import loading
 from rlgan.runs.directory import RunDirectory
 from rlgan.settings import flatten, resolve, typed_path
-from rlgan.task import LoadedRun, Result
+from rlgan.task import LoadedRun, Result, sample_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,7 +66,7 @@ class Run:
         Args:
             count: how many samples.
             seed: of the samples; the first n are the same however many are asked for.
-            options: of `rlgan sample` for the run's task, by name: for text `temperature`.
+            options: of `rlgan sample` for the run's task, by name: for text `temperature` and `prompt`.
 
         Raises:
             UsageError: an option makes no sense.
@@ -79,7 +79,7 @@ class Run:
         with isolated():
             # A list, and not the iterator that it is made from: that would compute when
             # `isolated` has put the process back.
-            return list(resolve(operation.run, {})(self._loaded, count, seed, own))
+            return list(map(sample_line, resolve(operation.run, {})(self._loaded, count, seed, own)))
 
     def evaluate(self, *, status: Callable[[str], object] = lambda _: None, **options: Any) -> Result:
         """What `rlgan evaluate --json` prints: perplexities, distances, quality; and which run it is.

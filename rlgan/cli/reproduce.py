@@ -33,6 +33,8 @@ class Reproduce:
     found."""
     out: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """The file to write. By default <figure>.png, in the current directory."""
+    force: bool = False
+    """Replace the file of --out where it is there already."""
 
 
 PAGE = Page(
@@ -56,7 +58,7 @@ def reproduce(words: list[str]) -> None:
     """
     options = parse(Reproduce, words, PAGE)
     check(options)
-    out = new_png("--out", options.figure if options.out is None else options.out)
+    out = new_png("--out", options.figure if options.out is None else options.out, force=options.force)
     task = TASK_OF[options.figure]
     from rlgan.runs.streams import say  # late: the same holds
 

@@ -1,5 +1,6 @@
 """`rlgan sample RUN ...`: what the run's generator makes."""
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
 from rlgan.settings import AtLeast, Device, TypedPath, check, printable, resolve
+from rlgan.task import sample_line
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class SampleSettings:
     device: Device = "cpu"
     """What computes: cpu, so that the result does not depend on the machine; cuda, cuda:N, or auto, a GPU where one is
     found."""
+    format: Literal["lines", "json"] = "lines"
+    """lines: a line for each sample. json: an object for each, on a line of its own, for programs."""
     trust_imports: bool = False
     """Import code from outside of rlgan that the run's config.json names."""
 
@@ -37,6 +41,7 @@ PAGE = Page(
     first=("run", "count", "seed", "checkpoint"),
     examples=(
         "rlgan sample runs/a --count 5                      # five sentences",
+        'rlgan sample runs/a --prompt "the cat"             # that begin so',
         "rlgan sample runs/f --count 64 --out grid.png      # a grid of 64 pictures",
     ),
 )
@@ -59,5 +64,6 @@ def sample(words: list[str]) -> None:
     run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "sample")
     own = getattr(options, run.task.name, None) or run.task.sample.options()
-    for line in resolve(run.task.sample.run, {})(run, common.count, common.seed, own):
-        print(printable(line), flush=True)  # as it goes: whoever reads may want no more than the first
+    for one in resolve(run.task.sample.run, {})(run, common.count, common.seed, own):
+        line = json.dumps({"sample": one, "step": run.step}) if common.format == "json" else printable(sample_line(one))
+        print(line, flush=True)  # as it goes: whoever reads may want no more than the first

@@ -43,7 +43,7 @@ def sample(settings: GaussianSettings, weights: Weights, count: int, seed: int, 
     return generate(settings, generator, count, stream(seed, Purpose.EVALUATION, 0))
 
 
-def sample_lines(run: LoadedRun, count: int, seed: int, _: NoOptions) -> Iterator[str]:
-    """Draw samples for `rlgan sample RUN`: a line for each, with its coordinates."""
+def draw_samples(run: LoadedRun, count: int, seed: int, _: NoOptions) -> Iterator[list[float]]:
+    """Draw samples for `rlgan sample RUN`: the coordinates of each."""
     for one in sample(run.settings, run.weights, count, seed, prepare(run.device)):
-        yield " ".join(f"{x:.6f}" for x in one)
+        yield one.tolist()

@@ -50,7 +50,7 @@ def sample(settings: ImageSettings, weights: Weights, count: int, seed: int, dev
 
 def draw_samples(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
     """Draw a grid of samples into a file for `rlgan sample RUN`, and give the file's name."""
-    out = new_png("--out", "samples" if options.out is None else options.out)
+    out = new_png("--out", "samples" if options.out is None else options.out, force=options.force)
     made = sample(run.settings, run.weights, count, seed, prepare(run.device))
     save_png(grid(made, math.ceil(math.sqrt(count))), out)
     yield str(out)

@@ -154,6 +154,8 @@ class SampleOptions:
 
     out: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """The PNG to write, a grid of pictures. By default samples.png, in the current directory."""
+    force: bool = False
+    """Replace the file of --out where it is there already."""
 
 
 @dataclass(frozen=True)

@@ -113,20 +113,25 @@ def printable(line: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", line.encode("utf-8", "backslashreplace").decode())
 
 
-def check_new(flag: str, file: Path) -> None:
+def check_new(flag: str, file: Path, *, force: bool = False) -> None:
     """Check that a file can be written without losing one.
+
+    Args:
+        flag: that it was typed after.
+        file: to write.
+        force: whether it may take the place of one.
 
     Raises:
         UsageError: it is there already, or its directory is not.
     """
-    if file.exists():
-        raise UsageError(f"{flag} {file} is there already: give another name")
+    if file.is_dir() or (file.exists() and not force):
+        raise UsageError(f"{flag} {file} is there already: give another name" + ("" if force else ", or --force"))
     if not file.parent.is_dir():
         raise UsageError(f"{flag} {file}: there is no directory {file.parent}")
 
 
-def new_png(flag: str, name: str) -> Path:
-    """A PNG file to write, which is not there yet; .png is added to a name without an ending.
+def new_png(flag: str, name: str, *, force: bool = False) -> Path:
+    """A PNG file to write, which is not there yet unless `force` is given; .png is added to a name without an ending.
 
     Raises:
         UsageError: the name has another ending, or the file can't be written without losing one.
@@ -138,5 +143,5 @@ def new_png(flag: str, name: str) -> Path:
         out = out.with_name(f"{out.name}.png")
     if out.suffix != ".png":
         raise UsageError(f"{flag} {out}: give a file that ends in .png")
-    check_new(flag, out)
+    check_new(flag, out, force=force)
     return out

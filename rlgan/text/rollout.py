@@ -104,6 +104,28 @@ class RolloutGenerator:
             version=weights.version,
         )
 
+    def complete(self, weights: Weights, prefix: Tokens, rng: np.random.Generator) -> Tokens:
+        """Write sequences int64 [B, T] that begin with a prefix. A pure function of its arguments.
+
+        Args:
+            weights: of the generator. Arrays that are not changed afterwards.
+            prefix: int64 [P], P < T, without the stop token.
+            rng: the stream that every random number comes from.
+        """
+        self._load(weights)
+        rows = self.settings.rows
+        noise = torch.from_numpy(sample_noise(rng, rows, self.generator.noise_size)).to(self.device)
+        begun = torch.from_numpy(np.tile(prefix, (rows, 1))).to(self.device)
+        with torch.inference_mode(), naming_what_is_too_large(f"a rollout of {rows} sequences"):
+            episode = self._begin(False)
+            last, state = self._start(noise)
+            for token in begun.T:
+                _, state = self._next(last, state)
+                last = token
+            episode.pages.clear(torch.ones(rows, dtype=torch.bool, device=self.device), begun)
+            result = self._continue_from(last, state, self._uniforms(len(prefix), rng), episode)
+        return np.asarray(result[0].cpu().numpy().astype(np.int64))
+
     def _load(self, weights: Weights) -> None:
         # Shards of one step come with the same object: what is in the networks already is not copied again.
         if weights is self._loaded:

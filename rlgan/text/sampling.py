@@ -4,14 +4,15 @@ import math
 from collections.abc import Iterator
 
 from rlgan.device import prepare
+from rlgan.errors import UsageError
 from rlgan.rng import Purpose, stream
 from rlgan.task import LoadedRun
 from rlgan.text.assembly import sampler
 from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.settings import SampleOptions
 from rlgan.text.trained import vocabulary_of
-from rlgan.text.vocabulary import to_text
-from rlgan.types import Rollout, Weights
+from rlgan.text.vocabulary import END, to_text, to_tokens
+from rlgan.types import Rollout, Tokens, Weights
 
 
 def generate(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int, *, rewards: bool = True) -> Rollout:
@@ -28,7 +29,39 @@ def _rounds(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int,
 def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
     """Write texts for `rlgan sample RUN`, a line for each."""
     words = vocabulary_of(run)
+    prompt = None if options.prompt is None else prompt_tokens(options.prompt, words, run.settings.corpus.length)
     rollouts = sampler(run.settings, words, prepare(run.device), options.temperature)
-    for part in _rounds(rollouts, run.weights, count, seed, rewards=False):
-        yield from to_text(words, part.tokens[:count])
-        count -= len(part.tokens)
+    rows = rollouts.settings.rows
+    for i in range(math.ceil(count / rows)):
+        rng = stream(seed, Purpose.EVALUATION, i)
+        if prompt is None:
+            tokens = rollouts.generate(run.weights, rng, rewards=False).tokens
+        else:
+            tokens = rollouts.complete(run.weights, prompt, rng)
+        yield from to_text(words, tokens[: count - i * rows])
+
+
+def prompt_tokens(prompt: str, words: tuple[str, ...], length: int) -> Tokens:
+    """The tokens of a prompt, int64 [P].
+
+    Args:
+        prompt: words between blanks.
+        words: the vocabulary.
+        length: T, the tokens of a sequence.
+
+    Raises:
+        UsageError: it has no words, words that the run does not know, or too many.
+    """
+    typed = prompt.split()
+    if not typed:
+        raise UsageError("--prompt is empty: give a word or more, or leave it out")
+    if unknown := [word for word in typed if word not in words or word == END]:
+        raise UsageError(
+            f"--prompt {prompt!r}: {', '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} not among the "
+            f"{len(words):,} words of the run's vocabulary.json"
+        )
+    if len(typed) >= length:
+        raise UsageError(
+            f"--prompt has {len(typed)} words and the run's sequences {length}: give {length - 1} or fewer"
+        )
+    return to_tokens([typed], words)[0]

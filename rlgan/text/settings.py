@@ -318,6 +318,8 @@ class SampleOptions:
     temperature: Temperature = 1.0
     """Temperature of sampling: log-probabilities are divided by it, so that below 1 likely words become more likely,
     above 1 less."""
+    prompt: str | None = None
+    """Words that every sentence begins with, as "the cat"; they must be in the run's vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -336,7 +338,9 @@ class EvaluateOptions:
     """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
     figure: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """Draw quality against diversity into this PNG."""
-    policy: Annotated[str, Choice({}, "policy")] | None = None
+    force: bool = False
+    """Replace the file of --figure where it is there already."""
+    policy: Annotated[str, Choice({}, "policy"), Metavar("MODULE:OBJECT")] | None = None
     """Measure a policy of your own in place of the run's generator, on the run's data and in its vocabulary: a function
     of tokens int64 [N, t] and a mask bool [N, t], true where a token stands, to log-probabilities [N, V] of the next
     token, or to actions [N]."""
@@ -352,6 +356,6 @@ class EvaluateOptions:
         if self.figure is not None:
             if self.quick:
                 raise UsageError("--figure shows what --quick leaves out: give one of them")
-            check_new("--figure", Path(self.figure))
+            check_new("--figure", Path(self.figure), force=self.force)
         if self.policy is not None and self.control:
             raise UsageError("--control is what the run itself is held against, not a --policy: give one of them")

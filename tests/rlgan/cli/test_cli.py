@@ -210,6 +210,30 @@ def test_sample_prints_as_many_sentences_as_asked_the_same_for_the_same_seed(run
     assert set(outputs[0].split()) <= set(json.loads((run / "vocabulary.json").read_text()))
 
 
+def test_sample_begins_with_a_prompt_and_prints_json_for_programs(run, capsys):
+    assert main(["sample", str(run), "--count", "3", "--prompt", "in the meadow"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("in the meadow") for line in lines)
+    assert main(["sample", str(run), "--count", "3", "--prompt", "in the meadow", "--format", "json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found == [{"sample": line, "step": 4} for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("in the zeppelin", "zeppelin is not among the 394 words"),
+        (" ", "--prompt is empty"),
+        ("a <eos>", "<eos> is not among"),
+        ("a " * 12, "--prompt has 12 words and the run's sequences 12: give 11 or fewer"),
+    ],
+)
+def test_a_prompt_that_the_run_can_not_read_is_refused(run, capsys, prompt, said):
+    assert main(["sample", str(run), "--prompt", prompt]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["evaluate", "sample"])
 def test_what_is_no_run_is_said(rlgan, tmp_path, command):
     _refused(rlgan(command, tmp_path), 1, "holds no run")

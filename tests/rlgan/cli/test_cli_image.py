@@ -191,6 +191,8 @@ def test_sample_draws_a_grid_and_draws_over_nothing(run, tmp_path, capsys):
         assert grid.size[0] == grid.size[1] >= 3 * 16
     assert main(["sample", str(run), "--count", "9", "--out", str(out)]) == 2
     assert "is there already" in capsys.readouterr().err
+    assert main(["sample", str(run), "--count", "4", "--out", str(out), "--force"]) == 0
+    assert out.read_bytes() != first
     other = tmp_path / "other.png"
     assert main(["sample", str(run), "--count", "9", "--out", str(other)]) == 0
     assert other.read_bytes() == first

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from envs import DiscriminatorRewardVector, TextGenerationVectorEnv
-from rlgan.learning.weights import load, unload
+from rlgan.learning.weights import load, sample_noise, unload
 from rlgan.rng import Purpose, stream
 from rlgan.text.assembly import sampler
 from rlgan.text.models.core import TextNetworks
@@ -141,6 +141,23 @@ def test_temperature_divides_the_log_probabilities(task, weights):
     words = torch.from_numpy(made.tokens).clamp(max=393)
     due = sharp.gather(2, words[..., None])[..., 0].numpy() * made.mask
     np.testing.assert_allclose(made.log_probs, due, atol=1e-4)
+
+
+def test_a_completion_begins_with_its_prefix_and_goes_on_as_the_generator_would(task, weights):
+    loaded = task(length=20)
+    rollouts = sampler(loaded.settings, loaded.corpus.words, CPU, 0.01)  # so cold that the likeliest token comes
+    prefix = loaded.corpus.test.tokens[0, :3]
+    tokens = rollouts.complete(weights, prefix, stream(0, Purpose.EVALUATION, 0))
+    assert (tokens[:, :3] == prefix).all()
+    rows, size = len(tokens), rollouts.generator.noise_size
+    noise = torch.from_numpy(sample_noise(stream(0, Purpose.EVALUATION, 0), rows, size))
+    with torch.no_grad():
+        likeliest = rollouts.generator(torch.from_numpy(tokens), noise)[:, 3].argmax(dim=1)
+    # The weights are untrained, so that a few rows have two likely tokens.
+    assert (tokens[:, 3] == likeliest.numpy()).mean() > 0.5
+    nothing = rollouts.complete(weights, prefix[:0], stream(0, Purpose.EVALUATION, 0))
+    whole = rollouts.generate(weights, stream(0, Purpose.EVALUATION, 0), rewards=False)
+    np.testing.assert_array_equal(nothing, whole.tokens)
 
 
 def _control(task, weights, name):
