@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from rlgan.errors import UsageError
 from rlgan.settings import AtLeast, Metavar, MoreThan, resolve
+from rlgan.table import Table
 
 if TYPE_CHECKING:  # they import torch or numpy, and the command line must answer at once
     import torch
@@ -86,6 +87,7 @@ class Task:
     places: tuple[str, ...] = ()  # settings that say where things lie: what lies there counts, not where
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
     figures: Mapping[str, "Figure"] = field(default_factory=dict)  # of the paper, by name
+    tables: Mapping[str, Table] = field(default_factory=dict)  # of several recipes, by name
     networks: str = ""  # "module:function": LoadedRun -> (generator, discriminator) with fresh weights; "": none
     scorer: str = ""  # "module:function": (LoadedRun, form) -> envs.Scorer, the trained D; "": there is none
 

@@ -4,7 +4,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from rlgan import __version__
 from rlgan.cli.parsing import meant
@@ -25,7 +26,7 @@ COMMANDS = {
 SUMMARIES = {
     "evaluate RUN": "measure a run's checkpoint, or those of several seeds",
     "sample RUN": "print or draw what a run's generator makes",
-    "reproduce FIGURE": "draw a figure of the paper",
+    "reproduce NAME": "draw a figure of the paper, or make a table of many runs",
     "submit -- train": "train as a job on a Ray cluster",
     "cluster N": "start a Ray cluster on this machine, to try things on",
     "completion SHELL": "print what completes words of rlgan in bash, zsh or fish",
@@ -63,26 +64,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     with escaping_streams(), _libraries_undisturbed():
-        return _run(words)
+        return _guarded(partial(_run, words))
 
 
-def _run(words: list[str]) -> int:
+def process_main(work: Callable[[], int | None]) -> int:
+    """Do some work in a process of its own as a command does it: a failure is one line and an exit code."""
+    with escaping_streams(), _libraries_undisturbed():
+        return _guarded(partial(_terminably, work))
+
+
+def _run(words: list[str], ended_by: list[int]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(help_text(), flush=True)
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"rlgan {__version__}", flush=True)
+        return 0
+    if words[0] not in COMMANDS:
+        near = meant(words[0], COMMANDS)
+        raise UsageError(f"unknown command {words[0]!r}{near or '.'} Give one of {', '.join(COMMANDS)}")
+    # Imported by its name, so that one command does not wait for what the others import.
+    return _terminably(lambda: resolve(words[0], COMMANDS)(words[1:]), ended_by)
+
+
+def _terminably(work: Callable[[], int | None], ended_by: list[int]) -> int:
+    with _terminable(ended_by):
+        code = work() or 0
+        sys.stdout.flush()  # here, where it is told if that fails
+        return code
+
+
+def _guarded(work: Callable[[list[int]], int]) -> int:
     ended_by: list[int] = []
     try:
-        if not words or words[0] in ("-h", "--help"):
-            print(help_text(), flush=True)
-            return 0 if words else 2
-        if words[0] == "--version":
-            print(f"rlgan {__version__}", flush=True)
-            return 0
-        if words[0] not in COMMANDS:
-            near = meant(words[0], COMMANDS)
-            raise UsageError(f"unknown command {words[0]!r}{near or '.'} Give one of {', '.join(COMMANDS)}")
-        with _terminable(ended_by):
-            # Imported by its name, so that one command does not wait for what the others import.
-            code: int = resolve(words[0], COMMANDS)(words[1:]) or 0
-            sys.stdout.flush()  # here, where it is told if that fails
-            return code
+        return work(ended_by)
     except UsageError as error:
         return _fail(error, 2)
     except BrokenPipeError:  # who read our output has gone, as `head` does: no fault, and nobody to tell

@@ -1,4 +1,4 @@
-"""`rlgan reproduce FIGURE ...`: the figures of the paper, which the tasks draw."""
+"""`rlgan reproduce NAME ...`: the figures of the paper, which the tasks draw, and tables of many runs."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -7,6 +7,8 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
+from rlgan.cli.tables import TASK_OF as TASK_OF_TABLE
+from rlgan.cli.tables import make_table
 from rlgan.errors import UsageError
 from rlgan.settings import AtLeast, Choice, Device, Metavar, TypedPath, check, flatten, new_png, resolve, updated
 from rlgan.task import TASKS, FigureRequest, Task, find_task
@@ -18,8 +20,8 @@ TASK_OF = {figure: find_task(name) for name in TASKS for figure in find_task(nam
 class Reproduce:
     """What is drawn, and where to."""
 
-    figure: Annotated[Positional[str], Choice(TASK_OF, "figure"), arg(metavar="FIGURE")]
-    """Which figure."""
+    figure: Annotated[Positional[str], Choice(TASK_OF | TASK_OF_TABLE, "figure or table"), arg(metavar="NAME")]
+    """Which figure or table."""
     preset: Literal["paper", "best"] = "paper"
     """With best, figures 2 and 3 show that preset beside the paper's recipe; figures 4 and 5 show it alone."""
     data: Annotated[str | None, TypedPath()] = None
@@ -39,9 +41,14 @@ class Reproduce:
 
 PAGE = Page(
     program="rlgan reproduce",
-    arguments="FIGURE [--FLAG VALUE ...]",
-    summary="Draw a figure of the paper as a PNG file, and say what it shows in numbers",
-    lists={"Figures": {name: task.figures[name].summary for name, task in TASK_OF.items()}},
+    arguments="NAME [--FLAG VALUE ...]",
+    summary="Draw a figure of the paper as a PNG file, and say what it shows in numbers; or make a table of many runs",
+    lists={
+        "Figures": {name: task.figures[name].summary for name, task in TASK_OF.items()},
+        "Tables, with flags of their own": {
+            f"{name} --help": task.tables[name].summary for name, task in TASK_OF_TABLE.items()
+        },
+    },
     examples=(
         "rlgan reproduce figure2 --preset best              # mode collapse, and the remedy beside it",
         "rlgan reproduce figure5 --data pictures/           # epochs 2, 5, 10 and 17",
@@ -50,14 +57,21 @@ PAGE = Page(
 
 
 def reproduce(words: list[str]) -> None:
-    """Draw a figure.
+    """Draw a figure, or make a table.
 
     Raises:
         UsageError: what was typed makes no sense.
         RunError: the training fails.
     """
+    if words and words[0] in TASK_OF_TABLE:
+        make_table(words[0], words[1:])
+        return
     options = parse(Reproduce, words, PAGE)
     check(options)
+    if options.figure in TASK_OF_TABLE:
+        raise UsageError(
+            f"{options.figure} is a table, with flags of its own: type rlgan reproduce {options.figure} first"
+        )
     out = new_png("--out", options.figure if options.out is None else options.out, force=options.force)
     task = TASK_OF[options.figure]
     from rlgan.runs.streams import say  # late: the same holds

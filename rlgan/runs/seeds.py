@@ -1,20 +1,16 @@
 """A run for each of several seeds, in processes of their own, as many at a time as there are CPUs to use."""
 
 import contextlib
-import multiprocessing
 import os
-import time
-from collections.abc import Callable, Collection, Sequence
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rlgan.engine.processes import usable_cpus
 from rlgan.errors import RunError
 from rlgan.runs.directory import RunDirectory
-from rlgan.runs.signals import stopping
+from rlgan.runs.side_by_side import Job, Send, run_side_by_side
 from rlgan.runs.streams import say
-
-POLL_SECONDS = 0.2
 
 
 def train_seeds(
@@ -41,57 +37,47 @@ def train_seeds(
     folder.mkdir(parents=True, exist_ok=True)
     # A seed may have none yet where others have runs to go on with.
     typed = [*command, "--resume", "auto"] if resume else command
-    waiting, running, failed = list(seeds), dict[int, BaseProcess](), list[int]()
-    # Not by forking: a copy of a process with threads may find a lock taken that nobody will give back.
-    context = multiprocessing.get_context("spawn")
     say(f"{len(seeds)} runs in {folder}")
-    with stopping() as stop:
-        while running or (waiting and not stop.reason):
-            while waiting and not stop.reason and len(running) < usable_cpus():
-                seed = waiting.pop(0)
-                run_dir = folder / f"seed-{seed}"
-                running[seed] = context.Process(target=_train_one, args=(main, typed, run_dir, seed))
-                running[seed].start()
-            time.sleep(POLL_SECONDS)
-            ended = {seed: process.exitcode for seed, process in running.items() if not process.is_alive()}
-            for seed in ended:
-                del running[seed]
-            if stop.reason:
-                stop.take()
-                _stop(running.values())
-            else:
-                _report(ended)
-                failed += [seed for seed, code in ended.items() if code]
-    if failed:
-        names = ", ".join(map(str, failed))
+    report = _Report()
+    jobs = [Job(str(seed), partial(_train_one, main, typed, folder / f"seed-{seed}", seed)) for seed in seeds]
+    stopped = run_side_by_side(jobs, usable_cpus(), report)
+    if report.failed:
+        names = ", ".join(report.failed)
         raise RunError(
             f"seeds {names} of {len(seeds)} failed, for the reason above; --resume goes on with what they have saved"
         )
-    if stop.reason:
-        say(f"All runs were stopped by {stop.reason} and have saved; to go on, type the same with --resume")
-    return not stop.reason
+    if stopped:
+        say(f"All runs were stopped by {stopped} and have saved; to go on, type the same with --resume")
+    return not stopped
 
 
-def _stop(processes: Collection[BaseProcess]) -> None:
-    """Ask each run to save and stop, and wait until all have."""
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join()
+class _Report:
+    """Says how runs have ended, by seed."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def started(self, name: str) -> None:
+        """Say nothing."""
+
+    def received(self, name: str, message: object) -> None:
+        """Say nothing: runs of seeds send nothing."""
+
+    def ended(self, name: str, code: int) -> None:
+        """Say it."""
+        say(f"seed {name}: {'failed' if code else 'done'}")
+        if code:
+            self.failed.append(name)
 
 
-def _report(ended: dict[int, int | None]) -> None:
-    """Say how runs have ended, by seed."""
-    for seed, code in ended.items():
-        say(f"seed {seed}: {'failed' if code else 'done'}")
-
-
-def _train_one(main: Callable[[list[str]], int], command: list[str], run_dir: Path, seed: int) -> None:
-    # In a session of its own: Ctrl-C in a terminal reaches all processes of a session, and this one would be asked to
-    # stop twice, by the terminal and by its parent; the second request kills.
-    os.setsid()
+def _train_one(
+    main: Callable[[list[str]], int],
+    command: list[str],
+    run_dir: Path,
+    seed: int,
+    send: Send,  # noqa: ARG001 there is nothing to tell
+) -> int:
     typed = [*command, "--seeds", "1", "--seed", str(seed), "--run-dir", str(run_dir)]
     # What is said is in the run's own log; several runs at once would mix their lines here.
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        code = main(typed)
-    raise SystemExit(code)
+        return main(typed)

@@ -6,6 +6,7 @@
 from rlgan.task import Operation, Task
 from rlgan.text.presets import BEST, bounds_of, labels_of, preset_of
 from rlgan.text.settings import EvaluateOptions, SampleOptions
+from rlgan.text.tables import TABLES
 
 TASK = Task(
     name="text",
@@ -30,4 +31,5 @@ TASK = Task(
     places=("data",),
     networks="rlgan.text.trained:networks_of",
     scorer="rlgan.text.trained:scorer_of",
+    tables=TABLES,
 )

@@ -1,0 +1,126 @@
+"""Says how the runs of a table go and how long the rest takes, and writes down what has ended."""
+
+import datetime
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from rlgan.runs.forecast import Forecast
+from rlgan.runs.table_folder import TableFolder
+from rlgan.task import Say
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed, from its process."""
+
+    reason: str
+
+
+class TableProgress:
+    """Watches the runs of a table; implements `rlgan.runs.side_by_side.Watcher`.
+
+    The name of a run is `<row>, seed <n>`.
+
+    Args:
+        folder: of the table.
+        names: of the runs that are due.
+        at_a_time: how many run at a time.
+        report: writes the table of what is there.
+        say: is told how it goes.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        folder: TableFolder,
+        names: Sequence[str],
+        at_a_time: int,
+        report: Callable[[], object],
+        say: Say,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.failed: list[str] = []
+        self._folder = folder
+        self._waiting = list(names)
+        self._at_a_time = at_a_time
+        self._report = report
+        self._say = say
+        self._clock = clock
+        self._ends: dict[str, float] = {}  # of the runs at work, when they will end; 0 where that is not known
+        self._began: dict[str, float] = {}
+        self._taken: dict[str, list[float]] = {}  # seconds of runs, by row, foretold or measured
+        self._reasons: dict[str, str] = {}
+
+    def started(self, name: str) -> None:
+        """Say it, and how long a run of this row takes where that is known."""
+        self._waiting.remove(name)
+        self._began[name], self._ends[name] = self._clock(), 0.0
+        row = _row(name)
+        known = f"; one of this row takes {duration(mean(self._taken[row]))}" if row in self._taken else ""
+        self._say(f"{name}: begins{known}")
+
+    def received(self, name: str, message: object) -> None:
+        """Take a forecast, or why a run failed."""
+        if isinstance(message, Failure):
+            self._reasons[name] = message.reason
+        elif isinstance(message, Forecast):
+            now = self._clock()
+            self._ends[name] = now + message.seconds
+            self._taken.setdefault(_row(name), []).append(now + message.seconds - self._began[name])
+            self._say(
+                f"{name}: {message.steps:,} steps to go, {message.steps_per_second:.3g} a second, and "
+                f"{message.evaluations} evaluations of {duration(message.evaluation_seconds)}: about "
+                f"{duration(message.seconds)}, until {_clock_time(message.seconds)}{self._rest()}"
+            )
+
+    def ended(self, name: str, code: int) -> None:
+        """Write it down, make the table, and say how long the rest takes."""
+        row, seed = name.rsplit(", seed ", 1)
+        taken = self._clock() - self._began[name]
+        del self._ends[name]
+        if code:
+            reason = self._reasons.get(name, f"its process ended with code {code}")
+            self.failed.append(name)
+            self._folder.set_status(row, int(seed), failure=reason)
+            self._say(f"{name}: failed after {duration(taken)}: {reason}")
+        else:
+            self._folder.set_status(row, int(seed), failure=None)
+            # In place of what was foretold; of a run that was resumed it is a part, and says less.
+            self._say(f"{name}: done in {duration(taken)}{self._rest()}")
+        self._report()
+
+    def _rest(self) -> str:
+        """How long all that is left takes, if something else is."""
+        runs = len(self._waiting) + len(self._ends)
+        if runs <= 1 or not self._taken or not all(self._ends.values()):
+            return ""
+        now = self._clock()
+        known = {row: mean(seconds) for row, seconds in self._taken.items()}
+        # A row that has not begun is taken for one like the others.
+        waiting = sum(known.get(_row(name), mean(known.values())) for name in self._waiting)
+        left = sum(max(end - now, 0.0) for end in self._ends.values())
+        longest = max((max(end - now, 0.0) for end in self._ends.values()), default=0.0)
+        seconds = max((waiting + left) / self._at_a_time, longest)
+        return f"; {runs} runs are left, about {duration(seconds)} in all, until {_clock_time(seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    Example:
+        >>> duration(4.21), duration(240), duration(9000)
+        ('4.2 s', '4 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _row(name: str) -> str:
+    return name.rsplit(", seed ", 1)[0]
+
+
+def _clock_time(seconds: float) -> str:
+    return (datetime.datetime.now() + datetime.timedelta(seconds=seconds)).strftime("%H:%M")

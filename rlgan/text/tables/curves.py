@@ -1,0 +1,65 @@
+"""Test perplexity against words seen, drawn without a screen."""
+
+import io
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+COLOURS = ("#1f5fa8", "#c2571a", "#5b8c2a", "#8a4fa3", "#a8892c", "#2a8c86", "#b03a5b")
+HIGHEST = 2e4  # perplexities above are cut off: one run that collapses would leave no room for the others
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The runs of a recipe.
+
+    Args:
+        name: of the recipe.
+        runs: of each seed, words seen and the perplexities there.
+        control: whether its rewards carry no information.
+    """
+
+    name: str
+    runs: Sequence[tuple[Sequence[float], Sequence[float]]]
+    control: bool = False
+
+
+def perplexity_against_words(curves: Sequence[Curve], unigram: float | None) -> bytes:
+    """Draw test perplexity against words seen, both in logarithms: a line for each seed, a colour for each recipe.
+
+    Args:
+        curves: of the recipes.
+        unigram: the perplexity of word frequencies.
+
+    Returns:
+        A PNG.
+    """
+    # Not by pyplot, which picks a backend for a screen and keeps every figure until it is told to close it.
+    figure = Figure(figsize=(8, 6.5), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    for curve, colour in zip(curves, itertools.cycle(COLOURS), strict=False):
+        style = "--" if curve.control else "-"
+        for number, (words, perplexities) in enumerate(curve.runs):
+            label = curve.name if number == 0 else None
+            axes.plot(words, perplexities, style, marker=".", markersize=3, linewidth=1.2, color=colour, label=label)
+    if unigram is not None:
+        axes.axhline(unigram, color="black", linewidth=0.8, linestyle=":", label="word frequencies")
+    if curves:
+        axes.set(xscale="log", yscale="log")
+        axes.set_ylim(top=min(axes.get_ylim()[1], HIGHEST))
+        # Plain numbers, and between powers of ten too: the curves may lie within one.
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,.0f}")
+            axis.set_minor_formatter("")
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+        axes.yaxis.set_minor_formatter("{x:,.0f}")
+        figure.legend(fontsize=8, frameon=False, loc="outside upper left")
+    axes.set(xlabel="words of the training text seen", ylabel="test perplexity")
+    axes.grid(alpha=0.25, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    return drawn.getvalue()
