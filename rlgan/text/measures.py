@@ -14,6 +14,7 @@ from rlgan.types import Float, Mask, Tokens
 
 # Rows read at a time: 64 x 20 x 10,000 log-probabilities are 51 MB.
 CHUNK = 64
+CHUNK_ON_GPU = 512  # a launch costs as much for few rows as for these
 STRETCH = 20 * CHUNK  # tokens of a stream read at a time: as many
 
 
@@ -68,7 +69,7 @@ def log_odds(discriminator: TextDiscriminator, tokens: Tokens, log_probs: Float 
         log_probs: float32 [N, T], what the generator gave the tokens; for a form that reads it.
     """
     device = discriminator.device
-    scores = torch.cat([discriminator(torch.tensor(chunk, device=device)) for chunk in _chunks(tokens)])
+    scores = torch.cat([discriminator(torch.tensor(chunk, device=device)) for chunk in _chunks(tokens, device)])
     if log_probs is not None:
         scores = discriminator.form.log_odds(scores, torch.tensor(log_probs, device=device))
     return scores.cpu().numpy()
@@ -78,7 +79,7 @@ def log_odds(discriminator: TextDiscriminator, tokens: Tokens, log_probs: Float 
 def log_probs(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator) -> Float:
     """Log-probabilities float32 [N, T] of the tokens of rows int64 [N, T] by the generator, one z per row."""
     device, found = generator.device, []
-    for chunk in _chunks(tokens):
+    for chunk in _chunks(tokens, device):
         noise = torch.from_numpy(sample_noise(rng, len(chunk), generator.noise_size)).to(device)
         there = torch.tensor(chunk, device=device)
         found.append(gather_log_probs(generator(there, noise), there))
@@ -94,7 +95,7 @@ def implied_perplexity(discriminator: TextDiscriminator, tokens: Tokens) -> floa
         tokens: int64 [N, T], V where a row has ended.
     """
     nats, count = 0.0, 0
-    for chunk in _chunks(tokens):
+    for chunk in _chunks(tokens, discriminator.device):
         there = torch.tensor(chunk, device=discriminator.device)
         implied = functional.log_softmax(discriminator.all_next_log_odds(there), dim=-1)
         mask = chunk < discriminator.vocab_size
@@ -130,5 +131,6 @@ def two_to_the_entropy(nats: float, count: int) -> float:
     return float(2.0 ** min(bits, 1000.0))  # a number, for JSON
 
 
-def _chunks(tokens: Tokens) -> list[Tokens]:
-    return [tokens[i : i + CHUNK] for i in range(0, len(tokens), CHUNK)]
+def _chunks(tokens: Tokens, device: torch.device) -> list[Tokens]:
+    size = CHUNK_ON_GPU if device.type == "cuda" else CHUNK
+    return [tokens[i : i + size] for i in range(0, len(tokens), size)]
