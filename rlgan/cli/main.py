@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -133,9 +134,14 @@ def _libraries_undisturbed() -> Iterator[None]:
 @contextlib.contextmanager
 def _terminable(ended_by: list[int]) -> Iterator[None]:
     """Let every signal that asks to stop end this process as Ctrl-C does, in order, and note which it was."""
-    from rlgan.runs.signals import handled_signals, restored
+    from rlgan.runs.signals import handled_signals, is_repetition, restored
+
+    begun: list[float] = []
 
     def end(number: int, _: object) -> None:
+        if begun and is_repetition(ended_by[0], number, time.monotonic() - begun[0]):
+            return  # what is in progress, ending, must not be interrupted
+        begun.append(time.monotonic())
         # Beside the exception, which is that of Ctrl-C whatever the signal was: the exit code has to name the signal.
         ended_by.append(number)
         raise KeyboardInterrupt

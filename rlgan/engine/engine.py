@@ -120,6 +120,14 @@ class Engine(Protocol[W, P]):
         """Apply a function to items, in several processes; yield the results in the order of the items."""
         ...
 
+    def alive(self, *, asked_to_stop: bool) -> bool:
+        """Whether what computes is still there at all; asked from another thread, every second.
+
+        Args:
+            asked_to_stop: whether somebody asked the run to stop: what may come back need not be waited for.
+        """
+        ...
+
     def close(self) -> None:
         """End all processes and free what the engine holds."""
         ...

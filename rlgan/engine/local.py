@@ -139,5 +139,9 @@ class LocalEngine:
         """Apply a function to items, in several processes; yield the results in the order of the items."""
         return in_processes(function, items)
 
+    def alive(self, *, asked_to_stop: bool) -> bool:  # noqa: ARG002
+        """Whether what computes is still there: this process, which asks."""
+        return True
+
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""

@@ -118,6 +118,24 @@ def family() -> list[psutil.Process]:
     return list(psutil.Process().children(recursive=True))
 
 
+def is_running(process: psutil.Process) -> bool:
+    """Return whether a process has not ended; one that nobody has waited for yet has."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def pending(process: psutil.Process, number: signal.Signals) -> bool:
+    """Return whether a signal was sent to a process that has it blocked."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:  # it has ended
+        return False
+    (bits,) = (line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd:"))
+    return bool(int(bits, 16) >> (number - 1) & 1)
+
+
 def kill(processes: list[psutil.Process]) -> None:
     """Kill those of the processes that have not ended by themselves."""
     for process in processes:

@@ -40,6 +40,18 @@ def check_answers(address: str) -> None:
         _check_health(address)
 
 
+def refuses(address: str) -> bool:
+    """Whether nobody listens at HOST:PORT any more; False also where that can't be told."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _check_health(address: str) -> None:
     # Something listens there. In a process of its own, because what Ray waits in can't be interrupted.
     command = [str(Path(sys.executable).with_name("ray")), "health-check", "--address", address]

@@ -18,36 +18,58 @@ from rlgan.engine.ray_environment import ray, set_variables
 import psutil
 
 from rlgan.engine.failures import RayError
-from rlgan.engine.processes import family, kill, usable_cpus
-from rlgan.engine.ray_address import check_answers
+from rlgan.engine.processes import STOP_SIGNALS, family, is_running, kill, pending, usable_cpus
+from rlgan.engine.ray_address import check_answers, refuses
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 
 # The names of Ray's sockets may have 107 characters, of which it needs 63 below this folder's name of 14.
 LONGEST_TEMPORARY = 28
+# Those of Ray's processes without which nothing works any more.
+SERVERS = {"gcs_server", "raylet"}
+# Questions in a row, a second apart, that the head of a cluster refuses, after which it counts as gone.
+REFUSALS = 3
 
 
-@dataclass(frozen=True)
+@dataclass
 class Connection:
     """A Ray that is used, and what of it is ours to end."""
 
     joined_before: bool  # by this process, which keeps it
     folder: Path | None  # of a Ray of our own
     others: frozenset[psutil.Process]  # what this process had started before
+    servers: tuple[psutil.Process, ...] = ()  # of a Ray of our own
+    refused: int = 0  # times in a row
 
     @property
     def ours(self) -> bool:
         """Whether it was started here."""
         return self.folder is not None
 
+    def alive(self, *, asked_to_stop: bool) -> bool:
+        """Whether the servers of this Ray are still there.
+
+        Args:
+            asked_to_stop: whether the run was; only then is the head of somebody else's cluster asked, which may
+                otherwise come back.
+        """
+        if self.ours:
+            return all(is_running(process) for process in self.servers)
+        if asked_to_stop and ray.is_initialized():
+            self.refused = self.refused + 1 if refuses(ray.get_runtime_context().gcs_address) else 0
+        return self.refused < REFUSALS
+
     def close(self) -> None:
         """Leave the Ray, which ends our actors; end one of our own with all its processes."""
         if self.joined_before:
             return
         started = [process for process in family() if process not in self.others] if self.ours else []
+        done = threading.Event()
+        threading.Thread(target=_kill_asked, args=(started, done), daemon=True).start()
         try:
             ray.shutdown()
         finally:
+            done.set()
             # Where Ray does not end in order, some of its processes would stay for a minute.
             kill(started)
             if self.folder is not None:
@@ -78,6 +100,7 @@ def connect(run: EngineSettings, shards: int) -> Connection:
             _join(address)
         elif folder is not None:
             _start(folder, _local_cpus(run, shards))
+            connection.servers = tuple(process for process in family() if process.name() in SERVERS)
     except BaseException:
         connection.close()
         raise
@@ -101,7 +124,7 @@ def _start(folder: Path, cpus: int) -> None:
     if not _can_keep_a_token():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     try:
-        with _handlers_kept(), _elsewhere(folder):
+        with _handlers_kept(), _elsewhere(folder), _signals_blocked_for_children():
             # Never without an address: it would join whatever cluster it finds on this machine.
             ray.init(
                 address="local",
@@ -156,6 +179,32 @@ def _elsewhere(folder: Path) -> Iterator[None]:
         os.close(here)
         if path is not None:
             os.environ["PYTHONPATH"] = path
+
+
+@contextmanager
+def _signals_blocked_for_children() -> Iterator[None]:
+    """Let processes that are started meanwhile, and those that they start, have the signals that ask to stop blocked.
+
+    A scheduler, systemd and a terminal that is closed signal all processes of a job. Ray's servers would end first, and
+    this process could not save any more. It ends them itself, by SIGKILL.
+    """
+    done = threading.Event()
+    # Started before the signals are blocked here: they still reach this process, through that thread, and Python runs
+    # the handlers in the main thread.
+    threading.Thread(target=done.wait, daemon=True).start()
+    # Not SIGINT, which Ray blocks itself.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set(STOP_SIGNALS) - {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        done.set()
+
+
+def _kill_asked(processes: list[psutil.Process], done: threading.Event) -> None:
+    """Kill processes once Ray asks them to end, by SIGTERM, which they have blocked: it would wait for them."""
+    while not done.wait(0.05):
+        kill([process for process in processes if pending(process, signal.SIGTERM)])
 
 
 @contextmanager

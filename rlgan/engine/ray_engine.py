@@ -52,6 +52,10 @@ class RayEngine:
         """Let the rollout workers apply a function to items; yield the results in the order of the items."""
         return map_items(self._pool, function, items)
 
+    def alive(self, *, asked_to_stop: bool) -> bool:
+        """Whether Ray's servers are still there."""
+        return self._connection.alive(asked_to_stop=asked_to_stop)
+
     def close(self) -> None:
         """End the actors, and a Ray of our own with them."""
         try:

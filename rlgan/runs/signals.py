@@ -5,10 +5,11 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rlgan.engine.processes import STOP_SIGNALS, family, kill
 
@@ -16,6 +17,23 @@ from rlgan.engine.processes import STOP_SIGNALS, family, kill
 PATIENCE = 60.0
 # Seconds for a last line to be printed: what hangs may be the terminal.
 SPEAK_LIMIT = 5.0
+# Seconds between questions whether the run has noticed the request, and whether what computes is still there.
+CHECK_EVERY = 1.0
+# Seconds in which a signal after the first one is the same request; of Ctrl-C twice, which wrappers pass on too.
+AGAIN, AGAIN_BY_HAND = 1.0, 0.1
+
+
+class Alive(Protocol):
+    """Whether what computes is still there."""
+
+    def __call__(self, *, asked_to_stop: bool) -> bool:
+        """Whether it is; it may be asked from another thread."""
+        ...
+
+
+def always(*, asked_to_stop: bool) -> bool:  # noqa: ARG001
+    """Of what can't be lost: this process."""
+    return True
 
 
 @dataclass
@@ -25,6 +43,7 @@ class Stop:
     reason: str | None = None  # the name of the signal, or what else asked
     taken: bool = False
     say_unsaved: Callable[[str], None] = print  # is told that the run ends because it did not take it in time
+    engine_alive: Alive = always
 
     def take(self) -> None:
         """Tell that the run has noticed the request, if there is one: it may take its time to save."""
@@ -49,10 +68,8 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
         return
 
     def request(number: int, _: object) -> None:
-        if received_one:
-            _kill_all(number)
         received_one.append(number)
-        stop.reason = signal.Signals(number).name
+        stop.reason = stop.reason or signal.Signals(number).name
 
     before = _Handlers.now()
     # A handler of Python's waits until the main thread comes back from C code, which may be never. The number of the
@@ -67,10 +84,20 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
     try:
         yield stop
     finally:
+        stop.engine_alive = always
         if received_one:
             stop.taken = True  # nothing waits any more for the run to notice: this process may live on
         else:
             before.put_back()
+
+
+def is_repetition(first: int, number: int, seconds: float) -> bool:
+    """Whether a signal that comes so long after another one is the same request once more.
+
+    Of a terminal that is closed the system and the shell send SIGHUP, systemd sends SIGTERM and SIGHUP, a scheduler
+    signals every process and the wrapper of one passes it on. A person who presses Ctrl-C again means it.
+    """
+    return seconds < (AGAIN_BY_HAND if {first, number} == {signal.SIGINT} else AGAIN)
 
 
 @contextmanager
@@ -120,18 +147,24 @@ class _Handlers:
 
 
 def _watch(received: int, numbers: Collection[int], stop: Stop, patience: float) -> None:
-    """Wait for a second signal, and for the first one to be taken."""
-    first = _next(received, numbers, None)
-    second = _next(received, numbers, patience) if first else None
-    if first and second is None and not stop.taken:
-        _end_unsaved(signal.Signals(first).name, patience, stop.say_unsaved)
-    second = second or (_next(received, numbers, None) if first else 0)
+    """Wait for a second signal, for the first one to be taken, and for what computes to be gone."""
+    first, begun = 0, 0.0
+    while (number := _next(received, numbers, min(CHECK_EVERY, patience))) != 0:
+        now = time.monotonic()
+        if number and not first:
+            first, begun = number, now
+        elif number and not is_repetition(first, number, now - begun):
+            _kill_all(number)
+        name = signal.Signals(first).name if first else ""
+        if first and now - begun >= patience and not stop.taken:
+            _end_unsaved(1, f"{name} asked the run to stop, and no step was finished within {patience:g} s", stop)
+        if not stop.engine_alive(asked_to_stop=bool(first)):
+            why = f"{name} asked the run to stop, and its Ray has ended" if first else "The Ray of this run has ended"
+            _end_unsaved(128 + first if first else 1, why, stop)
     os.close(received)
-    if second:
-        _kill_all(second)
 
 
-def _next(received: int, numbers: Collection[int], timeout: float | None) -> int | None:
+def _next(received: int, numbers: Collection[int], timeout: float) -> int | None:
     """The number of the next signal; None after the timeout, 0 where no more will come."""
     while select.select([received], [], [], timeout)[0]:
         number = os.read(received, 1)
@@ -140,13 +173,13 @@ def _next(received: int, numbers: Collection[int], timeout: float | None) -> int
     return None
 
 
-def _end_unsaved(name: str, patience: float, say_unsaved: Callable[[str], None]) -> None:
-    line = f"{name} asked the run to stop, and no step was finished within {patience:g} s: it ends without saving"
-    speaker = threading.Thread(target=say_unsaved, args=(line,), daemon=True)
+def _end_unsaved(code: int, why: str, stop: Stop) -> None:
+    line = f"{why}: the run ends without saving"
+    speaker = threading.Thread(target=stop.say_unsaved, args=(line,), daemon=True)
     speaker.start()
     speaker.join(SPEAK_LIMIT)
     kill(family())
-    os._exit(1)
+    os._exit(code)
 
 
 def _kill_all(number: int) -> None:
@@ -155,3 +188,6 @@ def _kill_all(number: int) -> None:
     # thread alone.
     ctypes.CDLL(None).signal(number, None)
     os.kill(os.getpid(), number)
+    # The first process of a container is not ended by a signal of its own.
+    time.sleep(1)
+    os._exit(128 + number)

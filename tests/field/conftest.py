@@ -1,15 +1,19 @@
 """What people really type, and where they really run it: subprocesses, signals, and places that refuse."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 GAUSSIAN = ["train", "gaussian", "--workers", "0", "--evaluate-every", "1000"]
+ON_RAY = "train --workers 1 --batch-size 8 --shards 2 --length 8 --hidden-size 8 --embedding-size 8".split()  # noqa: SIM905
 SENTENCES = [f"the cat number {number} sees a dog" for number in range(60)]
 
 
@@ -17,6 +21,31 @@ SENTENCES = [f"the cat number {number} sees a dog" for number in range(60)]
 def gaussian():
     """The words of the quickest training that there is."""
     return GAUSSIAN
+
+
+@pytest.fixture
+def on_ray():
+    """The words of a quick training on Ray."""
+    return ON_RAY
+
+
+@pytest.fixture
+def a_cluster(tmp_path):
+    """A cluster of one node on loopback: its address, the environment that joins it, and its process."""
+    log = tmp_path / "cluster.log"
+    with log.open("w") as said:
+        process = subprocess.Popen([sys.executable, "-m", "rlgan.cli.cluster", "1"], stdout=said, stderr=said)
+    try:
+        for _ in range(900):
+            if found := re.search(r"or attach: (.*)", log.read_text()):
+                break
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        settings = dict(word.split("=", 1) for word in shlex.split(found[1]) if "=" in word)
+        yield settings.pop("RAY_ADDRESS"), settings, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 @pytest.fixture

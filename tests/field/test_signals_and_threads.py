@@ -1,12 +1,15 @@
 """Signals as terminals, schedulers and people send them, and the command line called from a thread."""
 
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from rlgan.cli import main
@@ -35,6 +38,107 @@ def test_a_signal_before_training_is_one_line(number, started, gaussian, tmp_pat
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert said.decode().splitlines() == [f"rlgan: error: ended by {signal.Signals(number).name}"]
+
+
+def _ray_of(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_sigterm_to_all_processes_of_a_run_on_ray_saves(started, on_ray, tmp_path, wait_until, steps_of):
+    """As `scancel`, `systemctl stop` and Slurm's limit send it."""
+    run = tmp_path / "run"
+    process = started(*on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run, start_new_session=True)
+    wait_until(lambda: steps_of(run))
+    everything, newest, asked = [*_ray_of(process), process], steps_of(run)[-1], time.monotonic()
+    assert {"gcs_server", "raylet"} <= {each.name() for each in everything[:-1]}
+    for each in everything:
+        each.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 0, said.decode()
+    assert "stopped by SIGTERM and saved" in said.decode()
+    assert steps_of(run)[-1] >= newest
+    _, alive = psutil.wait_procs(everything[:-1], timeout=5)
+    assert alive == []
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_ray_that_is_gone_is_a_line_with_the_last_checkpoint(started, on_ray, tmp_path, wait_until, steps_of, asked):
+    run = tmp_path / "run"
+    process = started(*on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run)
+    wait_until(lambda: steps_of(run))
+    begun = time.monotonic()
+    for each in _ray_of(process):
+        if each.name() in ("gcs_server", "raylet"):
+            each.kill()
+    if asked:
+        process.terminate()
+    said, _ = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 10
+    assert process.returncode == (128 + signal.SIGTERM if asked else 1)
+    why = "SIGTERM asked the run to stop, and its Ray has ended" if asked else "The Ray of this run has ended"
+    checkpoint = f"the last whole checkpoint is {run}/checkpoints/{steps_of(run)[-1]}"
+    assert said.decode().splitlines()[-1] == f"{why}: the run ends without saving; {checkpoint}"
+
+
+@pytest.mark.slow
+def test_sigterm_where_the_cluster_that_it_has_joined_is_gone_too(
+    started, on_ray, tmp_path, wait_until, steps_of, a_cluster
+):
+    run = tmp_path / "run"
+    address, environment, cluster = a_cluster
+    words = [*on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run]
+    process = started(*words, environment=environment | {"RAY_ADDRESS": address})
+    wait_until(lambda: steps_of(run))
+    for each in cluster.children(recursive=True):
+        each.kill()
+    begun = time.monotonic()
+    process.terminate()
+    said, _ = process.communicate(timeout=50)
+    assert time.monotonic() - begun < 20
+    assert process.returncode == 128 + signal.SIGTERM, said.decode()
+    assert f"its Ray has ended: the run ends without saving; the last whole checkpoint is {run}" in said.decode()
+
+
+def test_a_terminal_that_is_closed_signals_twice_and_the_run_saves(on_ray, tmp_path, wait_until, steps_of):
+    """SIGHUP comes from the system, to the process group, and from the shell."""
+    run = tmp_path / "run"
+    typed = [sys.executable, "-m", "rlgan", *on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run]
+    shell, terminal = pty.fork()
+    if not shell:
+        os.execvp("bash", ["bash", "--norc", "-i"])
+    os.write(terminal, f"{shlex.join(map(str, typed))}\n".encode())
+    wait_until(lambda: steps_of(run))
+    (process,) = [each for each in psutil.Process(shell).children() if "rlgan" in " ".join(each.cmdline())]
+    everything = [process, *process.children(recursive=True)]
+    os.close(terminal)
+    os.waitpid(shell, 0)
+    _, alive = psutil.wait_procs(everything, timeout=20)
+    assert alive == []
+    assert "stopped by SIGHUP and saved" in (run / "log.txt").read_text()
+
+
+def test_several_seeds_whose_every_process_is_signalled_save(started, gaussian, tmp_path, wait_until, steps_of):
+    runs = tmp_path / "runs"
+    words = [*gaussian, "--steps", 10**9, "--checkpoint-every", 10, "--seeds", 2, "--run-dir", runs]
+    process = started(*words)
+    wait_until(lambda: all(steps_of(runs / f"seed-{seed}") for seed in range(2)))
+    for each in [*_ray_of(process), psutil.Process(process.pid)]:
+        if "resource_tracker" not in " ".join(each.cmdline()):
+            each.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=40)
+    assert process.returncode == 0, said.decode()
+    for seed in range(2):
+        assert "stopped by SIGTERM and saved" in (runs / f"seed-{seed}" / "log.txt").read_text()
+
+
+def test_the_second_signal_ends_the_first_process_of_a_container():
+    """The system lets no signal end it whose handler it has not set."""
+    unshared = ["unshare", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*unshared, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this sandbox has no namespaces of processes")
+    done = subprocess.run([*unshared, sys.executable, "-c", IN_C_CODE], timeout=60, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
 
 
 def test_nohup_is_respected(started, gaussian, tmp_path, wait_until, steps_of):
@@ -75,8 +179,8 @@ def test_a_step_that_hangs_does_not_keep_the_run_for_ever():
     done = _python(HANGS, "hangs")
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "SIGTERM asked the run to stop, and no step was finished within 1 s: it ends without saving; the last whole "
-        "checkpoint is 7"
+        "SIGTERM asked the run to stop, and no step was finished within 1 s: the run ends without saving; the last "
+        "whole checkpoint is 7"
     ]
 
 
@@ -107,7 +211,7 @@ from rlgan.runs.signals import stopping
 
 def twice():
     for _ in range(2):
-        time.sleep(0.5)
+        time.sleep(1.2)
         os.kill(os.getpid(), signal.SIGTERM)
 
 with stopping() as stop:

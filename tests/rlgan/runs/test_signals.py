@@ -25,7 +25,7 @@ def test_without_a_signal_the_handlers_are_as_before():
 
 
 TWICE = """
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, time
 from rlgan.runs.signals import stopping
 
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -33,7 +33,9 @@ print(child.pid, flush=True)
 with stopping() as stop:
     os.kill(os.getpid(), signal.SIGINT)
 print(stop.reason, flush=True)
+time.sleep(1.1)  # within a second it would be the same request
 os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(20)
 print("still here")
 """
 
