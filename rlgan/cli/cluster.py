@@ -25,6 +25,7 @@ from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.paths import beside_python
 from rlgan.cli.submit import AUTHENTICATION, shown
+from rlgan.engine.processes import installed
 from rlgan.errors import RunError, UsageError
 from rlgan.settings import Metavar
 
@@ -85,7 +86,7 @@ class LocalCluster:
         port, self._job_port, client_port = _free_ports(3)
         self.address = f"127.0.0.1:{port}"
         self.job_address = f"http://127.0.0.1:{self._job_port}"
-        ray = str(Path(sys.executable).with_name("ray"))
+        ray = str(installed("ray"))
         head = [ray, "start", "--head", f"--port={port}", f"--dashboard-port={self._job_port}"]
         head += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={client_port}"]
         # One log monitor is enough: with more, what actors print would come several times.
@@ -212,7 +213,7 @@ def _end(*_: object) -> None:
 
 def _make_token() -> None:
     """Have Ray write a token into ~/.ray where there is none; it prints it, which is for nobody to see."""
-    words = [str(Path(sys.executable).with_name("ray")), "get-auth-token", "--generate"]
+    words = [str(installed("ray")), "get-auth-token", "--generate"]
     made = subprocess.run(words, env=os.environ | AUTHENTICATION, capture_output=True, text=True, check=False)
     if made.returncode:
         # Every long hexadecimal word is hidden, since what Ray says of a failure may hold the token.

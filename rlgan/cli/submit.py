@@ -1,10 +1,13 @@
 """Training as a job on a Ray cluster: what `ray job submit` needs so that it can be stopped, and submitted again."""
 
+import http.client
 import json
 import os
 import shlex
 import subprocess
-import sys
+import urllib.error
+import urllib.parse
+import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ from typing import Annotated
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
+from rlgan.engine.processes import installed
 from rlgan.errors import RunError, UsageError
 from rlgan.settings import Metavar, check_address
 
@@ -24,6 +28,9 @@ RUNTIME_ENV = {
     # Seconds between `ray job stop` and SIGKILL; Ray's own 3 are too few to save in. Who has saved ends at once.
     "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": "120"},
 }
+# Seconds for the job server to answer.
+SERVER_LIMIT = 30
+PROXY_REFUSES, FIRST_SERVER_ERROR = 407, 500
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -103,12 +110,38 @@ def shown(words: Mapping[str, str] | Sequence[str]) -> str:
     return " ".join(shlex.quote(word) for word in typed)
 
 
+def _check_job_server(address: str) -> None:
+    """Check that a job server answers; a proxy of the environment is gone past where it can't know the server.
+
+    Raises:
+        RunError: none answers.
+    """
+    host = urllib.parse.urlsplit(address).hostname or ""
+    if host == "localhost" or (host.replace(".", "").isdecimal() and host.startswith("127.")) or host == "::1":
+        # Under both names: which one counts differs from library to library.
+        for name in ("no_proxy", "NO_PROXY"):
+            os.environ[name] = ",".join(filter(None, (os.environ.get(name), host)))
+    proxy = urllib.request.getproxies().get(urllib.parse.urlsplit(address).scheme)
+    through = f" through the proxy {proxy}" if proxy and not urllib.request.proxy_bypass(host) else ""
+    hint = f" (no_proxy={host} goes past the proxy)" if through else ""
+    try:
+        urllib.request.urlopen(f"{address.rstrip('/')}/api/version", timeout=SERVER_LIMIT).close()
+    except urllib.error.HTTPError as error:
+        # It answers, if only that it wants a token; but what a proxy can't do it says in this way too.
+        if through and (error.code == PROXY_REFUSES or error.code >= FIRST_SERVER_ERROR):
+            raise RunError(f"{address} can't be reached{through}: {error}{hint}") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise RunError(f"no job server answers at {address}{through}: {reason}{hint}") from error
+
+
 def _run(line: list[str], address: str, submission: str) -> int:
+    _check_job_server(address)
     for name, value in AUTHENTICATION.items():
         os.environ.setdefault(name, value)
     # `ray job submit` flushes no line of the log: into a file or a pipe, it would come when the job ends.
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    ray = str(Path(sys.executable).with_name("ray"))
+    ray = str(installed("ray"))
     print(f"{shown(AUTHENTICATION)} {shown([ray, *line[1:]])}", flush=True)
     try:
         submitted = subprocess.run([ray, *line[1:]], check=False).returncode

@@ -4,6 +4,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +76,11 @@ def usable_cpus(root: Path = Path("/")) -> int:
                 quota, period = (each / "cpu.max").read_text().split()
                 cpus = cpus if quota == "max" else min(cpus, int(quota) / int(period))
     return max(math.ceil(cpus), 1)
+
+
+def installed(program: str) -> Path:
+    """Where a program lies that was installed with this Python."""
+    return Path(sys.executable).with_name(program)
 
 
 def in_processes(function: "Callable[[Item], Result]", items: "Sequence[Item]") -> "Iterator[Result]":

@@ -3,9 +3,8 @@
 import re
 import socket
 import subprocess
-import sys
-from pathlib import Path
 
+from rlgan.engine.processes import installed
 from rlgan.errors import RunError
 
 # Seconds for a cluster to answer; Ray itself would try for minutes.
@@ -54,7 +53,7 @@ def refuses(address: str) -> bool:
 
 def _check_health(address: str) -> None:
     # Something listens there. In a process of its own, because what Ray waits in can't be interrupted.
-    command = [str(Path(sys.executable).with_name("ray")), "health-check", "--address", address]
+    command = [str(installed("ray")), "health-check", "--address", address]
     try:
         # Its exit code does not count, only that there is an answer: what is wrong,
         # such as a missing token, ray.init says better.

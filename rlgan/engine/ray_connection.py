@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rlgan.engine.ray_environment import ray, set_variables
 import psutil
 
 from rlgan.engine.failures import RayError
+from rlgan.engine.machine import check_machine
 from rlgan.engine.processes import STOP_SIGNALS, family, is_running, kill, pending, usable_cpus
 from rlgan.engine.ray_address import check_answers, refuses
 from rlgan.engine.settings import EngineSettings
@@ -67,7 +69,9 @@ class Connection:
         done = threading.Event()
         threading.Thread(target=_kill_asked, args=(started, done), daemon=True).start()
         try:
-            ray.shutdown()
+            # Where warnings are errors, each process that Ray has started and not waited for would be a traceback.
+            with warnings.catch_warnings(action="ignore"):
+                ray.shutdown()
         finally:
             done.set()
             # Where Ray does not end in order, some of its processes would stay for a minute.
@@ -99,8 +103,14 @@ def connect(run: EngineSettings, shards: int) -> Connection:
         if address is not None:
             _join(address)
         elif folder is not None:
-            _start(folder, _local_cpus(run, shards))
-            connection.servers = tuple(process for process in family() if process.name() in SERVERS)
+            workers = _local_workers(run, shards)
+            check_machine(run.learners + workers)
+            # As many as are reserved, also where the machine has fewer: Ray's CPUs are a count, and it would wait for
+            # ever for more.
+            _start(folder, math.ceil(run.learners * run.learner_cpus + workers * run.worker_cpus))
+            connection.servers = tuple(
+                process for process in family() if process not in others and process.name() in SERVERS
+            )
     except BaseException:
         connection.close()
         raise
@@ -124,7 +134,7 @@ def _start(folder: Path, cpus: int) -> None:
     if not _can_keep_a_token():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     try:
-        with _handlers_kept(), _elsewhere(folder), _signals_blocked_for_children():
+        with _handlers_kept(), _elsewhere(folder), _signals_blocked_for_children(), _without_python_warnings():
             # Never without an address: it would join whatever cluster it finds on this machine.
             ray.init(
                 address="local",
@@ -133,7 +143,10 @@ def _start(folder: Path, cpus: int) -> None:
                 logging_level=logging.ERROR,
                 _temp_dir=str(folder),
             )
-    except (OSError, ValueError, RuntimeError, RayError) as error:
+    except Exception as error:
+        # Bare: so Ray raises it where a server of its own does not start.
+        if type(error) is not Exception and not isinstance(error, (OSError, ValueError, RuntimeError, RayError)):
+            raise
         line = " ".join(str(error).split())
         raise RunError(f"Ray can't be started on this machine: {line}; --workers 0 trains without it") from error
 
@@ -201,6 +214,17 @@ def _signals_blocked_for_children() -> Iterator[None]:
         done.set()
 
 
+@contextmanager
+def _without_python_warnings() -> Iterator[None]:
+    """Start Ray's processes without PYTHONWARNINGS, where `error` would end some of them."""
+    given = os.environ.pop("PYTHONWARNINGS", None)
+    try:
+        yield
+    finally:
+        if given is not None:
+            os.environ["PYTHONWARNINGS"] = given
+
+
 def _kill_asked(processes: list[psutil.Process], done: threading.Event) -> None:
     """Kill processes once Ray asks them to end, by SIGTERM, which they have blocked: it would wait for them."""
     while not done.wait(0.05):
@@ -228,10 +252,7 @@ def _handlers_kept() -> Iterator[None]:
             signal.signal(signal.SIGTERM, terminate)
 
 
-def _local_cpus(run: EngineSettings, shards: int) -> int:
+def _local_workers(run: EngineSettings, shards: int) -> int:
     fewest, most = run.fleet(shards)
     # One CPU is left for the learner, which computes while rollouts are made.
-    workers = max(fewest, min(most, usable_cpus() - 1))
-    # As many as are reserved, also where the machine has fewer: Ray's CPUs are
-    # a count, and it would wait for ever for more.
-    return math.ceil(run.learners * run.learner_cpus + workers * run.worker_cpus)
+    return max(fewest, min(most, usable_cpus() - 1))

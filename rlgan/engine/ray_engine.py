@@ -13,6 +13,7 @@ from rlgan.engine.ray_environment import ray
 
 from rlgan.engine.extensions import ship_modules
 from rlgan.engine.learner_group import LearnerGroup
+from rlgan.engine.machine import small_shared_memory
 from rlgan.engine.placement import with_gpus
 from rlgan.engine.processes import usable_cpus
 from rlgan.engine.ray_cluster import RayCluster, kill_actor, living_nodes
@@ -87,6 +88,9 @@ class RayEngine:
         self.kinds = {"learner": group.kind, "rollouts": " and ".join(sorted(self._pool.roster.kinds()))}
         workers = len(self._pool.roster.present())
         self.where = describe(run, workers, self._connection)
+        store = ray.cluster_resources().get("object_store_memory", 0.0)  # type: ignore[no-untyped-call]
+        if self._connection.ours and (line := small_shared_memory(store)):
+            log(line)
         if url := _metrics_url():
             log(f"metrics for Prometheus: {url}")
         actors, cores = workers + run.learners, usable_cpus()

@@ -34,7 +34,7 @@ def a_cluster(tmp_path):
     """A cluster of one node on loopback: its address, the environment that joins it, and its process."""
     log = tmp_path / "cluster.log"
     with log.open("w") as said:
-        process = subprocess.Popen([sys.executable, "-m", "rlgan.cli.cluster", "1"], stdout=said, stderr=said)
+        process = subprocess.Popen([sys.executable, "-m", "rlgan", "cluster", "1"], stdout=said, stderr=said)
     try:
         for _ in range(900):
             if found := re.search(r"or attach: (.*)", log.read_text()):
@@ -81,7 +81,7 @@ def started(tmp_path):
 def wait_until():
     """Wait until something holds."""
 
-    def wait(holds, seconds=60):
+    def wait(holds, seconds=150):
         end = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < end, "it did not come in time"
