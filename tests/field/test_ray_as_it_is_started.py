@@ -1,13 +1,17 @@
 """Ray of our own, started as the surroundings please: each of these failed, or trained on something else, once."""
 
 import os
+import resource
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from rlgan.engine.machine import check_machine, small_shared_memory
 from rlgan.engine.processes import usable_cpus
 from rlgan.engine.ray_address import check_answers
 from rlgan.engine.ray_connection import temporary_folder
@@ -128,3 +132,99 @@ def test_the_cpus_that_may_be_used_are_those_of_the_affinity_and_of_the_cgroup(t
     code = "from rlgan.engine.processes import usable_cpus; print(usable_cpus())"
     typed = ["taskset", "-c", str(mine[0]), sys.executable, "-c", code]
     assert subprocess.run(typed, capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"])
+def test_submit_goes_past_a_proxy_for_loopback_and_says_in_one_line_that_nobody_answers(rlgan, address):
+    environment = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    done = rlgan("submit", "--address", address, "--", "train", "--run-dir", "/tmp/never", environment=environment)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"no job server answers at {address}: " in line
+    assert "proxy" not in line
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    """A proxy that can't reach the server."""
+
+    def do_GET(self):
+        self.send_error(502)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_proxy_that_can_not_reach_the_job_server_is_one_line_that_names_it(rlgan):
+    with HTTPServer(("127.0.0.1", 0), _Refuses) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        proxy = f"http://127.0.0.1:{server.server_port}"
+        words = ["submit", "--address", "http://head.invalid:8265", "--", "train", "--run-dir", "/tmp/never"]
+        done = rlgan(*words, environment={"http_proxy": proxy, "no_proxy": ""})
+        server.shutdown()
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"through the proxy {proxy}" in line
+    assert "no_proxy=head.invalid" in line
+
+
+def test_no_loopback_interface_is_one_line(on_ray, tmp_path):
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this sandbox has no namespaces of networks")
+    typed = ["unshare", "-n", sys.executable, "-m", "rlgan", *on_ray, "--steps", "1", "--run-dir", tmp_path / "run"]
+    done = subprocess.run(typed, capture_output=True, text=True, timeout=100, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "loopback" in line
+    assert "--workers 0" in line
+
+
+@pytest.mark.parametrize("limit", [100, 150, 200])
+def test_a_limit_on_processes_is_one_line_that_names_it(on_ray, tmp_path, limit):
+    tmp_path.chmod(0o777)
+    # For the superuser there is no limit. Another user keeps the right to read, or could not find this Python.
+    rights = "-all,+dac_override,+dac_read_search"
+    another = ["setpriv", "--reuid", str(40_000 + limit), "--clear-groups", f"--inh-caps={rights}"]
+    another = [*another, f"--ambient-caps={rights}"] if os.getuid() == 0 else []
+    if another and subprocess.run([*another, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this sandbox lets nobody become another user")
+    typed = [*another, sys.executable, "-m", "rlgan", *on_ray, "--steps", "1", "--run-dir", tmp_path / "run"]
+    done = subprocess.run(
+        typed, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"{limit} processes and threads (ulimit -u)" in line
+
+
+def test_the_superuser_has_no_limit_on_processes(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (50, 50))
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    check_machine(2)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    with pytest.raises(RunError, match="ulimit -u"):
+        check_machine(2)
+
+
+def test_little_shared_memory_is_said():
+    assert small_shared_memory(1.0) is None
+    assert "--shm-size" in small_shared_memory(2.0**60)
+
+
+NOISY = {"PYTHONWARNINGS": "error", "TERM": "dumb", "COLUMNS": "40", "http_proxy": "http://127.0.0.1:9"}
+
+
+def test_little_shared_memory_warnings_as_errors_few_files_and_a_proxy_make_no_noise(on_ray, tmp_path):
+    """All at once, since each start takes long. Where the sandbox forbids mounts, shared memory stays large."""
+    small = "mount -t tmpfs -o size=64m tmpfs /dev/shm"
+    unshared = ["unshare", "-m", "bash", "-c", f'{small}; ulimit -n 64; "$@"', "bash"]
+    may_mount = not subprocess.run(["unshare", "-m", "bash", "-c", small], capture_output=True, check=False).returncode
+    before = unshared if may_mount else ["bash", "-c", 'ulimit -S -n 64; "$@"', "bash"]
+    typed = [*before, sys.executable, "-m", "rlgan", *on_ray, "--steps", "1", "--run-dir", tmp_path / "run"]
+    surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | NOISY
+    done = subprocess.run(typed, capture_output=True, text=True, timeout=170, env=surroundings, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert ("/dev/shm has 64 MiB free" in done.stdout) == may_mount
+    assert "\x1b" not in done.stdout
+    assert "Warning" not in done.stdout

@@ -28,6 +28,9 @@ def home(tmp_path_factory):
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_MODE"):
             patch.delenv(name, raising=False)
+        # Nobody answers there, and to loopback nobody has to.
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy"):
+            patch.setenv(name, "http://127.0.0.1:9")
         yield
 
 
