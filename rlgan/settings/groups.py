@@ -16,7 +16,7 @@ from tyro.conf import Positional
 from rlgan.errors import UsageError
 from rlgan.settings.choices import Choice, is_import
 from rlgan.settings.explanations import Metavar, explanations
-from rlgan.settings.limits import LIMITS, Limit
+from rlgan.settings.limits import LIMITS, Limit, Matching
 from rlgan.settings.paths import TypedPath, typed_path
 
 S = TypeVar("S")
@@ -220,9 +220,10 @@ def _check_value(setting: Setting, value: Any) -> None:
             if problem := setting.choice.problem(name):
                 raise UsageError(f"{setting.flag} {name!r} {problem}")
     for number in value if isinstance(value, tuple) else (value,):
-        # A setting that may be left out is None then, which no limit concerns.
-        for limit in setting.limits if number is not None else ():
-            if not limit.holds(number):
+        for limit in setting.limits:
+            # Of a union, as a number or a word or None, a limit concerns the values of its own kind alone.
+            concerned = isinstance(number, str if isinstance(limit, Matching) else int | float)
+            if concerned and not limit.holds(number):
                 raise UsageError(f"{setting.flag} is {number}: it must be {limit.due}")
 
 
