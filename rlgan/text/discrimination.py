@@ -13,7 +13,13 @@ from rlgan.learning.loss import Loss
 from rlgan.learning.weights import sample_noise
 from rlgan.text.estimators.estimator import RolloutTensors
 from rlgan.text.forms.form import PLAIN, DiscriminatorForm
-from rlgan.text.losses import conditional_loss, discriminator_loss, expected_under, gather_log_probs
+from rlgan.text.losses import (
+    conditional_loss,
+    discriminator_loss,
+    expected_under,
+    gather_log_probs,
+    negative_log_likelihood,
+)
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.negatives.negatives import CONDITIONAL, ROLLOUTS, Negatives
@@ -71,7 +77,8 @@ class Discrimination:
         self.negatives = negatives
         self.group = group
         # Conditional negatives alone belong to no rollout, and take the generator as it is.
-        self.writers = Writers(generator, lag) if form.reads_policy and negatives.rollouts > 0 else None
+        reads_writer = form.reads_policy and negatives.rollouts > 0 and not form.learns_mixture
+        self.writers = Writers(generator, lag) if reads_writer else None
 
     @property
     def saved_writers(self) -> Writers | None:
@@ -92,6 +99,8 @@ class Discrimination:
             version: of the generator that wrote them.
             rng: the random numbers of this update.
         """
+        if self.form.learns_mixture:
+            return self._mixture_loss(real, fakes.tokens)
         if not self.form.reads_policy:
             return self._plain_loss(real, fakes.tokens)
         writer = self.generator if self.writers is None else self.writers.of(version)
@@ -108,6 +117,8 @@ class Discrimination:
 
         Where a structured form has conditional negatives, against those of the generator as it is.
         """
+        if self.form.learns_mixture:
+            return self._mixture_loss(real, words)
         if not self.form.reads_policy:
             return self._plain_loss(real, words)
         if self.negatives.conditional:
@@ -121,6 +132,15 @@ class Discrimination:
         # The order of the two is that in which dropout draws.
         fake_odds, real_odds = self.discriminator(fake), self.discriminator(real)
         return self._loss(real_odds, self._mask(real), fake_odds, self._mask(fake))
+
+    def _mixture_loss(self, real: Tensor, fake: Tensor) -> Loss:
+        """Minus the mean log-likelihood, by softmax of the scores, of rows that are real or written, half of each."""
+        means = []
+        for rows in (real, fake):
+            log_probs = gather_log_probs(self.discriminator.all_next_log_odds(rows).log_softmax(dim=-1), rows)
+            means.append(negative_log_likelihood(log_probs, self._mask(rows), self.group.masked_mean))
+        value = (means[0] + means[1]) / 2
+        return Loss(value, {"loss_discriminator": value.detach()})
 
     def _conditional_loss(
         self, real: Tensor, distribution: Tensor, negatives: Negatives, fakes: RolloutTensors | None

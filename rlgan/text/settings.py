@@ -24,7 +24,7 @@ from rlgan.text.estimators import (
     WEIGHTINGS,
     weightings_of,
 )
-from rlgan.text.forms import FORMS, STRUCTURED_FORMS
+from rlgan.text.forms import FORMS, MEDIATING_FORMS, STRUCTURED_FORMS
 from rlgan.text.methods import METHODS
 from rlgan.text.models import CORES
 from rlgan.text.negatives import NEGATIVES, PLAIN_NEGATIVES
@@ -155,7 +155,8 @@ class DiscriminatorSettings:
 
     discriminator_form: Annotated[str, Choice(FORMS, "discriminator form"), Added(before="plain")] = "plain"
     """plain: log-odds of the sequence so far. structured: f(y | prefix) - log G(y | prefix, z), log-odds of the one
-    token y; softmax(f) is then a language model."""
+    token y; softmax(f) is then a language model. mediator: the same, with f learned by likelihood on real and generated
+    rows alike: CoT (Lu et al. 2019), with --estimator all_tokens --weighting expected --reward log_odds."""
     negatives: Annotated[str, Choice(NEGATIVES, "kind of negatives"), Added(before="rollouts")] = "rollouts"
     """A structured discriminator's negative examples. rollouts: what the generator wrote; conditional: its next-token
     distribution after each prefix of a real row, summed over all tokens; both: half of each."""
@@ -278,6 +279,11 @@ class TextSettings:
                     f"--negatives {negatives} with --discriminator-form {form}: give --discriminator-form structured"
                 )
             return
+        if form in MEDIATING_FORMS and negatives not in PLAIN_NEGATIVES:
+            raise UsageError(
+                f"--negatives {negatives} with --discriminator-form {form}, which learns real and generated rows by "
+                "likelihood: leave --negatives rollouts"
+            )
         if self.rewards.reward == "token_ratio":
             raise UsageError(
                 f"--reward token_ratio with --discriminator-form {form}: its log-odds belong to one token already, so "

@@ -20,6 +20,8 @@ class DiscriminatorForm:
         reads_policy: whether `log_odds` reads log G; where it does not, it is not computed. Where it does, the network
             scores every next token at once, and log-odds belong to one token, else to the sequence so far.
         initial_bias: of every token's score, from the size of the vocabulary; None: as the layer draws it.
+        learns_mixture: whether the network is a mediator and no discriminator: softmax of its scores is a language
+            model, which learns, by likelihood, the mixture of real and generated text in equal parts.
 
     Example:
         >>> import torch
@@ -30,6 +32,7 @@ class DiscriminatorForm:
     log_odds: Callable[[Tensor, Tensor], Tensor]
     reads_policy: bool = False
     initial_bias: Callable[[int], float] | None = None
+    learns_mixture: bool = False
 
 
 def plain(scores: Tensor, log_probs: Tensor) -> Tensor:  # noqa: ARG001
@@ -50,6 +53,8 @@ def log_uniform(vocab_size: int) -> float:
 PLAIN = DiscriminatorForm(plain)
 # Scores that begin near 0 would begin as log-odds of log V: with 10,000 words 9.2, which is sure that all is real.
 STRUCTURED = DiscriminatorForm(structured, reads_policy=True, initial_bias=log_uniform)
+# Of a softmax only differences count, so that any constant would do; 0 is the uniform distribution's too.
+MEDIATOR = DiscriminatorForm(structured, reads_policy=True, learns_mixture=True)
 
 
 def find_form(name: str) -> DiscriminatorForm:
