@@ -45,16 +45,18 @@ class TableRow:
     """A row: a recipe, of which a run is trained for each of several seeds.
 
     Args:
-        name: of its folder.
+        name: of the row, within its group.
         words: what `rlgan train TASK` is given for it, --seed and --run-dir left out.
         defaults: words that hold where the person who makes the table says nothing else.
         evaluations: by name, what `rlgan evaluate RUN --json` is given when a run has ended.
+        group: of rows that belong together, such as those of one data set; "" where there is one group alone.
     """
 
     name: str
     words: tuple[str, ...]
     defaults: tuple[str, ...] = ()
     evaluations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class TablePlan:
 
     Args:
         rows: in the order in which they are trained.
-        facts: what all rows share, for JSON: the data, its size, the length of the runs. A folder has one table, whose
-            facts stay the same.
+        facts: what rows share, for JSON: the data, its size, the length of the runs. A folder has one table, whose
+            facts stay the same; others may be added.
     """
 
     rows: tuple[TableRow, ...]
@@ -86,7 +88,9 @@ class RunResult:
 class RowResult:
     """What the runs of a row have recorded so far: none where it has not begun."""
 
-    name: str
+    name: str  # of its folder
+    row: str  # the name in the plan, which rows may share that differ in what was asked of every run
+    group: str
     recipe: Any  # with the seed of none in particular
     command: tuple[str, ...]  # the words of `rlgan train TASK`
     runs: tuple[RunResult, ...]

@@ -119,7 +119,8 @@ def _planned(task: Task, folder: TableFolder, options: Any, extra: list[str]) ->
         # Of a flag that comes twice the last one counts: where the order matters, the row was contradicted.
         _check_same(row.name, request, _request(task, [*row.defaults, *own, *extra]))
         before = _request(task, [*row.defaults, *own]).recipe
-        rows.append((PlannedRow(_row_name(row.name, before, request.recipe), words, request.recipe, seeds), row))
+        name = _row_name("-".join(filter(None, (row.group, row.name))), before, request.recipe)
+        rows.append((PlannedRow(name, row.name, row.group, words, request.recipe, seeds), row))
     folder.plan(plan.facts, tuple(planned for planned, _ in rows))
     return rows
 

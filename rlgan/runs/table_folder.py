@@ -26,7 +26,9 @@ MANIFEST = "table.json"
 class PlannedRow:
     """A row of a table, with its words put together and its recipe."""
 
-    name: str
+    name: str  # of its folder
+    row: str
+    group: str
     words: tuple[str, ...]  # of `rlgan train TASK`
     recipe: Any
     seeds: tuple[int, ...]
@@ -71,16 +73,19 @@ class TableFolder:
         """
         manifest = self.manifest() or {"table": self.table, "facts": dict(facts), "rows": {}}
         before = manifest["facts"]
-        different = next((name for name, value in facts.items() if before.get(name) != value), None)
+        different = next((name for name, value in facts.items() if before.get(name, value) != value), None)
         if different is not None:
             raise UsageError(
                 f"--out {self.path} holds a table whose {different} is {before.get(different)}, not "
                 f"{facts[different]}: give another path, or the same as before"
             )
+        manifest["facts"] = dict(facts) | before
         planned = manifest["rows"]
         for row in rows:
             seeds = sorted({*row.seeds, *planned.get(row.name, {}).get("seeds", [])})
-            planned[row.name] = {"words": row.words, "recipe": flatten(row.recipe), "seeds": seeds}
+            planned[row.name] = {
+                "row": row.row, "group": row.group, "words": row.words, "recipe": flatten(row.recipe), "seeds": seeds,
+            }  # fmt: skip
         self.path.mkdir(parents=True, exist_ok=True)
         replace(self.path / MANIFEST, json.dumps(manifest, indent=1).encode())
 
@@ -123,6 +128,8 @@ class TableFolder:
         rows = tuple(
             RowResult(
                 name,
+                row["row"],
+                row["group"],
                 read(defaults, row["recipe"]),
                 tuple(row["words"]),
                 tuple(self._runs(name, row["seeds"])),

@@ -4,7 +4,7 @@
 """
 
 from rlgan.table import Table
-from rlgan.text.tables.settings import Table1Options
+from rlgan.text.tables.settings import ScratchOptions, Table1Options
 
 TABLES = {
     "table1": Table(
@@ -16,6 +16,16 @@ TABLES = {
             "rlgan reproduce table1 --data ptb/ --methods mle policygan --seeds 3",
             "rlgan reproduce table1 --data ptb/ --discriminator-sizes 200 1024 --device cuda --jobs 8",
             "rlgan reproduce table1 --out runs/table1 --report-only    # of what is there so far",
+        ),
+    ),
+    "scratch": Table(
+        summary="text from scratch: MLE, PolicyGan, ScratchGAN's recipe and CoT's mediator, by quality and diversity",
+        options=ScratchOptions,
+        plan="rlgan.text.tables.scratch:plan",
+        report="rlgan.text.tables.scratch_report:report",
+        examples=(
+            "rlgan reproduce scratch --data coco=captions/ oracle=oracle --seeds 3",
+            "rlgan reproduce scratch --data poems=quatrains.txt --rows mle policygan -- --layout sentences",
         ),
     ),
 }

@@ -1,13 +1,14 @@
-"""Test perplexity against words seen, drawn without a screen."""
+"""The figures of the tables, drawn without a screen."""
 
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+Point = Mapping[str, float]  # measures by name
 COLOURS = ("#1f5fa8", "#c2571a", "#5b8c2a", "#8a4fa3", "#a8892c", "#2a8c86", "#b03a5b")
 HIGHEST = 2e4  # perplexities above are cut off: one run that collapses would leave no room for the others
 
@@ -60,6 +61,32 @@ def perplexity_against_words(curves: Sequence[Curve], unigram: float | None) -> 
     axes.set(xlabel="words of the training text seen", ylabel="test perplexity")
     axes.grid(alpha=0.25, which="both")
     axes.spines[["top", "right"]].set_visible(False)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    return drawn.getvalue()
+
+
+def quality_panels(panels: Mapping[str, tuple[Mapping[str, Sequence[Point]], Point]]) -> bytes:
+    """Draw language-model scores against reverse ones, a panel for each text and a curve through the temperatures.
+
+    Args:
+        panels: by the name of a text: by the name of a row its measures by rising temperature; and those of real text.
+
+    Returns:
+        A PNG.
+    """
+    figure = Figure(figsize=(max(6.0 * len(panels), 6.0), 6.0), dpi=150, layout="constrained")
+    for place, (name, (curves, real)) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), place)
+        for (title, points), colour in zip(curves.items(), itertools.cycle(COLOURS), strict=False):
+            reverse = [point["reverse_lm_score"] for point in points]
+            axes.plot(reverse, [point["lm_score"] for point in points], "o-", color=colour, label=title, markersize=4)
+        axes.plot(real["reverse_lm_score"], real["lm_score"], "*", color="black", markersize=14, label="real text")
+        axes.set(title=name, xlabel="reverse, nats per token\n← better: lacks nothing", ylabel="lm\n← better")
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        if place == len(panels):
+            axes.legend(fontsize=7)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     return drawn.getvalue()

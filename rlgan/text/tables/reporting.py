@@ -3,7 +3,7 @@
 import csv
 import io
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rlgan.table import RowResult, RunResult
@@ -16,17 +16,21 @@ from rlgan.text.tables.reading import (
     discriminator_size,
     markdown,
     spread,
-    titles,
 )
 
 
-def recipes(rows: Sequence[RowResult]) -> list[str]:
-    """What each row is, and what it took; in lines of Markdown."""
-    names, common = titles(rows), common_deviations(rows)
+def recipes(rows: Sequence[RowResult], names: Mapping[str, str]) -> list[str]:
+    """What each row is, and what it took; in lines of Markdown.
+
+    Args:
+        rows: of a table.
+        names: of the rows for people, by the names of their folders.
+    """
+    common = common_deviations(rows)
     lines = [
         [
             names[row.name],
-            _labels(row),
+            _labels(row, common),
             spread(taken.tokens for taken in costs),
             spread(taken.cpu_seconds for taken in costs),
             spread(taken.seconds for taken in costs),
@@ -50,13 +54,15 @@ def recipes(rows: Sequence[RowResult]) -> list[str]:
     ]
 
 
-def _labels(row: RowResult) -> str:
-    """What counts in a recipe, in some words."""
+def _labels(row: RowResult, common: Sequence[str]) -> str:
+    """What counts in a recipe, and what in it is neither the preset's nor common to all; in some words."""
     labels = labels_of(row.recipe)
     if "estimator" in labels:
         labels["lambda"] = f"{row.recipe.rewards.discount:g}"
         labels["baseline"] = row.recipe.baselines.baseline
-    return "; ".join(f"{name} {value}" for name, value in labels.items() if name not in ("method", "estimator"))
+    said = {f"--{name.replace('_', '-')}" for name in (*labels, "discount")}
+    own = [flag for flag in deviations(row.recipe) if flag not in common and flag.split()[0] not in said]
+    return "; ".join([*(f"{name} {value}" for name, value in labels.items() if name != "method"), *own])
 
 
 def machines(runs: Sequence[RunResult]) -> str:
@@ -64,14 +70,15 @@ def machines(runs: Sequence[RunResult]) -> str:
     return "; ".join(sorted({kind for run in runs for kind in run.kinds.values()}))
 
 
-def missing(rows: Sequence[RowResult], is_whole: Callable[[RunResult], bool]) -> list[str]:
+def missing(rows: Sequence[RowResult], is_whole: Callable[[RunResult], bool], names: Mapping[str, str]) -> list[str]:
     """What has not come to its end, how far it is, and the command that trains it; in lines of Markdown."""
-    lines = list(_missing_lines(rows, is_whole))
+    lines = list(_missing_lines(rows, is_whole, names))
     return ["## Not measured, or not to the end", "", *lines, ""] if lines else []
 
 
-def _missing_lines(rows: Sequence[RowResult], is_whole: Callable[[RunResult], bool]) -> Iterator[str]:
-    names = titles(rows)
+def _missing_lines(
+    rows: Sequence[RowResult], is_whole: Callable[[RunResult], bool], names: Mapping[str, str]
+) -> Iterator[str]:
     for row in rows:
         standing = [run for run in row.runs if not is_whole(run)]
         for run in standing:

@@ -1,13 +1,16 @@
 """The flags of the tables of text. Imports no torch."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, Choice, MoreThan, TypedPath
+from rlgan.settings import AtLeast, Choice, MoreThan, TypedPath, typed_path
 from rlgan.text.controls import CONTROLS
 from rlgan.text.estimators import ESTIMATORS
 from rlgan.text.methods import METHODS
+from rlgan.text.settings import Temperature
+from rlgan.text.tables.recipes import SCRATCH_ROWS
 
 
 @dataclass(frozen=True)
@@ -44,3 +47,49 @@ class Table1Options:
             raise UsageError(f"--methods names none: give one or more of {', '.join(METHODS)}")
         if not self.estimators and "policygan" in self.methods:
             raise UsageError(f"--estimators names none: give one or more of {', '.join(ESTIMATORS)}")
+
+
+@dataclass(frozen=True)
+class ScratchOptions:
+    """What is trained."""
+
+    data: tuple[str, ...] = ()
+    """Texts, each as NAME=PATH: a name of your choice, and what `rlgan train` takes as --data."""
+    rows: tuple[Annotated[str, Choice(SCRATCH_ROWS, "row of the table")], ...] = tuple(SCRATCH_ROWS)
+    """Rows to train. mle, with the same networks and words seen, is needed for the ratios."""
+    epochs: Annotated[float, MoreThan(0)] = 10.0
+    """Passes over the training text, the same for every row. Learning rates that fall end there."""
+    temperatures: tuple[Temperature, ...] = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+    """Temperatures of sampling, through which the curves go; 1 is always among them."""
+    samples: Annotated[int, AtLeast(2)] = 2000
+    """Sequences that are measured at each temperature."""
+    evaluations_per_epoch: Annotated[int, AtLeast(1)] = 2
+    """How often a run is measured, and may be chosen by validation."""
+
+    def check(self) -> None:
+        """Check what the annotations can't say.
+
+        Raises:
+            UsageError: there is no text, a text has no name, or there is no row.
+        """
+        if not self.data:
+            raise UsageError("scratch needs --data: give texts as NAME=PATH, such as coco=captions/")
+        if not self.rows:
+            raise UsageError(f"--rows names none: give one or more of {', '.join(SCRATCH_ROWS)}")
+        names = [name for name, _ in self.texts()]
+        if len(set(names)) < len(names):
+            raise UsageError(f"--data {' '.join(self.data)}: two texts have one name")
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Name and path of each text.
+
+        Raises:
+            UsageError: one has no name.
+        """
+        found = []
+        for each in self.data:
+            name, equals, path = each.partition("=")
+            if not equals or not path or not re.fullmatch(r"[A-Za-z0-9_]+", name):
+                raise UsageError(f"--data {each}: give NAME=PATH, the name of letters, digits and underscores")
+            found.append((name, typed_path("--data", path)))
+        return found

@@ -24,8 +24,9 @@ PAPER_UNTRAINED = "10,000"
 def report(results: TableResults) -> Files:
     """The table of what there is so far."""
     epochs = results.facts["epochs"]
-    lines = _head(results.facts) + _perplexities(results) + recipes(results.rows)
-    lines += missing(results.rows, lambda run: evaluation_after(run, epochs) is not None)
+    names = titles(results.rows)
+    lines = _head(results.facts) + _perplexities(results) + recipes(results.rows, names)
+    lines += missing(results.rows, lambda run: evaluation_after(run, epochs) is not None, names)
     return {
         "table1.md": "\n".join(lines).encode(),
         "table1.csv": to_csv([_csv_line(row, run, results.facts) for row in results.rows for run in row.runs]),

@@ -10,7 +10,7 @@ from rlgan.runs.forecast import Forecast
 from rlgan.runs.table_folder import PlannedRow, TableFolder
 from rlgan.runs.table_progress import Failure, TableProgress, duration
 
-ROW = PlannedRow("paper", ("--preset", "paper"), GaussianSettings(preset="paper"), (0, 1))
+ROW = PlannedRow("paper", "paper", "", ("--preset", "paper"), GaussianSettings(preset="paper"), (0, 1))
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def test_another_table_and_other_facts_are_refused(folder):
 
 
 def test_rows_and_seeds_of_several_calls_are_kept(folder):
-    folder.plan({"epochs": 10.0}, (PlannedRow("paper", ("--preset", "paper"), ROW.recipe, (2,)),))
-    folder.plan({"epochs": 10.0}, (PlannedRow("best", (), GaussianSettings(preset="best"), (0,)),))
+    folder.plan({"epochs": 10.0}, (PlannedRow("paper", "paper", "", ("--preset", "paper"), ROW.recipe, (2,)),))
+    folder.plan({"epochs": 10.0}, (PlannedRow("best", "best", "", (), GaussianSettings(preset="best"), (0,)),))
     assert {name: row["seeds"] for name, row in folder.manifest()["rows"].items()} == {"paper": [0, 1, 2], "best": [0]}
 
 

@@ -65,8 +65,8 @@ def results(runs):
     recipe = updated(preset_of(typed), {"data": "/a/b", "hidden_size": 8})
     other = updated(preset_of(updated(typed, {"method": "mle"})), {"data": "/a/b", "hidden_size": 8})
     rows = (
-        RowResult("policygan", recipe, ("--data", "/a/b", "--method", "policygan"), runs),
-        RowResult("mle", other, ("--data", "/a/b", "--method", "mle"), ()),
+        RowResult("policygan", "policygan", "", recipe, ("--data", "/a/b", "--method", "policygan"), runs),
+        RowResult("mle", "mle", "", other, ("--data", "/a/b", "--method", "mle"), ()),
     )
     facts = {"data": "abc", "train_tokens": 100, "words": 5, "layout": "windows", "length": 4, "epochs": 2.0}
     return TableResults(facts, rows)
