@@ -5,7 +5,7 @@ import datetime
 import os
 import sys
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -122,14 +122,16 @@ def _check_directory(run: RunSettings) -> None:
 
 def _config(name: str, loaded: LoadedTask, run: RunSettings, recipe_id: str, kinds: dict[str, str]) -> dict[str, Any]:
     """What config.json holds."""
-    packages = ("torch", "numpy", "ray", "gymnasium")
     versions = {"rlgan": __version__, "python": sys.version.split()[0]}
+    for package in ("torch", "numpy", "ray", "gymnasium"):
+        with contextlib.suppress(PackageNotFoundError):  # without workers a run needs no Ray
+            versions[package] = version(package)
     return {
         "task": name,
         "recipe": flatten(loaded.settings),
         "run": flatten(run),
         "recipe_id": recipe_id,
-        "versions": versions | {package: version(package) for package in packages},
+        "versions": versions,
         "kinds": kinds,
     }
 

@@ -1,5 +1,8 @@
 """Variables that libraries read, as notebooks, schedulers and administrators set them."""
 
+import json
+import os
+
 import pytest
 
 SMALL_PICTURES = "train image --workers 0 --faces 20 --size 8 --batch-size 4 --steps 2".split()  # noqa: SIM905
@@ -27,3 +30,34 @@ def test_a_resume_says_that_the_math_library_uses_other_instructions(rlgan, gaus
     done = rlgan(*words, environment={"MKL_CBWR": "COMPATIBLE"})
     assert "MKL_CBWR=COMPATIBLE" in done.stdout
     assert "the result is not bit-identical" in done.stdout
+
+
+WITHOUT_RAY = """
+import importlib.abc, importlib.metadata, sys
+
+class Missing(importlib.abc.MetaPathFinder, importlib.metadata.DistributionFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "ray":
+            raise ModuleNotFoundError("No module named 'ray'")
+
+found = importlib.metadata.version
+
+def version(name):
+    if name == "ray":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return found(name)
+
+importlib.metadata.version = version
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def test_a_run_without_workers_needs_no_ray(rlgan, gaussian, tmp_path):
+    """As on a machine with a GPU that has torch and no package index."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_RAY)
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    done = rlgan(*gaussian, "--steps", 1, "--run-dir", tmp_path / "run", environment={"PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    versions = json.loads((tmp_path / "run" / "config.json").read_text())["versions"]
+    assert "torch" in versions
+    assert "ray" not in versions
