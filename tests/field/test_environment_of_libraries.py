@@ -35,7 +35,7 @@ def test_a_resume_says_that_the_math_library_uses_other_instructions(rlgan, gaus
 WITHOUT_RAY = """
 import importlib.abc, importlib.metadata, sys
 
-class Missing(importlib.abc.MetaPathFinder, importlib.metadata.DistributionFinder):
+class Missing(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == "ray":
             raise ModuleNotFoundError("No module named 'ray'")
