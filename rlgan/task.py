@@ -38,7 +38,7 @@ class Bounds:
     epochs: Annotated[float, MoreThan(0), Metavar("EPOCHS")] | None = None
     """Stop after this many passes over the real training data."""
     minutes: Annotated[float, MoreThan(0), Metavar("MINUTES")] | None = None
-    """Stop after this much time in training, earlier parts of a resumed run included."""
+    """Stop after this much time, from the first step on; earlier parts of a resumed run count."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Reporter(Protocol):
     """Puts what was found into words."""
 
     def brief(self, evaluation: "Evaluation") -> str:
-        """The score in a few words, for the progress bar."""
+        """The score in a few words, beside what there is to compare it with."""
         ...
 
     def summary(self, evaluation: "Evaluation") -> list[str]:

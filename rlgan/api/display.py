@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rlgan.runs.files import append_to_log
+from rlgan.runs.progress import Progress
 from rlgan.settings import printable
 
 
@@ -35,7 +36,11 @@ class Lines:
         if self._log:
             append_to_log(self._log, line)
 
-    def show(self, done: float, text: str) -> None:
+    def say_command(self, what: str, command: str) -> None:
+        """Give one line: what a command does, and the command."""
+        self.say(f"{what}: {command}")
+
+    def show(self, progress: Progress) -> None:
         """Do nothing: callbacks tell how far a run is."""
 
     def __enter__(self) -> "Lines":

@@ -92,10 +92,17 @@ def evaluation_tools(which: str, *, trust_imports: bool, device: str = "cpu") ->
     from rich.console import Console
 
     from rlgan.runs import evaluation
+    from rlgan.runs.progress import Progress
+    from rlgan.runs.terminal import Terminal
 
     # On standard error, because standard output has the result, which with --json is for a program.
-    with Console(stderr=True).status("") as status:
-        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status.update, device=device)
+    with Terminal(Console(stderr=True)) as terminal:
+
+        def status(what: str) -> None:
+            terminal.show(Progress(what))
+
+        status("measuring")
+        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status, device=device)
 
 
 def show(result: Result, lines: list[str], *, as_json: bool) -> None:

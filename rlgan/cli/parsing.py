@@ -95,7 +95,7 @@ def _check_flags(words: list[str], kind: type[Any], program: str) -> None:
     settings = list(all_settings(kind))
     known = [flag for setting in settings for flag in (setting.flag, *setting.aliases)]
     known += [f"--no-{setting.flag.removeprefix('--')}" for setting in settings if setting.kind is bool]
-    for word in words:
+    for word in itertools.takewhile(lambda word: word != "--", words):
         flag = word.partition("=")[0].replace("_", "-")  # tyro takes underscores for hyphens
         if flag.startswith("--") and not flag.startswith("--tyro-") and flag not in known:
             raise UsageError(f"there is no flag {flag}{meant(flag, known) or '.'} See {program} --help")

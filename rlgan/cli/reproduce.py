@@ -74,17 +74,24 @@ def reproduce(words: list[str]) -> None:
         )
     out = new_png("--out", options.figure if options.out is None else options.out, force=options.force)
     task = TASK_OF[options.figure]
-    from rlgan.runs.streams import say  # late: the same holds
+    # Late, as in the other commands.
+    from rich.console import Console
 
+    from rlgan.runs.progress import Progress
+    from rlgan.runs.terminal import Terminal
+
+    display = Terminal(Console())
     request = FigureRequest(
         paper=_recipe(task, "paper", options),
         chosen=_recipe(task, options.preset, options),
         out=out,
         map_=_in_processes,
-        say=say,
+        say=display.say,
         device=options.device,
     )
-    resolve(task.figures[options.figure].draw, {})(request)
+    with display:
+        display.show(Progress(f"drawing {options.figure}"))
+        resolve(task.figures[options.figure].draw, {})(request)
     print(out)
 
 

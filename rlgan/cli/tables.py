@@ -223,13 +223,13 @@ def _train_one(task_name: str, words: list[str], send: Send) -> str | None:
     """Train a run, and send how long it will take; gives what stopped it, or None."""
     from rlgan.api.display import Lines
     from rlgan.runs.forecast import Forecaster
-    from rlgan.runs.observers import Observers
+    from rlgan.runs.observers import Command, Observers
     from rlgan.runs.start import train_run
 
     request, _ = requested(task_name, words)
     stops: list[str | None] = []
 
-    def note(_: str, stopped: str | None) -> list[str]:
+    def note(_: str, stopped: str | None) -> list[Command]:
         stops.append(stopped)
         return []
 
@@ -237,7 +237,7 @@ def _train_one(task_name: str, words: list[str], send: Send) -> str | None:
     forecaster = Forecaster(Lines(lambda _: None), every or 0, send)
     train_run(
         request,
-        Observers(forecaster, on_step=forecaster.on_step, on_evaluation=forecaster.on_evaluation, last_lines=note),
+        Observers(forecaster, on_step=forecaster.on_step, on_evaluation=forecaster.on_evaluation, next_commands=note),
     )
     return stops[0]
 

@@ -8,6 +8,7 @@ from rlgan.cli.help import Page, asks_for_help
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.paths import beside_python
 from rlgan.errors import UsageError
+from rlgan.runs.observers import Command
 from rlgan.runs.request import DEFAULT_TASK, Asked, Request, default_settings, named_task, resolve_request
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import AtLeast, check, pasteable
@@ -110,11 +111,11 @@ def train_one(request: Request) -> None:
     from rlgan.runs.start import train_run
     from rlgan.runs.terminal import Terminal
 
-    last_lines = partial(what_next, request.task, request.name)
-    train_run(request, Observers(Terminal(Console()), last_lines=last_lines))
+    next_commands = partial(what_next, request.task, request.name)
+    train_run(request, Observers(Terminal(Console()), next_commands=next_commands))
 
 
-def what_next(task: Task, name: str, address: str, stopped: str | None) -> list[str]:
+def what_next(task: Task, name: str, address: str, stopped: str | None) -> list[Command]:
     """What can be typed next, when a run has ended.
 
     Args:
@@ -123,11 +124,15 @@ def what_next(task: Task, name: str, address: str, stopped: str | None) -> list[
         address: of the run's directory.
         stopped: the signal that stopped the run, or None.
     """
-    path = pasteable(address)
-    lines = []
+    path, rlgan = pasteable(address), beside_python("rlgan")
+    commands = []
     if stopped:
         again = "" if name == DEFAULT_TASK else f"{name} "
-        lines.append(f"stopped by {stopped} and saved; to go on: rlgan train {again}--run-dir {path} --resume")
-    lines.append(f"the run lies in {address}; to see it: {beside_python('tensorboard')} --logdir {path}")
-    lines.append(f"{task.item}: {beside_python('rlgan')} sample {path}")
-    return lines
+        what = f"stopped by {stopped} and saved; to go on"
+        commands.append((what, f"rlgan train {again}--run-dir {path} --resume"))
+    return [
+        *commands,
+        (f"the run lies in {address}; to see it", f"{beside_python('tensorboard')} --logdir {path}"),
+        (task.item, f"{rlgan} sample {path}"),
+        ("what it is worth", f"{rlgan} evaluate {path} --checkpoint best"),
+    ]

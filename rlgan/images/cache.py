@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ from rlgan.images.sources import SPLITS, Job, MadePictures, Pixels, Source, Spli
 from rlgan.types import Map
 
 MAKING = ".making-"  # begins the name of a cache that is not whole yet
-REPORT_EVERY = 20_000  # pictures between lines of progress
+REPORT_EVERY = 10.0  # seconds between lines of progress
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Cache:
             digests: dict[Split, list[str]] = {}
             splits = {}
             for split in SPLITS:
-                watch = _Watch(split, skip_bad, say)
+                watch = _Watch(split, skip_bad, say, len(jobs[split]))
                 count, sum_ = _write(folder / split, watch.pixels(map_(_make, jobs[split])))
                 if count == 0:
                     reason = "; " + " ".join(watch.bad[0]) if watch.bad else ""
@@ -184,21 +185,22 @@ class _Watch:
     split: Split
     skip_bad: bool
     say: Callable[[str], None]
+    jobs: int  # in all
     bad: list[tuple[str, str]] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
 
     def pixels(self, results: Iterable[MadePictures]) -> Iterator[Pixels]:
         """Pass the pixels on; raise DataError at the first bad picture unless these are skipped."""
-        count, reported = 0, REPORT_EVERY
-        for result in results:
+        count, reported = 0, time.monotonic()
+        for done, result in enumerate(results, 1):
             if result.bad and not self.skip_bad:
                 raise unusable(*result.bad[0])
             self.bad.extend(result.bad)
             self.digests.extend(result.digests)
             count += len(result.pixels)
-            if count >= reported:
-                self.say(f"{count:,} pictures of the {self.split} split made")
-                reported += REPORT_EVERY
+            if time.monotonic() - reported >= REPORT_EVERY:
+                self.say(f"{done / self.jobs:.0%} of the {self.split} split made: {count:,} pictures")
+                reported = time.monotonic()
             yield result.pixels
 
 

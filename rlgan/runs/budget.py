@@ -21,12 +21,16 @@ class Budget:
         self.steps = steps
         self._minutes = minutes
         self._seconds_before = seconds_before
+        self._started: float | None = None
+
+    def start(self) -> None:
+        """Begin to count time, the first time that this is called: the first evaluation is not training."""
         # Not the time of day, which may be set back or forward while a run trains.
-        self._started = time.monotonic()
+        self._started = time.monotonic() if self._started is None else self._started
 
     def seconds(self) -> float:
         """Wall time in training so far, that before a resume included."""
-        return self._seconds_before + time.monotonic() - self._started
+        return self._seconds_before + (time.monotonic() - self._started if self._started is not None else 0.0)
 
     def fraction(self, step: int) -> float:
         """How much of the run is done before a step, in [0, 1], by the bound that is nearest."""

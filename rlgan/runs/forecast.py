@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rlgan.runs.observers import Display
+from rlgan.runs.progress import EVALUATING, Progress
 from rlgan.types import Metrics
 
 # Steps and seconds that are measured: fewer would be mostly what the first steps cost once.
@@ -62,7 +63,7 @@ class Forecaster:
         self._tell = tell
         self._clock = clock
         self._began = 0.0
-        self._done = 0.0
+        self._last = 0  # the step at which the run ends
         self._evaluation_seconds = 0.0
         self._first: tuple[int, float] | None = None  # the step after which it is measured, and when that was
         self._told = False
@@ -75,15 +76,21 @@ class Forecaster:
         """Show one line."""
         self._display.say(line)
 
-    def show(self, done: float, text: str) -> None:
+    def say_command(self, what: str, command: str) -> None:
+        """Show a command to paste."""
+        self._display.say_command(what, command)
+
+    def show(self, progress: Progress) -> None:
         """Note how much of the run is done, and show it."""
-        self._done = done
-        self._display.show(done, text)
+        if progress.phase == EVALUATING and self._first is None:
+            self._began = self._clock()
+        if progress.done:
+            self._last = round(progress.step / progress.done)
+        self._display.show(progress)
 
     def __enter__(self) -> "Forecaster":
         """Begin to measure."""
         self._display.__enter__()
-        self._began = self._clock()
         return self
 
     def __exit__(
@@ -106,9 +113,9 @@ class Forecaster:
         steps, seconds = step - self._first[0], now - self._first[1]
         # Before an evaluation comes between two steps, too.
         due = (steps >= STEPS and seconds >= SECONDS) or (step + 1) % self._evaluate_every == 0
-        if self._told or not due or not seconds or not self._done:
+        if self._told or not due or not seconds or not self._last:
             return
         self._told = True
-        left = round(step / self._done) - step
+        left = self._last - step
         evaluations = (step + left) // self._evaluate_every - step // self._evaluate_every
         self._tell(Forecast(left, steps / seconds, evaluations, self._evaluation_seconds))

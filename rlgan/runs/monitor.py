@@ -1,4 +1,4 @@
-"""What a run shows of itself: evaluations, speeds, the progress bar."""
+"""What a run shows of itself: evaluations, speeds, where it stands, and a summary at its end."""
 
 import math
 import time
@@ -9,10 +9,13 @@ from rlgan.errors import DivergenceError
 from rlgan.runs.alarm import CollapseAlarm
 from rlgan.runs.context import TrainingContext
 from rlgan.runs.meter import Meter
-from rlgan.types import Metrics
+from rlgan.runs.progress import EVALUATING, MEASURED, SHOWN, Progress, cells, clock
+from rlgan.types import Evaluation, Metrics
 
-# Seconds between the metrics for those who watch the run.
+# Seconds between the metrics for those who watch the run, and between two looks at where it stands.
 PROGRESS_SECONDS = 5
+SHOW_SECONDS = 0.25
+SAMPLES = 5  # of text, in the summary
 
 
 class Monitor(Generic[W, P]):
@@ -27,8 +30,13 @@ class Monitor(Generic[W, P]):
         self._context = context
         self._alarm = alarm
         self._meter = Meter(context.engine.statistics.cpu_seconds, context.facts.throughput_metric)
-        self._brief = ""  # the last evaluation, for the progress bar
-        self._last_progress = time.monotonic()
+        # From the manifests: also what was best before a resume.
+        self._best = context.checkpoints.best_score(), context.checkpoints.best()
+        self._evaluation: Evaluation | None = None  # the last one
+        self._evaluated: dict[str, str] = {}  # what is shown of it
+        self._learned = 0.0  # what the generator learned from in this process: tokens, samples
+        self._workers = ""
+        self._last_progress = self._last_shown = time.monotonic()
 
     def update(self, step: int, metrics: Metrics) -> None:
         """Take the metrics of the update that led to a step."""
@@ -36,12 +44,13 @@ class Monitor(Generic[W, P]):
         context.wall_time.add_learning(metrics["seconds_update"])
         metrics = metrics | {"collapse_alarm": float(self._alarm.check_update(step, metrics))}
         self._meter.add(metrics)
+        self._learned += metrics[context.facts.throughput_metric]
         if step % context.record.log_every == 0:
             context.recorder.training(step, metrics)
         if time.monotonic() - self._last_progress >= PROGRESS_SECONDS:
             context.recorder.progress(step, self._run_metrics(step, self._meter.read()))
-        rate = f"{self._meter.per_second():,.0f} {context.facts.throughput_metric}/s"
-        context.observers.display.show(context.budget.fraction(step), f"step {step}  {rate}  {self._brief}")
+        if time.monotonic() - self._last_shown >= SHOW_SECONDS:
+            self.show(step, "training", metrics)
 
     def evaluate(self, step: int) -> Metrics:
         """Evaluate the current weights; record, say and return what was found.
@@ -50,6 +59,7 @@ class Monitor(Generic[W, P]):
             DivergenceError: a metric is not finite; nothing is recorded.
         """
         context = self._context
+        self.show(step, EVALUATING, {})
         # The speeds of training, read before the time of the evaluation can count among it.
         rates = self._meter.read()
         with context.wall_time.spend("evaluation"):
@@ -61,13 +71,63 @@ class Monitor(Generic[W, P]):
         with context.wall_time.spend("evaluation"):
             shards_made = context.engine.statistics.shards_made()
             context.recorder.evaluation(step, evaluation, metrics, context.labels, shards_made)
-        self._brief = context.reporter.brief(evaluation)
+        self._note(step, evaluation)
         first, *others = context.reporter.summary(evaluation)
         for line in (f"step {step}: {first}", *others):
             context.observers.display.say(line)
         # Last, so that an alarm stands below the numbers that raised it.
         self._alarm.check_evaluation(step, evaluation.metrics)
         return evaluation.metrics
+
+    def show(self, step: int, phase: str, metrics: Metrics) -> None:
+        """Show where the run stands.
+
+        Args:
+            step: updates so far.
+            phase: what is done now.
+            metrics: of the last update.
+        """
+        context = self._context
+        self._last_shown = time.monotonic()
+        last = "" if context.budget.steps == math.inf else f" of {context.budget.steps:,.0f}"
+        score = context.reporter.brief(self._evaluation) if self._evaluation else ""
+        found = {"step": f"{step:,}{last}"} | self._evaluated | cells(SHOWN, metrics)
+        if metrics:
+            found["speed"] = f"{self._meter.per_second():,.0f} {context.facts.throughput_metric}/s"
+        found |= {"workers": self._workers} if self._workers else {}
+        context.observers.display.show(
+            Progress(phase, step, context.budget.fraction(step), context.budget.seconds(), score, found)
+        )
+
+    def summary(self, step: int) -> list[str]:
+        """Lines for the end of a run: samples of the last evaluation, steps, time, best checkpoint and speed."""
+        context = self._context
+        seconds, unit = context.wall_time.report(), context.facts.throughput_metric
+        training = max(sum(seconds.values()) - seconds["seconds_in_evaluation"], 1e-9)
+        best = "no checkpoint was measured" if self._best[1] is None else f"best checkpoint: step {self._best[1]}"
+        score = "" if self._best[1] is None else f", {self._metric} {self._best[0]:.4g}"
+        texts = self._evaluation.texts[:SAMPLES] if self._evaluation else []
+        return [
+            *(["it writes:"] if texts else []),
+            *(f"    {text}" for text in texts),
+            f"{step:,} steps; {clock(training)} of training and {clock(seconds['seconds_in_evaluation'])} of "
+            f"evaluations this time, {self._learned / training:,.0f} {unit} a second; {best}{score}",
+        ]
+
+    @property
+    def _metric(self) -> str:
+        return self._context.facts.selection_metric.replace("_", " ")
+
+    def _note(self, step: int, evaluation: Evaluation) -> None:
+        """Keep what is shown of an evaluation: the score, the best one, how often D is right."""
+        score = evaluation.metrics[self._context.facts.selection_metric]
+        # Never of step 0: weights that are not trained are no result.
+        if step > 0 and score < self._best[0]:
+            self._best = score, step
+        self._evaluation = evaluation
+        self._evaluated = cells(MEASURED, evaluation.metrics)
+        if self._best[1] is not None:
+            self._evaluated |= {f"best {self._metric}": f"{self._best[0]:.4g} at step {self._best[1]:,}"}
 
     def restart_meter(self) -> None:
         """Begin to count anew what the next evaluation tells of training."""
@@ -82,7 +142,10 @@ class Monitor(Generic[W, P]):
             "lag": float(context.facts.lag),
             "seconds": context.budget.seconds(),
         }
-        return rates | context.engine.statistics.report() | context.wall_time.report() | progress
+        processes = context.engine.statistics.report()
+        if "workers_alive" in processes:
+            self._workers = f"{processes['workers_alive']:.0f} of {processes['workers_wanted']:.0f}"
+        return rates | processes | context.wall_time.report() | progress
 
 
 def _check_finite(metrics: Metrics, step: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from rlgan.runs.progress import Progress
 from rlgan.runs.signals import Stop, stopping
 from rlgan.types import Metrics
 
@@ -16,7 +17,7 @@ class StopTraining(Exception):  # noqa: N818 - it is a request, as StopIteration
 
 
 class Display(Protocol):
-    """Shows a run to people; a context while it trains."""
+    """Shows a run to people; a context from when it is prepared until it has ended."""
 
     def log_to(self, file: Path) -> None:
         """Append every line from now on to a file too, each with the time."""
@@ -26,8 +27,12 @@ class Display(Protocol):
         """Show one line."""
         ...
 
-    def show(self, done: float, text: str) -> None:
-        """Show which fraction of the run is done, in [0, 1], and a text beside it."""
+    def say_command(self, what: str, command: str) -> None:
+        """Show a command to paste, and what it does."""
+        ...
+
+    def show(self, progress: Progress) -> None:
+        """Show where the run stands."""
         ...
 
     def __enter__(self) -> object:
@@ -49,8 +54,12 @@ def ignore(step: int, metrics: Metrics) -> None:
     """A callback that does nothing."""
 
 
-def no_lines(address: str, stopped: str | None) -> list[str]:  # noqa: ARG001
-    """Last lines of a run: none."""
+Command = tuple[str, str]
+"""What a command does, and the command as it is typed."""
+
+
+def no_commands(address: str, stopped: str | None) -> list[Command]:  # noqa: ARG001
+    """What can be typed next, when a run has ended: nothing."""
     return []
 
 
@@ -62,4 +71,5 @@ class Observers:
     stopping: Callable[[], AbstractContextManager[Stop]] = stopping  # what asks the run to stop while it trains
     on_step: Callback = ignore  # after every update, with its metrics; may raise StopTraining
     on_evaluation: Callback = ignore  # after every evaluation, with what it measured; may raise StopTraining
-    last_lines: Callable[[str, str | None], list[str]] = no_lines  # of the run's address and what stopped it
+    # What can be typed next: of the run's address and what stopped it.
+    next_commands: Callable[[str, str | None], list[Command]] = no_commands

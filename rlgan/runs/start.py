@@ -14,6 +14,7 @@ from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, check_saved, unused_directory
 from rlgan.runs.files import fingerprint
 from rlgan.runs.observers import Display, Observers
+from rlgan.runs.progress import Progress
 from rlgan.runs.request import Request
 from rlgan.runs.settings import RunSettings
 from rlgan.runs.training import train
@@ -35,8 +36,20 @@ def train_run(request: Request, observers: Observers) -> str:
         UsageError: the settings do not fit where the run is started.
         RunError: it can't be done here and now.
     """
-    task, run = request.task, request.run
-    _check_directory(run)
+    _check_directory(request.run)
+    display = observers.display
+    with display:
+        directory, stopped = _trained(request, observers)
+    for what, command in observers.next_commands(str(directory.path), stopped):
+        display.say_command(what, command)
+    directory.close()
+    return str(directory.path)
+
+
+def _trained(request: Request, observers: Observers) -> tuple[RunDirectory, str | None]:
+    """Train one run; gives its directory, which is not closed yet, and what stopped it, or None."""
+    task, run, display = request.task, request.run, observers.display
+    display.show(Progress("reading the data"))
     loaded = load_task(task, request.recipe)
     recipe_id = fingerprint(*loaded.facts.identity)
     # Told before Ray is started, which takes seconds.
@@ -47,11 +60,12 @@ def train_run(request: Request, observers: Observers) -> str:
     if run.bounds == Bounds():
         run = replace(run, bounds=task.bounds(request.recipe))
     # Before the directory is claimed: where no engine can be had, nothing is left behind.
-    engine = make_engine(loaded, run, observers.display.say)
+    display.show(Progress("starting the processes"))
+    engine = make_engine(loaded, run, display.say)
     directory = RunDirectory(run.run_dir) if run.run_dir else None
     try:
         directory = directory or RunDirectory(unused_directory(new_directory(task, request.recipe)))
-        directory.claim(observers.display.say)
+        directory.claim(display.say)
         # Another run may have begun here since it was looked at, and even have ended.
         directory.check(resume=run.resume)
         check_saved(directory, request.saved)
@@ -64,10 +78,7 @@ def train_run(request: Request, observers: Observers) -> str:
                 directory.close()
         raise
     engine.close()
-    for line in observers.last_lines(str(directory.path), stopped):
-        observers.display.say(line)
-    directory.close()
-    return str(directory.path)
+    return directory, stopped
 
 
 def new_directory(task: Task, recipe: Any) -> Path:
@@ -158,6 +169,7 @@ def _train_with(
         display.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
         if start:
             _say_if_moved(display, engine.kinds, (request.saved or {}).get("kinds", engine.kinds))
+    display.show(Progress("preparing the data"))
     loaded.prepare(engine.map, display.say)
     labels = request.task.labels(loaded.settings)
     return train(loaded, labels, request.run, directory, start, recipe_id, engine, observers)

@@ -1,67 +1,162 @@
-"""What a person sees of a run: lines of text, and a progress bar where the output is a terminal."""
+"""What a person sees of a run: lines of text, and where the output is a terminal a table of where it stands."""
 
+import shutil
+import textwrap
+import threading
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.live import Live
+from rich.text import Text
 
 from rlgan.runs.files import append_to_log
+from rlgan.runs.progress import Progress, clock
 from rlgan.runs.streams import unread_is_no_fault
 from rlgan.settings import printable
 
+# Seconds without a line after which one says where the run stands: in the log of a job, and in a terminal that can't
+# show a table.
+SILENCE, SILENCE_OF_A_TERMINAL = 30.0, 10.0
+NARROWEST_BAR = 5
+
+
+def broken(line: str, width: int) -> list[str]:
+    """Break a line between words; a word that is longer, as a path, stands by itself.
+
+    Example:
+        >>> broken("  a cat sat on a mat", 12)
+        ['  a cat sat', '  on a mat']
+    """
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [
+        line
+    ]
+
 
 class Terminal:
-    """Prints lines to the console and to a log file, and shows the progress of a run.
+    """Prints lines to the console and to a log file, and shows where a run stands.
 
     Args:
-        console: where to print; where it is not a terminal, as in a job's log, there is no progress bar.
+        console: where to print. In a terminal the last lines are a table that is drawn anew twice a second; elsewhere,
+            as in a job's log, a line comes every 30 s.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._log: Path | None = None
-        self._progress = Progress(
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}"),
-            console=console,
-            disable=not console.is_terminal,
+        self._progress = Progress("starting")
+        self._shown = self._spoken = time.monotonic()
+        self._draws = console.is_terminal and not console.is_dumb_terminal
+        self._live = Live(
+            console=console, get_renderable=self._table, refresh_per_second=2, transient=True, auto_refresh=self._draws
         )
-        self._bar = self._progress.add_task("", total=1.0)
+        self._ended = threading.Event()
 
     def log_to(self, file: Path) -> None:
         """Append every line from now on to a file too, each with the time."""
         self._log = file
 
     def say(self, line: str) -> None:
-        """Print one line."""
+        """Print one line; in a terminal it is broken between words where it is longer than that is wide."""
         line = printable(line)
-        # Lines hold paths and names: `[red]` in one must stay as it is, and a long one must stay one line.
-        with unread_is_no_fault(self._console.file):
-            if self._console.is_terminal:
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-            else:  # where the reader of a pipe goes, rich would end this process
-                print(line, file=self._console.file, flush=True)
+        self._print(broken(line, self._width) if self._console.is_terminal else [line])
         if self._log:
             append_to_log(self._log, line)
 
-    def show(self, done: float, text: str) -> None:
-        """Show which fraction of the run is done, in [0, 1], and a text beside it."""
-        self._progress.update(self._bar, completed=done, description=text)
+    def say_command(self, what: str, command: str) -> None:
+        """Print a command to paste; in a terminal it stands unbroken on a line of its own."""
+        if not self._console.is_terminal:
+            self.say(f"{what}: {command}")
+            return
+        self._print([f"{what}:", f"    {printable(command)}"])
+        if self._log:
+            append_to_log(self._log, printable(f"{what}: {command}"))
+
+    def show(self, progress: Progress) -> None:
+        """Show where the run stands."""
+        self._progress, self._shown = progress, time.monotonic()
 
     def __enter__(self) -> "Terminal":
-        """Show the progress bar."""
+        """Begin to show where the run stands."""
         with unread_is_no_fault(self._console.file):
-            self._progress.start()
+            if self._draws:
+                self._live.start()
+            else:
+                threading.Thread(target=self._speak_in_silence, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove the progress bar."""
+        """Remove the table."""
+        self._ended.set()
         with unread_is_no_fault(self._console.file):
-            self._progress.stop()
+            self._live.stop()
+
+    @property
+    def _width(self) -> int:
+        # Of a terminal that can't move its cursor rich does not ask how wide it is.
+        return shutil.get_terminal_size().columns if self._console.is_dumb_terminal else self._console.width
+
+    def _print(self, lines: Iterable[str | Text]) -> None:
+        self._spoken = time.monotonic()
+        # Lines hold paths and names: `[red]` in one must stay as it is.
+        with unread_is_no_fault(self._console.file):
+            for line in lines:
+                if self._console.is_terminal:
+                    self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+                else:  # where the reader of a pipe goes, rich would end this process
+                    print(line, file=self._console.file, flush=True)
+
+    def _speak_in_silence(self) -> None:
+        silence = SILENCE_OF_A_TERMINAL if self._console.is_terminal else SILENCE
+        while not self._ended.wait(max(self._spoken + silence - time.monotonic(), 0.1)):
+            if time.monotonic() - self._spoken >= silence:
+                # Not into the log: in days they would be thousands.
+                self._print(
+                    [
+                        ", ".join(
+                            [
+                                *filter(None, (self._progress.phase, *self._times(), self._progress.score)),
+                                *self._cells(),
+                            ]
+                        )
+                    ]
+                )
+
+    def _times(self) -> tuple[str, str, str]:
+        """The percentage, the time in training and the time left; empty where they are not known."""
+        progress = self._progress
+        if progress.done is None:
+            return "", f"{clock(time.monotonic() - self._shown)} so far", ""
+        since = time.monotonic() - self._shown
+        left = progress.seconds * (1 / progress.done - 1) - since if progress.done else 0.0
+        said = f"{clock(max(left, 0.0))} left" if progress.done else ""
+        return f"{int(100 * progress.done)}%", f"{clock(progress.seconds + since)} elapsed", said
+
+    def _cells(self) -> list[str]:
+        return [f"{label} {value}" for label, value in self._progress.cells.items()]
+
+    def _table(self) -> Text:
+        """The line with the percentage, and below it what else is known, in as many columns as there is room for."""
+        width = self._width
+        lines = [self._bar(width), *Text(self._progress.score).wrap(self._console, width)]
+        found = self._cells()
+        column = max((len(cell) for cell in found), default=0) + 3
+        count = max(width // column, 1) if found else 1
+        for start in range(0, len(found), count):
+            row = "".join(f"{cell:{column}}" for cell in found[start : start + count]).rstrip()
+            lines += Text(row).wrap(self._console, width)
+        return Text("\n").join(lines)
+
+    def _bar(self, width: int) -> Text:
+        head, tail = f"{self._progress.phase} ", "  ".join(filter(None, self._times()))
+        room = width - len(head) - len(tail) - 1
+        if self._progress.done is None or room < NARROWEST_BAR:
+            return Text(f"{head} {tail}")
+        full, empty = ("━", "─") if self._console.encoding.startswith("utf") else ("#", "-")
+        done = int(room * self._progress.done)
+        return Text.assemble(head, (full * done, "green"), (empty * (room - done), "dim"), " ", tail)

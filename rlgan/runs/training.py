@@ -67,6 +67,7 @@ class Training(Generic[W, P]):
         # Also what a stop left out at a step that is to be evaluated, so that a resumed run has no gap in its record.
         if self._context.recorder.last_step < 0 or self.step % self._evaluate_every == 0:
             self._evaluate()
+        self._context.budget.start()
         while not self._is_over():
             with wall_time.spend("rollout"):
                 rollouts = self._lookahead.rollouts(self.step)
@@ -87,6 +88,8 @@ class Training(Generic[W, P]):
         if not self._stop.reason:
             self._evaluate()
         self._save()
+        for line in self._monitor.summary(self.step):
+            self._context.observers.display.say(line)
         if self._alarm.stop_reason and not self._stop.reason:
             raise RunError(
                 f"{self._alarm.stop_reason}. The run stopped, as --on-collapse asks; step {self.step} is saved"
@@ -205,7 +208,7 @@ def train(
     )
     recovery = Recovery(engine.learner.restart, checkpoints, recipe_id, say)
     try:
-        with observers.stopping() as stop, observers.display:
+        with observers.stopping() as stop:
             recovery.run(lambda begin: Training(context, begin, stop), start)
     except DivergenceError as error:
         raise RunError(f"{error}; {checkpoints.survivor()}") from error

@@ -65,7 +65,7 @@ BEST_OF_METHOD = {"mle": BEST_MLE}
 BEST_OF_ESTIMATOR = {"reinforce": BEST_REINFORCE}
 BEST_STRUCTURED_OF_ESTIMATOR = {"reinforce": BEST_STRUCTURED_REINFORCE}
 # Three minutes of two cores with all that comes before and after.
-BOUNDS_OF_DATA = {"stories": Bounds(steps=800, minutes=2.5)}
+BOUNDS_OF_DATA = {"stories": Bounds(steps=800, minutes=2.4)}
 
 
 def preset_of(typed: TextSettings) -> TextSettings:

@@ -200,6 +200,20 @@ def test_evaluate_takes_another_text_in_the_runs_vocabulary(run, text, capsys):
     assert "floor_perplexity" not in result
 
 
+def test_a_run_ends_with_five_samples_a_summary_and_what_to_type_next(tmp_path, small_words, capsys):
+    run = tmp_path / "run"
+    assert main(["train", *small_words, *LOCAL, "--run-dir", str(run)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    written = len(said) - 1 - said[::-1].index("it writes:")
+    assert all(line.startswith("    ") for line in said[written + 1 : written + 6])
+    assert re.match(
+        r"4 steps; 0:\d\d of training and 0:\d\d of evaluations this time, [\d,]+ tokens a second; ", said[-4]
+    )
+    assert re.search(r"best checkpoint: step 4, validation perplexity \d+", said[-4])
+    for line, command in zip(said[-3:], ("tensorboard --logdir", "rlgan sample", "rlgan evaluate"), strict=True):
+        assert f"{command} {run}" in line
+
+
 def test_sample_prints_as_many_sentences_as_asked_the_same_for_the_same_seed(run, capsys):
     outputs = []
     for seed in ("0", "0", "1"):

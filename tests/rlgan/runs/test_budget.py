@@ -24,7 +24,11 @@ def test_steps_end_a_run(clock):
 
 def test_minutes_end_a_run_and_count_those_before_a_resume(clock):
     budget = Budget(minutes=2, seconds_before=30)
+    clock(1000)  # the first evaluation is no training
+    assert budget.seconds() == 30
+    budget.start()
     clock(30)
+    budget.start()  # as where a lost learner is replaced
     assert budget.seconds() == 60
     assert budget.fraction(10**6) == 0.5
     clock(59)
@@ -35,6 +39,7 @@ def test_minutes_end_a_run_and_count_those_before_a_resume(clock):
 
 def test_the_nearest_bound_counts(clock):
     budget = Budget(steps=10, minutes=1)
+    budget.start()
     clock(30)
     assert budget.fraction(2) == 0.5
     assert budget.fraction(8) == 0.8
