@@ -88,6 +88,7 @@ class Task:
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
     figures: Mapping[str, "Figure"] = field(default_factory=dict)  # of the paper, by name
     tables: Mapping[str, Table] = field(default_factory=dict)  # of several recipes, by name
+    same_data: str = ""  # "module:function": (LoadedTask, settings) -> LoadedTask on its data; "": it is read anew
     networks: str = ""  # "module:function": LoadedRun -> (generator, discriminator) with fresh weights; "": none
     scorer: str = ""  # "module:function": (LoadedRun, form) -> envs.Scorer, the trained D; "": there is none
 

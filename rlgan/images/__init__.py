@@ -12,6 +12,7 @@ TASK = Task(
     defaults=BEST,
     item="samples",
     load="rlgan.images.task:ImageTask.load",
+    same_data="rlgan.images.task:ImageTask.with_settings",
     sample=Operation("rlgan.images.sampling:draw_samples", SampleOptions),
     evaluate=Operation("rlgan.images.evaluation:evaluate_run", EvaluateOptions),
     preset=preset_of,

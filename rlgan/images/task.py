@@ -54,6 +54,10 @@ class ImageTask:
         )
         return ImageTask(updated(settings, {"data": data, "crop": pictures.crop}), pictures)
 
+    def with_settings(self, settings: ImageSettings) -> "ImageTask":
+        """The same pictures under another recipe, whose pictures are these."""
+        return ImageTask(settings, self.pictures)
+
     @property
     def facts(self) -> Facts:
         """What the loop and the processes have to know of it."""

@@ -1,10 +1,10 @@
 """What an evaluation of a run can call on."""
 
-from functools import partial
-
 from rlgan.engine.processes import in_processes
+from rlgan.runs.files import fingerprint
 from rlgan.runs.loading import load_run, measure, prepare_task
-from rlgan.task import EvaluationTools, Say
+from rlgan.settings import resolve
+from rlgan.task import EvaluationTools, LoadedRun, LoadedTask, Say
 
 
 def evaluation_tools(which: str, *, trust_imports: bool, status: Say, device: str = "cpu") -> EvaluationTools:
@@ -18,7 +18,35 @@ def evaluation_tools(which: str, *, trust_imports: bool, status: Say, device: st
     """
     return EvaluationTools(
         load_run=lambda path: load_run(path, which, trust_imports=trust_imports, device=device),
-        prepare=partial(prepare_task, map_=in_processes, status=status),
+        prepare=PreparedTasks(status).of,
         measure=measure,
         status=status,
     )
+
+
+class PreparedTasks:
+    """Gives the tasks of runs with their data, which runs on the same data share: it is read once.
+
+    Args:
+        status: is told what is computed now.
+    """
+
+    def __init__(self, status: Say) -> None:
+        self._status = status
+        self._last: dict[str, LoadedTask] = {}  # by the task's name
+
+    def of(self, run: LoadedRun) -> LoadedTask:
+        """The task of a run with its data, prepared.
+
+        Raises:
+            DataError: the data can't be had.
+            RunError: it is not what the run was trained on.
+        """
+        last = self._last.get(run.task.name)
+        if last is not None and run.task.same_data:
+            task: LoadedTask = resolve(run.task.same_data, {})(last, run.settings)
+            # It is a hash of the recipe and of the data: where it is the run's, so is the data.
+            if fingerprint(*task.facts.identity) == run.recipe_id:
+                return task
+        self._last[run.task.name] = prepare_task(run, in_processes, self._status)
+        return self._last[run.task.name]

@@ -14,6 +14,7 @@ TASK = Task(
     defaults=BEST,
     item="sentences",
     load="rlgan.text.task:TextTask.load",
+    same_data="rlgan.text.task:TextTask.with_settings",
     sample=Operation("rlgan.text.sampling:sample_lines", SampleOptions),
     evaluate=Operation("rlgan.text.evaluation:evaluate_run", EvaluateOptions),
     preset=preset_of,

@@ -83,7 +83,7 @@ def _task_of(run: LoadedRun, tools: EvaluationTools) -> TextTask:
 
 def _measured(run: LoadedRun, task: TextTask, benchmark: TextBenchmark | None, temperatures: Sequence[float]) -> Result:
     """What is found of a run on the data of a task, and which run it is."""
-    evaluator = replace(task, settings=run.settings).evaluator(prepare(run.device))
+    evaluator = task.with_settings(run.settings).evaluator(prepare(run.device))
     evaluation = evaluator.evaluate(run.weights)
     result: Result = {"run": run.path, "step": run.step, "data": run.settings.corpus.data}
     result |= run.task.labels(run.settings) | evaluation.metrics | evaluation.series

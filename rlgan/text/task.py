@@ -52,6 +52,10 @@ class TextTask:
         found = {"data": data, "layout": corpus.layout, "vocab_size": len(corpus.words)}
         return TextTask(updated(settings, found), corpus)
 
+    def with_settings(self, settings: TextSettings) -> "TextTask":
+        """The same corpus under another recipe, whose data is this."""
+        return TextTask(settings, self.corpus)
+
     @property
     def facts(self) -> Facts:
         """What the loop and the processes have to know of it."""
