@@ -18,7 +18,7 @@ from rlgan.learning.direct_gradient import NoRollouts, direct_gradient_learner
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
 from rlgan.learning.tables import DECAYS
-from rlgan.rng import Purpose, stream, torch_seed
+from rlgan.rng import Purpose, stream
 from rlgan.settings import identity, resolve
 from rlgan.task import Facts, Say
 from rlgan.types import Evaluation, Map, Metrics, Plan, RealBatch
@@ -82,22 +82,8 @@ class GaussianTask:
 
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
-        s = self.settings
-        # torch initialises modules from its global generator alone. It does so on the CPU, before they are moved: a
-        # GPU's generator would give other first weights for the same seed.
-        torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE))
-        generator, discriminator = make_networks(s)
-        return direct_gradient_learner(
-            generator.to(device),
-            discriminator.to(device),
-            self,
-            noise=functools.partial(draw_noise, s),
-            players=s.players,
-            optimization=s.optimization,
-            adversarial=s.adversarial,
-            seed=s.seed,
-            group=group,
-        )
+        noise = functools.partial(draw_noise, self.settings)
+        return direct_gradient_learner(self, self.settings, make_networks, noise=noise, device=device, group=group)
 
     def evaluator(self, device: torch.device) -> GaussianEvaluator:
         """What measures weights against fresh real samples."""

@@ -20,7 +20,7 @@ from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
 from rlgan.learning.tables import DECAYS
 from rlgan.learning.weights import sample_noise
-from rlgan.rng import Purpose, stream, torch_seed
+from rlgan.rng import Purpose, stream
 from rlgan.settings import absolute, identity, is_import, resolve, updated
 from rlgan.task import Facts, Say
 from rlgan.types import Evaluation, Map, Metrics, Plan, RealBatch
@@ -118,24 +118,10 @@ class ImageTask:
 
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
-        s = self.settings
         # It belongs to the recipe: by how many threads a sum is shared changes how it is rounded.
-        torch.set_num_threads(s.threads)
-        # torch initialises modules from its global generator alone, here on the CPU: a GPU's generator would give
-        # other first weights for the same seed.
-        torch.manual_seed(torch_seed(s.seed, Purpose.INITIALISE))
-        generator, discriminator = make_networks(s)
-        return direct_gradient_learner(
-            generator.to(device),
-            discriminator.to(device),
-            self,
-            noise=partial(sample_noise, size=s.architecture.noise_size),
-            players=s.players,
-            optimization=s.optimization,
-            adversarial=s.adversarial,
-            seed=s.seed,
-            group=group,
-        )
+        torch.set_num_threads(self.settings.threads)
+        noise = partial(sample_noise, size=self.settings.architecture.noise_size)
+        return direct_gradient_learner(self, self.settings, make_networks, noise=noise, device=device, group=group)
 
     def evaluator(self, device: torch.device) -> ImageEvaluator:
         """What measures weights against the held-out pictures."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from rlgan.learning.loss import Loss
 from rlgan.learning.optimizers import make_optimizer
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import ADVERSARIAL_LOSSES
+from rlgan.rng import Purpose, torch_seed
 from rlgan.settings import resolve
 from rlgan.types import Float, RealBatch, Rollout, Weights
 
@@ -127,31 +129,58 @@ class DirectGradient:
         return torch.tensor(batch.real, device=self._device)
 
 
+class DirectGradientSettings(Protocol):
+    """What a recipe has, whose learner has the direct gradient."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything random."""
+        ...
+
+    @property
+    def players(self) -> PlayerSettings:
+        """How fast and how often both players learn."""
+        ...
+
+    @property
+    def optimization(self) -> OptimizerSettings:
+        """The optimiser of both."""
+        ...
+
+    @property
+    def adversarial(self) -> LossSettings:
+        """The losses of both."""
+        ...
+
+
+S = TypeVar("S", bound=DirectGradientSettings)
+
+
 def direct_gradient_learner(
-    generator: nn.Module,
-    discriminator: nn.Module,
     source: RealSource,
+    settings: S,
+    make_networks: Callable[[S], tuple[nn.Module, nn.Module]],
     *,
     noise: Callable[[np.random.Generator, int], Float],
-    players: PlayerSettings,
-    optimization: OptimizerSettings,
-    adversarial: LossSettings,
-    seed: int,
+    device: torch.device,
     group: Group,
 ) -> Learner:
-    """A learner whose signal is the direct gradient, from the settings that tasks share.
+    """A learner with the direct gradient and fresh networks, the same for the same seed on every device.
 
     Args:
-        generator: noise [B, Z] -> samples [B, ...], on the device where it is to learn.
-        discriminator: samples [B, ...] -> log-odds [N], on the same device.
         source: of real batches.
+        settings: the recipe.
+        make_networks: gives the generator, noise [B, Z] -> samples [B, ...], and the discriminator, samples [B, ...] ->
+            log-odds [N].
         noise: a random stream and B -> float32 [B, Z].
-        players: how fast and how often both learn.
-        optimization: the optimiser of both.
-        adversarial: the losses of both.
-        seed: of the learner's own draws.
+        device: where they learn.
         group: the learners that share every batch.
     """
+    # torch initialises modules from its global generator alone. It does so on the CPU, before they are moved: a GPU's
+    # generator would give other first weights for the same seed.
+    torch.manual_seed(torch_seed(settings.seed, Purpose.INITIALISE))
+    generator, discriminator = (network.to(device) for network in make_networks(settings))
+    players, adversarial = settings.players, settings.adversarial
     loss = resolve(adversarial.loss, ADVERSARIAL_LOSSES)
     adapter = DirectGradient(
         generator, discriminator, noise=noise, loss=loss, r1=adversarial.r1, r2=adversarial.r2, group=group
@@ -160,13 +189,13 @@ def direct_gradient_learner(
         adapter,
         source,
         {
-            "generator": make_optimizer(generator, players.generator_learning_rate, optimization),
-            "discriminator": make_optimizer(discriminator, players.discriminator_learning_rate, optimization),
+            "generator": make_optimizer(generator, players.generator_learning_rate, settings.optimization),
+            "discriminator": make_optimizer(discriminator, players.discriminator_learning_rate, settings.optimization),
         },
         # An infinite bound clips nothing, and the norm is still measured.
         gradient_norm=math.inf,
         generator_ema_decay=players.generator_ema_decay,
-        seed=seed,
+        seed=settings.seed,
     )
 
 
