@@ -37,7 +37,7 @@ class PictureSettings:
     """Leave out pictures that can't be read or are too small, and count them; otherwise the first one ends the run."""
     flips: bool = False
     """Mirror half of the real pictures."""
-    cache: Annotated[str | None, TypedPath()] = None
+    cache: Annotated[str | None, TypedPath(written=True)] = None
     """Where decoded pictures are kept; every process must see it. By default ~/.cache/rlgan."""
 
 

@@ -15,7 +15,7 @@ from rlgan.runs.checkpoints import BrokenCheckpointError, Checkpoint
 from rlgan.runs.directory import RunDirectory
 from rlgan.runs.files import fingerprint
 from rlgan.runs.settings import RunSettings
-from rlgan.settings import all_settings, check, foreign_names, is_import, read, updated
+from rlgan.settings import all_settings, check, flatten, foreign_names, is_import, read, updated
 from rlgan.task import TASKS, LoadedRun, LoadedTask, Result, Say, Task, find_task, load_task
 from rlgan.types import Map
 
@@ -58,10 +58,10 @@ def saved_settings(saved: dict[str, Any], task: Task, where: object) -> Any:
         RunError: it does not fit the task's settings.
     """
     try:
-        recipe = {name: value for name, value in saved["recipe"].items() if name != "cache"}
+        settings, defaults = read(task.defaults, saved["recipe"]), flatten(task.defaults)
         # Who gives away a run does not say where others write.
-        given = {"cache": None} if "cache" in saved["recipe"] else {}
-        settings = read(task.defaults, recipe | given)
+        written = (setting.name for setting in all_settings(type(settings)) if setting.is_written)
+        settings = updated(settings, {name: defaults[name] for name in written})
         check(settings)
     except (TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None

@@ -66,6 +66,11 @@ class Setting:
         return Positional in self.notes
 
     @property
+    def is_written(self) -> bool:
+        """Whether it is a path where things are written."""
+        return any(isinstance(note, TypedPath) and note.written for note in self.notes)
+
+    @property
     def limits(self) -> list[Limit]:
         """The conditions on its value."""
         return [note for note in self.notes if isinstance(note, LIMITS)]

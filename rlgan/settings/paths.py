@@ -33,8 +33,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class TypedPath:
     """The annotation of a setting that is a path of this machine, or the address of a store.
 
-    out: Annotated[str | None, TypedPath()] = None
+        out: Annotated[str | None, TypedPath()] = None
+
+    Args:
+        written: things are written there. A run's file does not say where: who gives away a run does not say where
+            others write.
     """
+
+    written: bool = False
 
 
 def typed_path(flag: str, path: str) -> str:
