@@ -4,11 +4,9 @@ What was typed as `package.module:object` is imported by the driver. Other proce
 get the objects themselves: those of modules that only the driver's current directory has travel by value.
 """
 
-from typing import Any
-
 from rlgan.engine.ray_environment import ray
 
-from rlgan.settings import imported_objects, modules_found_here
+from rlgan.settings import modules_found_here
 
 
 def ship_modules() -> None:
@@ -16,8 +14,3 @@ def ship_modules() -> None:
     for module in modules_found_here():
         # By reference, as pickle does it, the module would have to be importable where the object arrives.
         ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-
-
-def typed_imports() -> dict[str, Any]:
-    """What this process imported by typed names, for an actor to adopt."""
-    return imported_objects()

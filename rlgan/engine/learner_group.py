@@ -11,7 +11,6 @@ from ray.actor import ActorHandle
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from rlgan.engine.extensions import typed_imports
 from rlgan.engine.failures import RayError, ResultLostError, TaskError, cannot_start, death_reason, is_death
 from rlgan.engine.hosts import LearnerHost
 from rlgan.engine.processes import Location, Usage
@@ -20,6 +19,7 @@ from rlgan.engine.roster import START_LIMIT, START_TRIES
 from rlgan.engine.settings import EngineSettings
 from rlgan.engine.worker_pool import WorkerPool
 from rlgan.errors import LearnerLostError, RunError
+from rlgan.settings import imported_objects
 from rlgan.task import LoadedTask
 
 # Seconds between questions to a learner that is waited for, and those without an answer after which it counts as hung.
@@ -76,7 +76,7 @@ class LearnerGroup:
         """
         actor_class = self._actor_class()
         # All at once, since each imports torch, and a placement group holds the resources of all.
-        arguments = self._task, self._run.gpus_of_learner, typed_imports()
+        arguments = self._task, self._run.gpus_of_learner, imported_objects()
         starting = [actor_class.remote(*arguments) for _ in range(self._run.learners)]
         self.handles = []
         deaths = 0

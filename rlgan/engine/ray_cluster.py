@@ -13,12 +13,12 @@ from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from rlgan.engine.extensions import typed_imports
 from rlgan.engine.hosts import RolloutHost
 from rlgan.engine.placement import Resources
 from rlgan.engine.processes import Location
 from rlgan.engine.roster import Vacancy
 from rlgan.engine.settings import EngineSettings
+from rlgan.settings import imported_objects
 from rlgan.task import RolloutMaker
 
 # Ray's server would keep an event for each of the last 100,000 tasks: with short steps it grew by 20 MiB a minute.
@@ -57,7 +57,7 @@ class RayCluster:
             scheduling_strategy=strategy,
             enable_task_events=TASK_EVENTS,
         )
-        actor: ActorHandle[Any] = host.remote(self._shard_maker, self._run.gpus_of_worker, typed_imports())
+        actor: ActorHandle[Any] = host.remote(self._shard_maker, self._run.gpus_of_worker, imported_objects())
         return actor, actor.location.remote()
 
     def kill(self, actor: ActorHandle[Any]) -> None:

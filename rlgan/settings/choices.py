@@ -10,6 +10,7 @@ import difflib
 import importlib
 import operator
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -115,9 +116,8 @@ def resolve(name: str, table: Table) -> Any:
 
 def _import(target: str) -> Any:
     module_name, _, path = target.partition(":")
-    own = module_name.partition(".")[0] in OWN_PACKAGES
     try:
-        with nullcontext() if own else _current_directory_last():
+        with nullcontext() if _is_own(module_name) else _current_directory_last():
             module = importlib.import_module(module_name)
     except Exception as error:  # a module of somebody else's may raise anything
         raise UsageError(f"{target} can't be imported: {type(error).__name__}: {error}") from error
@@ -150,13 +150,18 @@ def _current_directory_last() -> Iterator[None]:
             # A package without an `__init__.py` has None there, and a built-in module nothing.
             file = getattr(sys.modules[name], "__file__", None) or ""
             # A virtual environment often lies in the current directory, and the others have those packages too.
-            if file.startswith(here + os.sep) and "site-packages" not in file and not name.startswith("rlgan."):
+            if file.startswith(here + os.sep) and "site-packages" not in file and not _is_own(name):
                 _found_here[name] = sys.modules[name]
 
 
 def imported_objects() -> dict[str, Any]:
     """What was imported by names, for another process to `adopt`."""
-    return {name: value for name, value in _imported.items() if not name.startswith("rlgan.")}
+    return {name: value for name, value in _imported.items() if not _is_own(name)}
+
+
+def _is_own(name: str) -> bool:
+    """Whether a module, or an object of `module:object`, is of a package that every process of a run has."""
+    return re.split("[.:]", name, maxsplit=1)[0] in OWN_PACKAGES
 
 
 @contextmanager
