@@ -5,8 +5,10 @@ import math
 import shutil
 
 import pytest
+from refusals import assert_refused
 
 from rlgan.cli.main import main
+from rlgan.runs.evaluation import evaluation_tools
 from rlgan.text import language_model
 
 WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"
@@ -75,6 +77,19 @@ def test_the_same_evaluation_gives_the_same_numbers(run, capsys):
     assert outputs[0] == outputs[1]
 
 
+def test_data_that_runs_share_is_read_once(run, runs, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("one two three four five six seven\n" * 60)
+    assert main(["train", *WORDS.split(), *LOCAL, "--data", str(text), "--run-dir", str(tmp_path / "other")]) == 0
+    tools = evaluation_tools("newest", trust_imports=False, status=print)
+    first, control, other = (
+        tools.prepare(tools.load_run(str(path))) for path in (run, runs / "control", tmp_path / "other")
+    )
+    assert control.corpus is first.corpus
+    assert control.settings.rewards.reward_control == "shuffled"
+    assert (other.corpus.name, len(other.corpus.words)) == ("text.txt", 9)
+
+
 def test_quick_leaves_out_what_takes_long(run, capsys):
     assert main(["evaluate", str(run), "--quick", "--json"]) == 0
     result = _strict(capsys.readouterr().out)
@@ -122,17 +137,17 @@ def test_the_gain_over_a_control_is_in_nats_of_test_text(run, runs, capsys):
         (["--figure", "new.png", "--quick"], ["--figure", "--quick"]),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_read(rlgan, tmp_path, words, parts):
+def test_what_makes_no_sense_is_refused_before_anything_is_read(tmp_path, monkeypatch, capsys, words, parts):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "there.png").write_text("kept")
-    done = rlgan("evaluate", "somewhere", *words, cwd=tmp_path)
-    _refused(done.returncode, done.stderr, 2, *parts)
+    assert_refused(main(["evaluate", "somewhere", *words]), capsys.readouterr().err, 2, *parts)
     assert [file.read_text() for file in tmp_path.iterdir()] == ["kept"]
 
 
 @pytest.mark.parametrize("temperature", ["0", "-2", "nan", "1e-9"])
 def test_sample_refuses_such_temperatures_too(capsys, temperature):
     code = main(["sample", "somewhere", "--temperature", temperature])
-    _refused(code, capsys.readouterr().err, 2, "--temperature is")
+    assert_refused(code, capsys.readouterr().err, 2, "--temperature is")
 
 
 def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, tmp_path, capsys):
@@ -149,7 +164,7 @@ def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, tmp_path, cap
         (tmp_path, "holds no run"),
     ):
         code = main(["evaluate", str(run), "--quick", "--control", str(path)])
-        _refused(code, capsys.readouterr().err, 1, str(path), part)
+        assert_refused(code, capsys.readouterr().err, 1, str(path), part)
 
 
 def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(tmp_path, capsys):
@@ -157,7 +172,7 @@ def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(tmp_path, capsys)
     text.write_text("one two three four five six seven eight nine ten eleven twelve\n" * 20)
     assert main(["train", *WORDS.split(), *LOCAL, "--data", str(text), "--run-dir", path]) == 0
     capsys.readouterr()
-    _refused(main(["evaluate", path]), capsys.readouterr().err, 1, "a single row", "--quick")
+    assert_refused(main(["evaluate", path]), capsys.readouterr().err, 1, "a single row", "--quick")
     assert main(["evaluate", path, "--quick"]) == 0
 
 
@@ -169,7 +184,7 @@ def test_a_vocabulary_that_does_not_fit_the_networks_is_said(run, tmp_path, caps
     words = json.loads((copy / "vocabulary.json").read_text())
     (copy / "vocabulary.json").write_text(json.dumps(change(words)))
     parts = ("vocabulary.json has 393 different words", "checkpoint 3", "know 394")
-    _refused(main([command, str(copy)]), capsys.readouterr().err, 1, *parts)
+    assert_refused(main([command, str(copy)]), capsys.readouterr().err, 1, *parts)
 
 
 def test_sample_takes_a_temperature(run, capsys):
@@ -181,12 +196,3 @@ def test_sample_takes_a_temperature(run, capsys):
     assert capsys.readouterr().out == outputs["1"]
     different = [len(set(outputs[t].split())) for t in outputs]
     assert different[0] < different[1] / 2 < different[2]
-
-
-def _refused(code, errors, due, *parts):
-    """Check that there is one line, with these parts, this exit code, and no traceback."""
-    assert code == due, errors
-    (line,) = errors.splitlines()
-    assert line.startswith("rlgan: error: ")
-    for part in parts:
-        assert part in line

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from training import CPU, train
 
 from rlgan.gaussian.batch_features import MinibatchDeviation, MinibatchDiscrimination
 from rlgan.gaussian.mixtures import GRID, RING, STANDARD_NORMAL, uniform
@@ -15,8 +16,6 @@ from rlgan.rng import Purpose, stream
 from rlgan.settings import flatten, updated
 from rlgan.types import Plan
 
-CPU = torch.device("cpu")
-
 
 def _preset(name, target):
     return preset_of(updated(BEST, {"preset": name, "target": target}))
@@ -24,13 +23,6 @@ def _preset(name, target):
 
 def _task(recipe=PAPER, **changes):
     return GaussianTask(updated(recipe, changes))
-
-
-def _train(task, steps, learner=None, first=0):
-    learner = learner or task.learner(CPU)
-    for step in range(first, steps):
-        learner.update(step, task.schedule.plan(step), [])
-    return learner
 
 
 def _same(first, second):
@@ -128,10 +120,10 @@ def test_a_step_is_two_of_the_generator_then_one_of_the_discriminator_by_sgd_wit
 
 def test_pretraining_leaves_the_generator_alone():
     task = _task(pretraining=3)
-    before, after = task.learner(CPU).weights(), _train(task, 3).weights()
+    before, after = task.learner(CPU).weights(), train(task, 3).weights()
     assert _same(before.generator, after.generator)
     assert not _same(before.discriminator, after.discriminator)
-    assert not _same(before.generator, _train(task, 4).weights().generator)
+    assert not _same(before.generator, train(task, 4).weights().generator)
 
 
 RECIPES = [
@@ -152,10 +144,10 @@ RECIPES = [
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_state_taken_up_goes_on_to_the_same_bits(recipe):
     task = _task(recipe)
-    whole = _train(task, 6).state_dict()
+    whole = train(task, 6).state_dict()
     resumed = task.learner(CPU)
-    resumed.load_state_dict(_train(task, 3).state_dict(), 3)
-    _train(task, 6, resumed, first=3)
+    resumed.load_state_dict(train(task, 3).state_dict(), 3)
+    train(task, 6, resumed, first=3)
     for group, tensors in resumed.state_dict().items():
         assert tensors.keys() == whole[group].keys()
         assert _same(tensors, whole[group]), group
@@ -164,7 +156,7 @@ def test_a_state_taken_up_goes_on_to_the_same_bits(recipe):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_parameter_of_both_networks_moves(recipe):
     task = _task(recipe)
-    before, after = task.learner(CPU).weights(), _train(task, 4).weights()
+    before, after = task.learner(CPU).weights(), train(task, 4).weights()
     for player in ("generator", "discriminator"):
         old, new = getattr(before, player), getattr(after, player)
         # The last bias cancels out where two log-odds are compared.
@@ -175,7 +167,7 @@ def test_every_parameter_of_both_networks_moves(recipe):
 
 
 def _measured(task, steps):
-    return task.evaluator(CPU).evaluate(_train(task, steps).evaluated_weights()).metrics
+    return task.evaluator(CPU).evaluate(train(task, steps).evaluated_weights()).metrics
 
 
 def test_the_cure_spreads_where_the_papers_recipe_shrinks():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from training import CPU, train
 
 from rlgan.images.evaluation import interpolated
 from rlgan.images.networks import Maxout
@@ -11,7 +12,6 @@ from rlgan.images.task import ImageTask
 from rlgan.rng import Purpose, stream
 from rlgan.settings import flatten, updated
 
-CPU = torch.device("cpu")
 SMALL = {
     "size": 16,
     "faces": 120,
@@ -39,13 +39,6 @@ def image_task(tmp_path):
         return task
 
     return make
-
-
-def _train(task, steps, learner=None, first=0):
-    learner = learner or task.learner(CPU)
-    for step in range(first, steps):
-        learner.update(step, task.schedule.plan(step), [])
-    return learner
 
 
 def test_the_papers_preset_is_section_3():
@@ -119,7 +112,7 @@ def test_every_parameter_of_both_networks_moves(image_task, preset, loss):
     task = image_task(preset, loss=loss)
     learner = task.learner(CPU)
     before = learner.weights()
-    after = _train(task, 3, learner).weights()
+    after = train(task, 3, learner).weights()
     for player in ("generator", "discriminator"):
         for name, tensor in getattr(before, player).items():
             assert not np.array_equal(tensor, getattr(after, player)[name]), name
@@ -128,11 +121,11 @@ def test_every_parameter_of_both_networks_moves(image_task, preset, loss):
 @pytest.mark.parametrize("preset", ["paper", "best"])
 def test_going_on_from_a_state_gives_the_same_bits(image_task, preset):
     task = image_task(preset)
-    straight = _train(task, 6).state_dict()
-    half = _train(task, 3).state_dict()
+    straight = train(task, 6).state_dict()
+    half = train(task, 3).state_dict()
     learner = task.learner(CPU)
     learner.load_state_dict(half, 3)
-    resumed = _train(task, 6, learner, first=3).state_dict()
+    resumed = train(task, 6, learner, first=3).state_dict()
     for group, tensors in straight.items():
         for name, tensor in tensors.items():
             np.testing.assert_array_equal(tensor, resumed[group][name], err_msg=f"{group} {name}")
@@ -140,7 +133,7 @@ def test_going_on_from_a_state_gives_the_same_bits(image_task, preset):
 
 def test_a_sample_is_the_same_whatever_comes_with_it(image_task):
     task = image_task()
-    weights = _train(task, 1).evaluated_weights()
+    weights = train(task, 1).evaluated_weights()
     few, many = (sample(task.settings, weights, count, 0, CPU) for count in (3, 120))
     np.testing.assert_array_equal(few, many[:3])
     assert many.shape == (120, 16, 16, 3)
@@ -186,7 +179,7 @@ def test_an_evaluation_has_the_measures_and_the_pictures(image_task):
     assert set(untrained.pictures) == {
         "samples", "samples_without_average", "interpolations", "nearest_training_pictures", "real", "average_picture"
     }  # fmt: skip
-    later = evaluator.evaluate(_train(task, 2, learner).evaluated_weights())
+    later = evaluator.evaluate(train(task, 2, learner).evaluated_weights())
     assert set(untrained.pictures) - set(later.pictures) == {"real", "average_picture"}
     again = task.evaluator(CPU).evaluate(learner.evaluated_weights())
     assert again.metrics == later.metrics
@@ -214,7 +207,7 @@ def test_an_update_of_convolutions_is_that_of_an_optimiser_that_is_not_fused(ima
     for each in (learner, plain):
         for optimizer in each.optimizers.values():
             optimizer.param_groups[0]["lr"] = 5e-4
-        _train(task, 1, each)
+        train(task, 1, each)
     for name, tensor in plain.weights().generator.items():
         np.testing.assert_allclose(learner.weights().generator[name], tensor, atol=2e-5, err_msg=name)
 
@@ -224,7 +217,7 @@ def test_the_best_recipe_learns_to_draw_faces(image_task):
     task = image_task(faces=600, width=16, batch_size=16, noise_size=64, seed=1, decay_epochs=10.0)
     learner, evaluator = task.learner(CPU), task.evaluator(CPU)
     untrained = evaluator.evaluate(learner.evaluated_weights()).metrics
-    trained = evaluator.evaluate(_train(task, 300, learner).evaluated_weights()).metrics
+    trained = evaluator.evaluate(train(task, 300, learner).evaluated_weights()).metrics
     assert untrained["rfid"] > 900
     assert untrained["rfid_mean_picture"] > 900
     assert trained["rfid"] < 600

@@ -3,27 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from training import CPU, draws_of, train
 
 from rlgan.errors import DivergenceError
 from rlgan.settings import updated
-from rlgan.types import Rollout
-
-CPU = torch.device("cpu")
-
-
-def _draws(task, weights, step):
-    maker = task.rollout_maker(CPU)
-    return [
-        Rollout.join([maker.shard(weights, step, draw, shard) for shard in range(task.settings.shards)])
-        for draw in range(task.schedule.plan(step).draws)
-    ]
-
-
-def _train(task, steps, learner=None, first=0):
-    learner = learner or task.learner(CPU)
-    for step in range(first, steps):
-        learner.update(step, task.schedule.plan(step), _draws(task, learner.weights(), step))
-    return learner
 
 
 def _moved(before, after):
@@ -33,7 +16,7 @@ def _moved(before, after):
 def test_every_parameter_of_both_networks_moves(task):
     task = task(layout="windows")
     before = task.learner(CPU).weights()
-    after = _train(task, 1).weights()
+    after = train(task, 1).weights()
     assert _moved(before.generator, after.generator) == set(before.generator)
     assert _moved(before.discriminator, after.discriminator) == set(before.discriminator)
 
@@ -44,7 +27,7 @@ def test_every_parameter_moves_whatever_the_networks_and_the_estimator(task, kin
     task = task(layout="windows", generator_core=kind, discriminator_core=kind, estimator=estimator, baseline="learned")
     learner = task.learner(CPU)
     before = learner.state_dict()
-    after = _train(task, 2, learner).state_dict()
+    after = train(task, 2, learner).state_dict()
     for group in ("generator", "discriminator", "baseline"):
         # Convolutions of a discriminator read no z.
         due = set(before[group]) - ({"core.noise.weight"} if group == "discriminator" else set())
@@ -54,10 +37,10 @@ def test_every_parameter_moves_whatever_the_networks_and_the_estimator(task, kin
 def test_each_loss_moves_its_own_player_alone(task):
     task = task(discriminator_learning_rate=1e-30)
     before = task.learner(CPU).weights()
-    after = _train(task, 1).weights()
+    after = train(task, 1).weights()
     assert not _moved(before.discriminator, after.discriminator)
     task = dataclasses.replace(task, settings=updated(task.settings, {"generator_learning_rate": 1e-30}))
-    assert not _moved(before.generator, _train(task, 1).weights().generator)
+    assert not _moved(before.generator, train(task, 1).weights().generator)
 
 
 def test_a_step_is_the_generator_on_draw_0_then_the_discriminator_on_each_draw(task):
@@ -65,7 +48,7 @@ def test_a_step_is_the_generator_on_draw_0_then_the_discriminator_on_each_draw(t
     task = task(layout="windows", discriminator_steps=2)
     learner, twin = task.learner(CPU), task.learner(CPU)
     g, d = twin.adapter.generator, twin.adapter.discriminator
-    draws = _draws(task, learner.weights(), 0)
+    draws = draws_of(task, learner.weights(), 0)
     learner.update(0, task.schedule.plan(0), draws)
 
     fake = torch.from_numpy(draws[0].tokens)
@@ -106,7 +89,7 @@ def test_gradients_are_scaled_to_the_norm_asked_for(task):
         for name, network in learner.networks.items():
             learner.optimizers[name] = torch.optim.SGD(network.parameters(), lr=1.0)
         before = learner.weights()
-        learner.update(0, task().schedule.plan(0), _draws(task(), before, 0))
+        learner.update(0, task().schedule.plan(0), draws_of(task(), before, 0))
         after = learner.weights()
         squares = [np.square(after.generator[name] - value).sum() for name, value in before.generator.items()]
         lengths[norm] = float(np.sqrt(sum(squares)))
@@ -126,11 +109,11 @@ def test_gradients_are_scaled_to_the_norm_asked_for(task):
 )
 def test_a_state_taken_up_goes_on_to_the_same_bits(task, changes):
     task = task(discriminator_dropout=0.3, discriminator_word_dropout=0.2, **changes)
-    whole = _train(task, 4).state_dict()
-    half = _train(task, 2)
+    whole = train(task, 4).state_dict()
+    half = train(task, 2)
     resumed = task.learner(CPU)
     resumed.load_state_dict(half.state_dict(), 2)
-    _train(task, 4, resumed, first=2)
+    train(task, 4, resumed, first=2)
     for group, tensors in resumed.state_dict().items():
         assert tensors.keys() == whole[group].keys()
         for name, tensor in tensors.items():
@@ -140,7 +123,7 @@ def test_a_state_taken_up_goes_on_to_the_same_bits(task, changes):
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_term(task):
     task = task()
     learner = task.learner(CPU)
-    (draw,) = _draws(task, learner.weights(), 0)
+    (draw,) = draws_of(task, learner.weights(), 0)
     draw.q_values[0, 0] = np.nan
     before = learner.weights()
     with pytest.raises(DivergenceError, match="loss_policy_gradient is nan in the update of the generator of step 7"):
@@ -181,7 +164,7 @@ def test_the_average_is_of_the_generators_weights_and_is_what_is_evaluated(task)
     name = "output.bias"
     mean = learner.weights().generator[name]
     for step in range(4):
-        learner.update(step, task.schedule.plan(step), _draws(task, learner.weights(), step))
+        learner.update(step, task.schedule.plan(step), draws_of(task, learner.weights(), step))
         decay = min(0.5, (step + 1) / (step + 10))
         mean = decay * mean + (1 - decay) * learner.weights().generator[name]
     np.testing.assert_allclose(learner.evaluated_weights().generator[name], mean, rtol=1e-4, atol=1e-7)
@@ -190,5 +173,5 @@ def test_the_average_is_of_the_generators_weights_and_is_what_is_evaluated(task)
 
 
 def test_without_an_average_the_weights_themselves_are_evaluated(task):
-    learner = _train(task(), 1)
+    learner = train(task(), 1)
     assert not _moved(learner.weights().generator, learner.evaluated_weights().generator)

@@ -2,19 +2,19 @@ import math
 
 import numpy as np
 import torch
+from arms import three_arms
 
 from rlgan.text import losses
 
 
 def test_reinforce_points_where_the_exact_gradient_of_a_three_armed_choice_does():
-    logits = torch.tensor([0.2, -0.5, 1.0], dtype=torch.float64, requires_grad=True)
-    worth = torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64)
+    logits, worth, mask = three_arms()
     (exact,) = torch.autograd.grad((logits.softmax(0) * worth).sum(), logits)
     # Every arm as often as it is drawn: the expectation without sampling.
     expected = torch.zeros(3, dtype=torch.float64)
     for arm, probability in enumerate(logits.softmax(0).tolist()):
         log_probs = logits.log_softmax(0)[arm].view(1, 1)
-        loss = losses.policy_gradient(log_probs, worth[arm].view(1, 1), torch.ones(1, 1, dtype=torch.bool))
+        loss = losses.policy_gradient(log_probs, worth[arm].view(1, 1), mask)
         (gradient,) = torch.autograd.grad(loss, logits)
         expected -= probability * gradient
     torch.testing.assert_close(expected, exact)
@@ -59,14 +59,9 @@ def test_the_log_probabilities_of_the_tokens_are_gathered_and_blanks_do_no_harm(
     assert losses.gather_log_probs(distribution, torch.tensor([[2, 3, 4]])).tolist() == [[2.0, 7.0, 8.0]]
 
 
-def _three_arms():
-    logits = torch.tensor([0.2, -0.5, 1.0], dtype=torch.float64, requires_grad=True)
-    return logits, torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64), torch.ones(1, 1, dtype=torch.bool)
-
-
 def test_truncated_ratios_make_up_for_choices_of_another_policy():
     """The mean over what the old policy draws, weighed, is the mean over what the new one would draw."""
-    logits, worth, mask = _three_arms()
+    logits, worth, mask = three_arms()
     old = torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
     new = logits.log_softmax(0)
     (due,) = torch.autograd.grad(-(new.exp() * worth).sum(), logits, retain_graph=True)

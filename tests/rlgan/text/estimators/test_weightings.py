@@ -2,18 +2,14 @@
 
 import pytest
 import torch
+from arms import three_arms
 
 from rlgan.text.estimators.weightings import expected_reward, forward_kl
 from rlgan.text.losses import policy_gradient
 
 
-def _three_arms():
-    logits = torch.tensor([0.2, -0.5, 1.0], dtype=torch.float64, requires_grad=True)
-    return logits, torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64), torch.ones(1, 1, dtype=torch.bool)
-
-
 def test_the_sum_over_all_arms_has_the_gradient_that_reinforce_has_in_expectation():
-    logits, worth, mask = _three_arms()
+    logits, worth, mask = three_arms()
     sampled = torch.zeros(3, dtype=torch.float64)
     for arm, probability in enumerate(logits.softmax(0).tolist()):
         loss = policy_gradient(logits.log_softmax(0)[arm].view(1, 1), worth[arm].view(1, 1), mask)
@@ -24,7 +20,7 @@ def test_the_sum_over_all_arms_has_the_gradient_that_reinforce_has_in_expectatio
 
 def test_with_true_ratios_a_step_of_forward_kl_is_one_towards_the_real_distribution():
     """The gradient of KL(p | G) is that of -sum_y p(y) log G(y), whatever all ratios are multiplied with."""
-    logits, _, mask = _three_arms()
+    logits, _, mask = three_arms()
     real = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64)
     (due,) = torch.autograd.grad(-(real * logits.log_softmax(0)).sum(), logits)
     log_probs = logits.log_softmax(0)
@@ -35,7 +31,7 @@ def test_with_true_ratios_a_step_of_forward_kl_is_one_towards_the_real_distribut
 
 @pytest.mark.parametrize("rule", [expected_reward, forward_kl])
 def test_equal_rewards_for_all_tokens_teach_nothing(rule):
-    logits, _, mask = _three_arms()
+    logits, _, mask = three_arms()
     loss = rule(logits.log_softmax(0).view(1, 1, 3), torch.ones(1, 1, 3, dtype=torch.float64), mask)
     torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.zeros(3, dtype=torch.float64))
 
