@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator
 
 Point = Mapping[str, float]  # measures by name
 COLOURS = ("#1f5fa8", "#c2571a", "#5b8c2a", "#8a4fa3", "#a8892c", "#2a8c86", "#b03a5b")
+MARKERS = "osD^v"  # of another number than the colours, so that 35 lines look different
 HIGHEST = 2e4  # perplexities above are cut off: one run that collapses would leave no room for the others
 
 
@@ -28,6 +29,11 @@ class Curve:
     control: bool = False
 
 
+def _end(curve: Curve) -> float:
+    """Where a recipe's first run ends."""
+    return next((perplexities[-1] for _, perplexities in curve.runs if perplexities), 0.0)
+
+
 def perplexity_against_words(curves: Sequence[Curve], unigram: float | None) -> bytes:
     """Draw test perplexity against words seen, both in logarithms: a line for each seed, a colour for each recipe.
 
@@ -41,11 +47,13 @@ def perplexity_against_words(curves: Sequence[Curve], unigram: float | None) -> 
     # Not by pyplot, which picks a backend for a screen and keeps every figure until it is told to close it.
     figure = Figure(figsize=(8, 6.5), dpi=150, layout="constrained")
     axes = figure.subplots()
-    for curve, colour in zip(curves, itertools.cycle(COLOURS), strict=False):
-        style = "--" if curve.control else "-"
+    # From the highest end to the lowest: the legend then has the order in which the lines end.
+    looks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
+    for curve, (colour, marker) in zip(sorted(curves, key=_end, reverse=True), looks, strict=False):
+        style = f"{marker}--" if curve.control else f"{marker}-"
         for number, (words, perplexities) in enumerate(curve.runs):
             label = curve.name if number == 0 else None
-            axes.plot(words, perplexities, style, marker=".", markersize=3, linewidth=1.2, color=colour, label=label)
+            axes.plot(words, perplexities, style, markersize=4, linewidth=1.2, color=colour, label=label)
     if unigram is not None:
         axes.axhline(unigram, color="black", linewidth=0.8, linestyle=":", label="word frequencies")
     if curves:
