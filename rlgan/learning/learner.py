@@ -1,6 +1,5 @@
 """The learner: both networks, their optimisers, and one training step. It does not know which GAN it trains."""
 
-import copy
 import math
 import time
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from torch import nn
 from rlgan.device import naming_what_is_too_large
 from rlgan.errors import DivergenceError
 from rlgan.learning.loss import Adapter, Loss
-from rlgan.learning.weights import clones, load, unload
+from rlgan.learning.weights import clones, load, twin, unload
 from rlgan.rng import Purpose, stream, torch_seed
 from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
 
@@ -58,7 +57,7 @@ class Learner:
         self.networks |= adapter.auxiliary_modules
         self.gradient_norm = gradient_norm
         self.generator_ema_decay = generator_ema_decay
-        self.generator_ema = copy.deepcopy(adapter.generator) if generator_ema_decay else adapter.generator
+        self.generator_ema = twin(adapter.generator) if generator_ema_decay else adapter.generator
         self.seed = seed
         self.version = 0
 

@@ -1,12 +1,16 @@
 """Weights in and out of networks, as numpy arrays; and the noise that a generator starts from."""
 
+import copy
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rlgan.types import Array, Float, Tensors, Weights
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
 def sample_noise(rng: np.random.Generator, rows: int, size: int) -> Float:
@@ -32,6 +36,16 @@ def unload(network: torch.nn.Module) -> Tensors:
 def clones(network: torch.nn.Module) -> dict[str, Tensor]:
     """Copy a network's parameters and buffers as tensors by name, which stay where they are."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def twin(network: Network) -> Network:
+    """Copy a network as a whole, to have other weights later."""
+    copied = copy.deepcopy(network)
+    for module in copied.modules():
+        if isinstance(module, torch.nn.RNNBase):
+            # What is copied one by one lies in several places, which cuDNN would put together again at every call.
+            module.flatten_parameters()
+    return copied
 
 
 def on_host(weights: Weights) -> Weights:

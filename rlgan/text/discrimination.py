@@ -1,6 +1,5 @@
 """The discriminator's loss of a batch: real tokens against its negative examples."""
 
-import copy
 import math
 from typing import cast
 
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.loss import Loss
-from rlgan.learning.weights import sample_noise
+from rlgan.learning.weights import sample_noise, twin
 from rlgan.text.estimators.estimator import RolloutTensors
 from rlgan.text.forms.form import PLAIN, DiscriminatorForm
 from rlgan.text.losses import (
@@ -35,7 +34,7 @@ class Writers(nn.Module):
 
     def __init__(self, generator: TextGenerator, lag: int) -> None:
         super().__init__()
-        self.versions = nn.ModuleList(copy.deepcopy(generator).requires_grad_(False) for _ in range(lag + 1))
+        self.versions = nn.ModuleList(twin(generator).requires_grad_(False) for _ in range(lag + 1))
 
     def keep(self, generator: TextGenerator, version: int) -> None:
         """Take the generator in as a version, in the place of one that no rollout is of any more."""

@@ -1,0 +1,271 @@
+"""Measure how fast a step is, and how much of that is arithmetic that nobody can leave out.
+
+    scripts/benchmark text [--batch 64 256] [--device cuda]     tokens that the policy learns from, per second
+    scripts/benchmark gaussian                                  iterations against those of a bare torch loop
+    scripts/benchmark image                                     pictures against those of a bare torch loop
+
+On the CPU seconds are CPU seconds of this process, which computes with one thread (pictures: with as many as the recipe
+says), so that other work on the machine counts less. Text: the products of matrices of one step are noted with their
+shapes, and each is timed by itself; the share is what these take of the whole step. Maximum likelihood is held against
+a plain loop with `nn.GRU` and `cross_entropy`. Everything that is compared is measured in turns, and medians are taken.
+`--json` prints one object.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from benchmark_text import LENGTH, RECIPES, VOCAB_SIZE, made_up_corpus
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from rlgan.device import prepare
+from rlgan.gaussian.settings import BEST as BEST_GAUSSIAN
+from rlgan.gaussian.settings import PAPER as PAPER_GAUSSIAN
+from rlgan.gaussian.task import GaussianTask
+from rlgan.images.settings import BEST as BEST_IMAGE
+from rlgan.images.task import ImageTask
+from rlgan.learning.adversarial import gradient_penalty
+from rlgan.learning.direct_gradient import DirectGradient
+from rlgan.learning.learner import Learner
+from rlgan.settings import updated
+from rlgan.text.presets import PAPER
+from rlgan.text.task import TextTask
+from rlgan.types import Rollout
+
+Step = Callable[[], Any]
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
+SECONDS = 1.0  # of each turn
+TURNS = 5
+
+
+def seconds_of(steps: dict[str, Step], device: torch.device) -> dict[str, float]:
+    """Median seconds of each step over several turns: CPU seconds of this process, on a GPU by the clock."""
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+
+    def once(step: Step) -> float:
+        _wait(device)
+        started, calls = clock(), 0
+        while calls < 2 or clock() - started < SECONDS:
+            step()
+            calls += 1
+        _wait(device)
+        return (clock() - started) / calls
+
+    for step in steps.values():
+        step()
+    turns = [{name: once(step) for name, step in steps.items()} for _ in range(TURNS)]
+    return {name: statistics.median(turn[name] for turn in turns) for name in steps}
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+class Products(TorchDispatchMode):
+    """Notes the shapes of every product of matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: Counter[Shapes] = Counter()
+
+    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
+        matrices = {torch.ops.aten.mm.default: 0, torch.ops.aten.bmm.default: 0, torch.ops.aten.addmm.default: 1}
+        if (first := matrices.get(operation)) is not None:
+            left, right = arguments[first : first + 2]
+            self.shapes[tuple(left.shape), tuple(right.shape)] += 1
+        return operation(*arguments, **(options or {}))
+
+    def operations(self) -> float:
+        """Floating-point operations of all of them: two for each number of the result and each step of its sum."""
+        return sum(2.0 * torch.Size(left).numel() * right[-1] * times for (left, right), times in self.shapes.items())
+
+    def replay(self, device: torch.device) -> Step:
+        """The same products, of random numbers, and nothing else."""
+        made = [
+            (torch.randn(left, device=device), torch.randn(right, device=device), times)
+            for (left, right), times in self.shapes.items()
+        ]
+
+        def all_products() -> None:
+            for left, right, times in made:
+                for _ in range(times):
+                    left @ right
+
+        return all_products
+
+
+class TextSteps:
+    """Training steps of text in one process, as `rlgan train text --workers 0` does them."""
+
+    def __init__(self, name: str, batch: int, device: torch.device) -> None:
+        settings = updated(PAPER, RECIPES[name] | {"batch_size": batch, "shards": 1, "layout": "windows"})
+        self.task = TextTask(settings, made_up_corpus())
+        self.learner = self.task.learner(device)
+        self.maker = self.task.rollout_maker(device)
+
+    def rollouts(self) -> list[Rollout]:
+        """Those of the step that comes next."""
+        step = self.learner.version
+        plan = self.task.schedule.plan(step)
+        if not plan.draws:
+            return []
+        weights = self.learner.weights(on_device=True)
+        return [self.maker.shard(weights, step, draw, 0) for draw in range(plan.draws)]
+
+    def step(self) -> None:
+        """One step."""
+        step = self.learner.version
+        self.learner.update(step, self.task.schedule.plan(step), self.rollouts())
+
+
+def plain_mle(batch: int, device: torch.device) -> Step:
+    """Maximum likelihood with the same sizes, as a tutorial has it."""
+    embedding, core, output = (
+        nn.Embedding(VOCAB_SIZE + 1, 200),
+        nn.GRU(200, 200, batch_first=True),
+        nn.Linear(200, VOCAB_SIZE),
+    )
+    model = nn.ModuleList([embedding, core, output]).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    tokens = torch.randint(VOCAB_SIZE, (batch, LENGTH), device=device)
+    before = torch.cat([torch.full_like(tokens[:, :1], VOCAB_SIZE), tokens[:, :-1]], dim=1)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        states, _ = core(embedding(before), torch.randn(1, batch, 200, device=device))
+        functional.cross_entropy(output(states).flatten(0, 1), tokens.flatten()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+
+    return step
+
+
+def text(batches: list[int], device: torch.device) -> dict[str, dict[str, float]]:
+    """Every recipe at every batch size."""
+    found = {}
+    for name in RECIPES:
+        for batch in batches:
+            steps = TextSteps(name, batch, device)
+            steps.step()
+            with Products() as products:
+                steps.step()
+            timed: dict[str, Step] = {
+                "step": steps.step,
+                "rollouts": steps.rollouts,
+                "products": products.replay(device),
+            }
+            if name == "mle":
+                timed["plain"] = plain_mle(batch, device)
+            seconds = seconds_of(timed, device)
+            tokens = batch * LENGTH
+            found[f"{name}, batch {batch:,}"] = {
+                "tokens_per_second": tokens / seconds["step"],
+                "operations_per_token": products.operations() / tokens,
+                "limit_tokens_per_second": tokens / seconds["products"],
+                "share_of_limit": seconds["products"] / seconds["step"],
+                "share_of_rollouts": seconds["rollouts"] / seconds["step"],
+                **({"times_a_plain_loop": seconds["plain"] / seconds["step"]} if "plain" in seconds else {}),
+            }
+    return found
+
+
+def bare_loop(learner: Learner, real: Tensor, noise: Callable[[], Tensor]) -> Step:
+    """A loop over the same networks, losses and optimisers, with nothing beside them: no stream, record or average."""
+    adapter = learner.adapter
+    assert isinstance(adapter, DirectGradient)
+    generator, discriminator, loss = adapter.generator, adapter.discriminator, adapter.loss
+
+    def step() -> None:
+        fake = discriminator(generator(noise()))
+        true = discriminator(real).detach() if loss.paired else fake
+        learner.optimizers["generator"].zero_grad()
+        loss.generator(true, fake).backward()
+        learner.optimizers["generator"].step()
+        with torch.no_grad():
+            made = generator(noise())
+        made.requires_grad_(adapter.r2 > 0)
+        shown = real.clone().requires_grad_(adapter.r1 > 0)
+        true, fake = discriminator(shown), discriminator(made)
+        value = loss.discriminator(true, fake)
+        if adapter.r1:
+            value = value + adapter.r1 * gradient_penalty(true, shown)
+        if adapter.r2:
+            value = value + adapter.r2 * gradient_penalty(fake, made)
+        learner.optimizers["discriminator"].zero_grad()
+        value.backward()
+        learner.optimizers["discriminator"].step()
+
+    return step
+
+
+def against_bare_loop(task: Any, samples: int, device: torch.device) -> dict[str, float]:
+    """Steps of a task whose generator learns through its discriminator, against a bare loop over such networks."""
+    ours, other = task.learner(device), task.learner(device)
+    rng = torch.Generator().manual_seed(0)
+    real = torch.from_numpy(task.real(0, 0).real).to(device)
+    size = next(iter(other.adapter.generator.parameters())).shape[1]
+
+    def step() -> None:
+        ours.update(ours.version, task.schedule.plan(ours.version), [])
+
+    bare = bare_loop(other, real, lambda: torch.randn(samples, size, generator=rng).to(device))
+    seconds = seconds_of({"step": step, "bare": bare}, device)
+    return {
+        "steps_per_second": 1 / seconds["step"],
+        "samples_per_second": samples / seconds["step"],
+        "times_a_bare_loop": seconds["step"] / seconds["bare"],
+    }
+
+
+def gaussian(batches: list[int], device: torch.device) -> dict[str, dict[str, float]]:
+    """Iterations of both presets."""
+    del batches  # the recipe has its own
+    recipes = {"paper": PAPER_GAUSSIAN, "best": BEST_GAUSSIAN}
+    return {name: against_bare_loop(GaussianTask(each), each.batch_size, device) for name, each in recipes.items()}
+
+
+def image(batches: list[int], device: torch.device) -> dict[str, dict[str, float]]:
+    """Steps of the preset `best`, 64 x 64, on drawn faces."""
+    found = {}
+    with tempfile.TemporaryDirectory() as cache:
+        for batch in batches:
+            task = ImageTask.load(updated(BEST_IMAGE, {"faces": 600, "batch_size": batch, "cache": cache}))
+            task.prepare(map, lambda line: print(line, file=sys.stderr))
+            found[f"best, batch {batch}"] = against_bare_loop(task, batch, device)
+    return found
+
+
+def main() -> int:
+    """Measure one task."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("text", "image", "gaussian"))
+    parser.add_argument("--batch", type=int, nargs="+", metavar="SEQUENCES", help="text: 64 256; image: 32")
+    parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda")
+    parser.add_argument("--json", action="store_true", help="print one object and nothing else")
+    options = parser.parse_args()
+    device = prepare(options.device)
+    measure, batches = {"text": (text, [64, 256]), "image": (image, [32]), "gaussian": (gaussian, [])}[options.task]
+    found = measure(options.batch or batches, device)
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    for name, values in found.items():
+        print(name)
+        for key, value in values.items():
+            print(f"    {key:26} {value:14,.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
