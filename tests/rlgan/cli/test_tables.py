@@ -108,6 +108,23 @@ def test_a_run_that_fails_is_said_and_the_others_are_trained(rlgan, text, tmp_pa
     assert next(line for line in table.splitlines() if line.startswith("| mle |")).split("|")[-2].strip() == "1"
 
 
+@pytest.mark.slow
+def test_the_table_from_scratch_measures_what_it_has_trained(rlgan, text, tmp_path):
+    out = tmp_path / "out"
+    words = ["--data", f"cats={text}", "--out", out, "--rows", "mle", "mediator", "--epochs", 2]
+    words += ["--temperatures", 0.8, "--samples", 20, "--", *TINY, "--layout", "sentences"]
+    done = rlgan("reproduce", "scratch", *words, timeout=400)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(next(out.glob("cats-mediator-*/seed-0.best.json")).read_text())
+    assert [entry["temperature"] for entry in found["quality"]] == [0.8, 1.0]
+    table = (out / "scratch.md").read_text()
+    (row,) = [line for line in table.splitlines() if line.startswith("| mediator (CoT) | ")][:1]
+    assert row.split("|")[2].strip() == f"{found['test_perplexity']:.1f}"
+    assert f"| {found['quality'][1]['bleu_2']:.2f} / {found['quality'][1]['self_bleu_2']:.2f} |" in table
+    assert len((out / "scratch.csv").read_text().splitlines()) == 1 + 3 * 2  # two checkpoints of MLE, two temperatures
+    assert "Not measured" not in table
+
+
 def _when(condition, seconds=120):
     end = time.monotonic() + seconds
     while not (found := condition()):
