@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from rlgan.errors import UsageError
 from rlgan.settings import AtLeast, Metavar, MoreThan, resolve
@@ -27,6 +27,8 @@ TASKS = {"text": "rlgan.text:TASK", "image": "rlgan.images:TASK", "gaussian": "r
 
 Say = Callable[[str], None]  # tells a person a line
 Result = dict[str, Any]  # for JSON
+Better = Literal["lower", "higher", "nearer"]  # of a measure; nearer to what it is compared with
+HEADLINES = 10  # numbers that a person reads at once
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class Bounds:
     """Stop after this many passes over the real training data."""
     minutes: Annotated[float, MoreThan(0), Metavar("MINUTES")] | None = None
     """Stop after this much time, from the first step on; earlier parts of a resumed run count."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number that a person reads first, beside what it is to be compared with."""
+
+    label: str
+    value: float
+    better: Better = "nearer"
+    beside: Mapping[str, float] = field(default_factory=dict)  # by what it is of: "floor", "real text"
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,8 @@ class Task:
     run_defaults: Mapping[str, Any] = field(default_factory=dict)  # of `RunSettings`, by name
     main_settings: tuple[str, ...] = ()  # names of those that --help shows first
     examples: tuple[str, ...] = ()  # lines to paste, at the end of --help
+    # "module:function": Result -> the ten numbers, at most, that a person reads first; with --all come the others too.
+    headlines: str = "rlgan.task:first_numbers"
     evaluation_lines: str = "rlgan.task:no_lines"  # "module:function": Result -> lines to print below its numbers
     places: tuple[str, ...] = ()  # settings that say where things lie: what lies there counts, not where
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
@@ -292,6 +306,32 @@ def sample_line(sample: str | Sequence[float]) -> str:
         ('a cat sat .', '0.500000 -1.000000')
     """
     return sample if isinstance(sample, str) else " ".join(f"{x:.6f}" for x in sample)
+
+
+def first_numbers(result: Result) -> list[Headline]:
+    """The first ten measures of a result, where its task does not say which ones matter.
+
+    Example:
+        >>> [line.label for line in first_numbers({"run": "a", "step": 3, "w1": 0.5})]
+        ['w1']
+    """
+    found = [Headline(name, value) for name, value in result.items() if isinstance(value, float)]
+    return found[:HEADLINES]
+
+
+def beside_floors(result: Result, measures: Mapping[str, Better]) -> list[Headline]:
+    """Measures of a result beside their floors, which real samples have: `<measure>_floor`.
+
+    Example:
+        >>> beside_floors({"w1": 0.5, "w1_floor": 0.25}, {"w1": "lower", "ks": "lower"})
+        [Headline(label='w1', value=0.5, better='lower', beside={'floor': 0.25})]
+    """
+    found = []
+    for name, better in measures.items():
+        floor = {"floor": result[f"{name}_floor"]} if f"{name}_floor" in result else {}
+        if name in result:
+            found.append(Headline(name.replace("_", " "), result[name], better, floor))
+    return found[:HEADLINES]
 
 
 def no_lines(_: Result) -> list[str]:

@@ -1,6 +1,7 @@
 """`rlgan evaluate RUN ...`: what the run's task measures, for people or as JSON."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from tyro.conf import Positional, arg
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
-from rlgan.settings import Device, TypedPath, check, printable, resolve
-from rlgan.task import EvaluationTools, Result
+from rlgan.settings import Device, TypedPath, check, pasteable, printable, resolve
+from rlgan.task import EvaluationTools, Headline, Result
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,10 @@ class EvaluateSettings:
     """The run's directory, or that of several seeds: then medians over the seeds."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""
+    all: bool = False
+    """Print every measure, and the tables of the task, in place of the ten numbers that say most."""
     json: bool = False
-    """Print one JSON object and nothing else."""
+    """Print all as one JSON object and nothing else."""
     device: Device = "cpu"
     """What computes: cpu, so that the result does not depend on the machine; cuda, cuda:N, or auto, a GPU where one is
     found."""
@@ -33,13 +36,16 @@ class EvaluateSettings:
     """Import code from outside of rlgan that the run's config.json names."""
 
 
+ARROWS = {"lower": "↓", "higher": "↑", "nearer": "≈"}
+PLAIN_ARROWS = {"lower": "v", "higher": "^", "nearer": "~"}  # where the output is not UTF-8
+
 PAGE = Page(
     program="rlgan evaluate",
     arguments="RUN [--FLAG VALUE ...]",
     summary="Measure a checkpoint: perplexities, the discriminator, quality and diversity of text; distances of others",
-    first=("run", "checkpoint", "json"),
+    first=("run", "checkpoint", "all", "json"),
     examples=(
-        "rlgan evaluate runs/a                              # the newest checkpoint of a run",
+        "rlgan evaluate runs/a                              # ten numbers of the newest checkpoint",
         "rlgan evaluate runs/a --checkpoint best --json     # all that is measured, for a program",
         "rlgan evaluate runs/a --temperatures 0.7 1 1.3 --control runs/c --figure quality.png",
     ),
@@ -77,7 +83,10 @@ def evaluate(words: list[str]) -> None:
     own = getattr(options, run.task.name, None) or run.task.evaluate.options()
     with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports, device=common.device) as tools:
         result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)
-    show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)
+    if common.json or common.all:
+        show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)
+    else:
+        show_headlines(result, resolve(run.task.headlines, {})(result), common.run)
 
 
 @contextmanager
@@ -105,8 +114,26 @@ def evaluation_tools(which: str, *, trust_imports: bool, device: str = "cpu") ->
         yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status, device=device)
 
 
+def show_headlines(result: Result, lines: list[Headline], typed: str) -> None:
+    """Print what a person reads first: a line for each number, with what is better and what to compare it with."""
+    print(printable(f"{result['run']}, step {result['step']}"))
+    better, above = ARROWS, len(max((line.label for line in lines), key=len, default=""))
+    if not (sys.stdout.encoding or "").lower().startswith("utf"):
+        better = PLAIN_ARROWS
+    for line in lines:
+        beside = ", ".join(f"{what} {_brief(value)}" for what, value in line.beside.items())
+        print(printable(f"  {line.label:{above}}  {_brief(line.value):>9} {better[line.better]}  {beside}").rstrip())
+    for control in result.get("controls", []):
+        gain = f"{control['gain_nats_per_token']:.3f} nats per token {better['higher']}"
+        print(printable(f"  gain over {control['run']}: {gain}"))
+    print(
+        f"{better['lower']} lower is better, {better['higher']} higher, {better['nearer']} nearer to what stands beside"
+    )
+    print(printable(f"all measures: rlgan evaluate {pasteable(typed)} --all; for programs --json"))
+
+
 def show(result: Result, lines: list[str], *, as_json: bool) -> None:
-    """Print what was found: for people a line for each number of a run and of its controls, then the task's lines."""
+    """Print all: for people a line for each number of a run and of its controls, then the task's lines."""
     if as_json:
         print(json.dumps(result))
         return

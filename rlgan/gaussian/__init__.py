@@ -14,6 +14,7 @@ TASK = Task(
     load="rlgan.gaussian.task:GaussianTask",
     sample=Operation("rlgan.gaussian.sampling:draw_samples"),
     evaluate=Operation("rlgan.gaussian.evaluation:evaluate_run"),
+    headlines="rlgan.gaussian.headlines:headlines",
     preset=preset_of,
     labels=labels_of,
     title=lambda settings: f"{settings.target}-{settings.preset}",

@@ -15,6 +15,7 @@ TASK = Task(
     same_data="rlgan.images.task:ImageTask.with_settings",
     sample=Operation("rlgan.images.sampling:draw_samples", SampleOptions),
     evaluate=Operation("rlgan.images.evaluation:evaluate_run", EvaluateOptions),
+    headlines="rlgan.images.headlines:headlines",
     preset=preset_of,
     labels=labels_of,
     title=lambda settings: str(settings.preset),

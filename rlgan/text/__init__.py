@@ -29,6 +29,7 @@ TASK = Task(
         "rlgan train --run-dir runs/mle --resume --steps 2000    # longer",
     ),
     evaluation_lines="rlgan.text.evaluation:result_lines",
+    headlines="rlgan.text.headlines:headlines",
     places=("data",),
     networks="rlgan.text.trained:networks_of",
     scorer="rlgan.text.trained:scorer_of",

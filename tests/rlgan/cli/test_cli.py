@@ -183,6 +183,8 @@ def test_evaluate_prints_one_json_object_which_agrees_with_metrics_jsonl(rlgan, 
 
 def test_evaluate_speaks_to_people_too_and_knows_the_best(run, capsys):
     assert main(["evaluate", str(run), "--checkpoint", "best", "--quick"]) == 0
+    assert "  test perplexity " in capsys.readouterr().out
+    assert main(["evaluate", str(run), "--quick", "--all"]) == 0
     assert "test_perplexity" in capsys.readouterr().out
 
 

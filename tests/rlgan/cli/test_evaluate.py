@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 
 import pytest
@@ -101,7 +102,7 @@ def test_quick_leaves_out_what_takes_long(run, capsys):
 def test_people_get_a_table_a_control_its_gain_and_a_figure(run, runs, tmp_path, capsys):
     figure = tmp_path / "quality.png"
     words = ["--control", str(runs / "control"), "--samples", "30", "--temperatures", "0.7", "1"]
-    assert main(["evaluate", str(run), *words, "--figure", str(figure)]) == 0
+    assert main(["evaluate", str(run), *words, "--all", "--figure", str(figure)]) == 0
     lines = capsys.readouterr().out.splitlines()
     heads = [line.split() for line in lines if "T = " in line]
     assert heads == [["T", "=", "0.7", "T", "=", "1", "real", "text"]] * 2 + [["T", "=", "0.7", "T", "=", "1"]]
@@ -111,6 +112,28 @@ def test_people_get_a_table_a_control_its_gain_and_a_figure(run, runs, tmp_path,
     assert f"{run} less {runs / 'control'}" in lines
     assert max(map(len, lines)) < 200
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_people_read_ten_numbers_with_what_is_better_and_what_to_compare_them_with(run, runs, capsys):
+    words = ["--samples", "30", "--control", str(runs / "control")]
+    assert main(["evaluate", str(run), *words, "--json"]) == 0
+    result = _strict(capsys.readouterr().out)
+    assert main(["evaluate", str(run), *words]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == f"{run}, step {result['step']}"
+    measures = [line for line in lines if line.startswith("  ") and not line.startswith("  gain over")]
+    assert len(measures) == 10
+    (perplexity,) = [line for line in measures if "test perplexity" in line]
+    assert re.search(r"\d ↓  floor [\d.]+, word frequencies [\d.]+$", perplexity)
+    assert f"{result['test_perplexity']:.4g} " in perplexity
+    assert f"floor {result['floor_perplexity']:.4g}" in perplexity
+    (bleu,) = [line for line in measures if line.startswith("  BLEU-4, T = 1 ")]
+    assert f"↑  real text {result['quality_floor']['bleu_4']:.4g}" in bleu
+    assert f"  gain over {runs / 'control'}: {result['controls'][0]['gain_nats_per_token']:.3f} nats" in "\n".join(
+        lines
+    )
+    assert max(map(len, measures)) <= 80
 
 
 def test_the_gain_over_a_control_is_in_nats_of_test_text(run, runs, capsys):

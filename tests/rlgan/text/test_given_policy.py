@@ -140,6 +140,8 @@ def test_actions_are_measured_by_what_they_write(run, capsys, monkeypatch):
     assert quality["self_bleu_2"] == pytest.approx(1)
     assert set(found["quality_floor"]) - {"true_nll"} == set(quality) - {"temperature"} - {"true_nll"}
     assert main(["evaluate", str(run), "--policy", f"{__name__}:slept", "--samples", "50"]) == 0
+    assert "self-BLEU-4, T = 1" in capsys.readouterr().out
+    assert main(["evaluate", str(run), "--policy", f"{__name__}:slept", "--samples", "50", "--all"]) == 0
     assert "self_bleu_2" in capsys.readouterr().out
 
 

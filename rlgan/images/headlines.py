@@ -1,0 +1,22 @@
+"""The numbers of an evaluation of pictures that a person reads first. Imports no torch."""
+
+from rlgan.task import Headline, Result, beside_floors
+
+
+def headlines(result: Result) -> list[Headline]:
+    """Distances to the held-out pictures beside those of real ones, and what can be had cheaply."""
+    found = beside_floors(
+        result,
+        {
+            "rfid": "lower", "fid": "lower", "kernel_distance": "lower", "precision": "higher", "recall": "higher",
+            "coverage": "higher", "feature_spread": "nearer",
+        },
+    )  # fmt: skip
+    # What can be had without a network shows what a distance is worth.
+    cheap = {"the average picture": "mean_picture", "a Gaussian of the pixels": "pca200"}
+    for what, name in cheap.items():
+        if f"rfid_{name}" in result:
+            found[0] = Headline(
+                found[0].label, found[0].value, found[0].better, {**found[0].beside, what: result[f"rfid_{name}"]}
+            )
+    return found
