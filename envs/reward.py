@@ -12,7 +12,7 @@ from envs.arrays import Float, Mask, Tokens
 from envs.readings import Readings, Scorer, State
 from envs.render import amount, line
 from envs.rewards import LOG_DENSITY_RATIO_LIMIT, LOG_TOKEN_RATIO_LIMIT, REWARD_RULES, RewardRule
-from envs.spaces import Observation
+from envs.spaces import Observation, vocab_size_of
 
 __all__ = [
     "LOG_DENSITY_RATIO_LIMIT",
@@ -39,7 +39,8 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
         rule: a name in `REWARD_RULES`, or a function like those.
 
     Raises:
-        ValueError: if there is no such rule, or the scorer's state is not one row a sequence.
+        ValueError: if there is no such rule, the scorer has a `vocabulary` of another size than the environment's, or
+            its state is not one row a sequence.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
         # No copy: the scorer may be large, and may change while its owner learns.
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, scorer=scorer, rule=rule)
         gymnasium.Wrapper.__init__(self, env)
+        _check_vocabulary(scorer, env.action_space)
         self._readings = Readings(scorer, rule, count=1)
         self._ended = False
         self._shown: list[int] = []
@@ -108,8 +110,8 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
         rule: a name in `REWARD_RULES`, or a function like those.
 
     Raises:
-        ValueError: if there is no such rule, the environment tells no autoreset mode, or the scorer's state is not
-            one row a sequence.
+        ValueError: if there is no such rule, the environment tells no autoreset mode, the scorer has a `vocabulary` of
+            another size than the environment's, or its state is not one row a sequence.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
                 f"metadata['autoreset_mode'] is {mode!r}: give an environment that has an AutoresetMode there"
             )
         self.autoreset_mode = mode
+        _check_vocabulary(scorer, env.single_action_space)
         self._readings = Readings(scorer, rule, env.num_envs, mode)
 
     def reset(
@@ -147,3 +150,13 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         added = self._readings.step(np.asarray(actions, np.int64), terminations | truncations)
         return observations, rewards + added, terminations, truncations, infos
+
+
+def _check_vocabulary(scorer: Scorer, actions: gymnasium.Space[Any]) -> None:
+    """Refuse a scorer that says it has another number of words than there are actions."""
+    words = getattr(scorer, "vocabulary", None)
+    if words is not None and len(words) != vocab_size_of(actions):
+        raise ValueError(
+            f"The scorer has a vocabulary of {len(words)} words, the environment one of {vocab_size_of(actions)}: make "
+            "the environment with vocab_size=len(scorer.vocabulary), or with **scorer.env_kwargs where it has them."
+        )

@@ -281,6 +281,17 @@ def test_a_scorer_whose_state_grows_is_told_so():
         env.step([1, 1, 1])
 
 
+def test_a_scorer_whose_vocabulary_is_of_another_size_is_refused():
+    scorer = TinyNet()
+    scorer.vocabulary = ("a", "b", "c")
+    message = "The scorer has a vocabulary of 3 words, the environment one of 5: make the environment with vocab_size"
+    with pytest.raises(ValueError, match=message):
+        DiscriminatorReward(TextGenerationEnv(5, 4), scorer)
+    with pytest.raises(ValueError, match=message):
+        DiscriminatorRewardVector(TextGenerationVectorEnv(2, 5, 4), scorer)
+    DiscriminatorReward(TextGenerationEnv(3, 4), scorer)
+
+
 def test_a_scorer_needs_no_state():
     env = DiscriminatorRewardVector(
         TextGenerationVectorEnv(3, 5, 4), Returns(np.array([1, 2, 3], np.float32)), "log_odds"

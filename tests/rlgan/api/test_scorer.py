@@ -1,5 +1,7 @@
 """A trained discriminator as the reward of anybody's agent."""
 
+import copy
+import pickle
 import shutil
 from pathlib import Path
 
@@ -195,6 +197,29 @@ def test_runs_without_a_trained_discriminator_of_text_are_refused(small_settings
     rlgan.train(**small_settings, method="mle", steps=1, run_dir=tmp_path / "mle", say=lambda _: None)
     with pytest.raises(rlgan.RunError, match="was trained by --method mle, which trains no discriminator"):
         rlgan.load_scorer(tmp_path / "mle")
+
+
+COPIES = {"pickle": lambda env: pickle.loads(pickle.dumps(env)), "deepcopy": copy.deepcopy}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_an_environment_with_a_trained_discriminator_is_copied_in_mid_text(scorer, copied):
+    env = envs.DiscriminatorReward(gymnasium.make("envs:rlgan/TextGeneration-v0", **scorer.env_kwargs), scorer)
+    env.reset()
+    env.step(4)
+    again = copied(env)
+    first, second = env.step(5), again.step(5)
+    assert first[1] == second[1]
+    # What one of them reads is nothing to the other.
+    env.step(6)
+    assert again.step(7)[1] == pytest.approx(_probability(scorer, [4, 5, 7]))
+
+
+def _probability(scorer, tokens):
+    state = scorer.start(1)
+    for token in tokens:
+        state, log_odds = scorer.score(state, np.array([token]))
+    return float(1 / (1 + np.exp(-log_odds[0])))
 
 
 def test_a_vocabulary_that_does_not_fit_is_refused(run, tmp_path):
