@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rlgan.device import prepare
@@ -14,6 +16,7 @@ from rlgan.settings import own_imports, updated
 from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 
+ROOT = Path(__file__).resolve().parent.parent
 SMALL = {"preset": "paper", "length": 12, "batch_size": 16, "embedding_size": 16, "hidden_size": 16}
 
 
@@ -102,6 +105,48 @@ def digest():
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
     return of
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory):
+    """A run on sentences over 13 words, whose discriminator has learned."""
+    import rlgan
+
+    rng = np.random.default_rng(0)
+    who, does = ["the cat", "the dog", "a bird", "a fox"], ["saw", "chased", "found"]
+    what = ["a mouse .", "the ball .", "the house ."]
+    lines = [" ".join(map(rng.choice, (who, does, what))) for _ in range(2000)]
+    folder = tmp_path_factory.mktemp("toys")
+    (folder / "lines.txt").write_text("\n".join(lines) + "\n")
+    settings = {"layout": "sentences", "length": 8, "batch_size": 32, "embedding_size": 32, "hidden_size": 32}
+    return rlgan.train(
+        "text",
+        data=folder / "lines.txt",
+        **settings,
+        workers=0,
+        steps=300,
+        evaluate_every=300,
+        run_dir=folder / "run",
+        say=lambda _: None,
+    )
+
+
+@pytest.fixture
+def learned_by():
+    """Run an example by an interpreter; gives the mean returns of random pages and of those of the trained agent."""
+
+    def run(python, example, path, *words):
+        file = ROOT / "scripts" / "examples" / f"{example}.py"
+        surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+        done = subprocess.run(
+            [python, file, path, *words],
+            capture_output=True, text=True, timeout=1800, env=surroundings | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        said = dict(re.findall(r"^(random policy|after learning): mean return (\S+)$", done.stdout, flags=re.M))
+        return float(said["random policy"]), float(said["after learning"])
+
+    return run
 
 
 @pytest.fixture

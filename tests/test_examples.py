@@ -4,7 +4,6 @@ import importlib.util
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -41,28 +40,6 @@ def test_advantages_are_by_hand_and_end_with_the_page(ppo):
     assert one_step.tolist() == [3 + 0.5 * 2 - 1, 5 - 2, 7 + 0.5 * 10 - 4]
 
 
-@pytest.fixture(scope="module")
-def toys(tmp_path_factory):
-    """A run on sentences over 13 words, whose discriminator has learned."""
-    rng = np.random.default_rng(0)
-    who, does = ["the cat", "the dog", "a bird", "a fox"], ["saw", "chased", "found"]
-    what = ["a mouse .", "the ball .", "the house ."]
-    lines = [" ".join(map(rng.choice, (who, does, what))) for _ in range(2000)]
-    folder = tmp_path_factory.mktemp("toys")
-    (folder / "lines.txt").write_text("\n".join(lines) + "\n")
-    settings = {"layout": "sentences", "length": 8, "batch_size": 32, "embedding_size": 32, "hidden_size": 32}
-    return rlgan.train(
-        "text",
-        data=folder / "lines.txt",
-        **settings,
-        workers=0,
-        steps=300,
-        evaluate_every=300,
-        run_dir=folder / "run",
-        say=lambda _: None,
-    )
-
-
 @pytest.mark.slow
 def test_ppo_raises_the_return_by_two_over_the_random_policys(ppo, toys):
     """A page has 8 tokens with a reward of at most 1 each; random pages end early and earn 0.8."""
@@ -75,3 +52,16 @@ def test_ppo_raises_the_return_by_two_over_the_random_policys(ppo, toys):
     texts = ppo.write(agent, rlgan.load_scorer(toys.path), args)
     assert len(texts) == args.num_envs
     assert all(len(text.split()) <= 8 for text in texts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "library"),
+    [("sb3_ppo", "stable_baselines3"), ("sb3_maskable_ppo", "sb3_contrib"), ("torchrl_ppo", "torchrl")],
+)
+def test_agents_of_libraries_learn_where_those_are_installed(learned_by, toys, example, library):
+    """By itself in `scripts/test --long agents`."""
+    pytest.importorskip(library)
+    before, after = learned_by(sys.executable, example, toys.path)
+    assert before < 1.5
+    assert after > before + 2

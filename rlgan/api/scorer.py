@@ -4,6 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 import envs
 from rlgan.api.isolation import isolated
 from rlgan.api.run import DEFAULT_CHECKPOINT, CheckpointName, open_run
@@ -25,6 +28,10 @@ class Scorer(envs.Scorer, Protocol):
     @property
     def env_kwargs(self) -> Mapping[str, Any]:
         """`vocab_size`, `max_length` and `stop_token` of the environment that the discriminator was trained in."""
+        ...
+
+    def tokens(self, text: str) -> NDArray[np.int64]:
+        """The tokens of a text's words; see `rlgan.text.text_scorer.TextScorer.tokens`."""
         ...
 
     def score_text(self, texts: Sequence[str], reduce: Literal["sum", "mean", "last"] = "sum") -> list[float]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union
 import tyro
 from tyro.conf import OmitSubcommandPrefixes, Positional, arg, subcommand
 
-from rlgan.cli import cluster, evaluate, reproduce, sample, submit
+from rlgan.cli import cluster, evaluate, reproduce, sample, serve_env, submit
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.tasks import kind_of_operation
@@ -54,6 +54,7 @@ def _all_commands() -> Any:
             "evaluate": kind_of_operation("evaluate", evaluate.EvaluateSettings, tasks),
             "sample": kind_of_operation("sample", sample.SampleSettings, tasks),
             "reproduce": reproduce.Reproduce,
+            "serve-env": serve_env.ServeSettings,
             "submit": submit.Options,
             "cluster": cluster.Options,
             "completion": Options,

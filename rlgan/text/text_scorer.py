@@ -55,6 +55,18 @@ class TextScorer:
         """Read the next token of every sequence, int64 [N]; how real each looks so far, log-odds float32 [N]."""
         return self._scorer.score(state, tokens)
 
+    def tokens(self, text: str) -> Tokens:
+        """The tokens of the words of a text, int64 [n], of any length; those that are not known are `<unk>`.
+
+        Raises:
+            UsageError: a word is not known, and the vocabulary has no `<unk>`.
+        """
+        words = text.split()
+        strange = [word for word in words if word not in self.vocabulary] if UNKNOWN not in self.vocabulary else []
+        if strange:
+            raise UsageError(f"there is the word {strange[0]!r}, and the vocabulary has no {UNKNOWN}")
+        return to_tokens([words], self.vocabulary)[0]
+
     def score_text(self, texts: Sequence[str], reduce: Reduction = "sum") -> list[float]:
         """Score texts by the log-odds that the discriminator gives after each token.
 
@@ -95,10 +107,10 @@ class TextScorer:
             words = [*words, END]
         if not words:
             raise UsageError(f"text {number} has no words")
-        strange = [word for word in words if word not in self.vocabulary] if UNKNOWN not in self.vocabulary else []
-        if strange:
-            raise UsageError(f"text {number} has the word {strange[0]!r}, and the vocabulary has no {UNKNOWN}")
-        return to_tokens([words], self.vocabulary)[0]
+        try:
+            return self.tokens(" ".join(words))
+        except UsageError as error:
+            raise UsageError(f"text {number}: {error}") from None
 
     def _log_odds(self, rows: Sequence[Tokens]) -> Float:
         """The log-odds after each token, float32 [N, T]; what stands behind the end of a row is not to be used."""

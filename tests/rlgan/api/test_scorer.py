@@ -234,7 +234,7 @@ def test_a_vocabulary_of_numbers_has_no_unknown_words(tmp_path):
     assert main(["train", *words.split(), "--run-dir", str(tmp_path / "run")]) == 0
     oracle = rlgan.load_scorer(tmp_path / "run")
     assert len(oracle.score_text(rlgan.load_run(tmp_path / "run").sample(2))) == 2
-    with pytest.raises(rlgan.UsageError, match="the word 'cat', and the vocabulary has no <unk>"):
+    with pytest.raises(rlgan.UsageError, match="text 0: there is the word 'cat', and the vocabulary has no <unk>"):
         oracle.score_text(["17 cat"])
 
 
