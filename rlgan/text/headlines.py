@@ -37,7 +37,7 @@ def _number(result: Result, name: str, better: Better, beside: Mapping[str, floa
 
 
 def _known_perplexities(result: Result) -> dict[str, float]:
-    known = {"floor": "floor_perplexity", "word frequencies": "unigram_perplexity"}
+    known = {"floor": "floor_perplexity", "unigrams": "unigram_perplexity"}
     return {what: result[name] for what, name in known.items() if name in result}
 
 
@@ -50,7 +50,7 @@ def _quality(result: Result) -> list[Headline]:
     (frechet,) = [name for name in row if name.startswith("frechet_")]
     shown: dict[str, tuple[str, Better]] = {
         "reverse_lm_score": ("reverse LM score", "lower"),
-        frechet: ("Frechet distance of n-grams", "lower"),
+        frechet: ("n-gram Frechet", "lower"),
         "bleu_4": ("BLEU-4", "higher"),
         "self_bleu_4": ("self-BLEU-4", "nearer"),
     }

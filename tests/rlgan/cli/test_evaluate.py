@@ -125,7 +125,7 @@ def test_people_read_ten_numbers_with_what_is_better_and_what_to_compare_them_wi
     measures = [line for line in lines if line.startswith("  ") and not line.startswith("  gain over")]
     assert len(measures) == 10
     (perplexity,) = [line for line in measures if "test perplexity" in line]
-    assert re.search(r"\d ↓  floor [\d.]+, word frequencies [\d.]+$", perplexity)
+    assert re.search(r"\d ↓  floor [\d.]+, unigrams [\d.]+$", perplexity)
     assert f"{result['test_perplexity']:.4g} " in perplexity
     assert f"floor {result['floor_perplexity']:.4g}" in perplexity
     (bleu,) = [line for line in measures if line.startswith("  BLEU-4, T = 1 ")]
