@@ -50,7 +50,7 @@ class TableProgress:
         self._clock = clock
         self._ends: dict[str, float] = {}  # of the runs at work, when they will end; 0 where that is not known
         self._began: dict[str, float] = {}
-        self._taken: dict[str, list[float]] = {}  # seconds of runs, by row, foretold or measured
+        self._taken: dict[str, float] = {}  # seconds of the longest run of a row, foretold or measured
         self._reasons: dict[str, str] = {}
 
     def started(self, name: str) -> None:
@@ -58,7 +58,7 @@ class TableProgress:
         self._waiting.remove(name)
         self._began[name], self._ends[name] = self._clock(), 0.0
         row = _row(name)
-        known = f"; one of this row takes {duration(mean(self._taken[row]))}" if row in self._taken else ""
+        known = f"; one of this row takes {duration(self._taken[row])}" if row in self._taken else ""
         self._say(f"{name}: begins{known}")
 
     def received(self, name: str, message: object) -> None:
@@ -68,7 +68,7 @@ class TableProgress:
         elif isinstance(message, Forecast):
             now = self._clock()
             self._ends[name] = now + message.seconds
-            self._taken.setdefault(_row(name), []).append(now + message.seconds - self._began[name])
+            self._note_duration(name, now + message.seconds - self._began[name])
             self._say(
                 f"{name}: {message.steps:,} steps to go, {message.steps_per_second:.3g} a second, and "
                 f"{message.evaluations} evaluations of {duration(message.evaluation_seconds)}: about "
@@ -87,9 +87,14 @@ class TableProgress:
             self._say(f"{name}: failed after {duration(taken)}: {reason}")
         else:
             self._folder.set_status(row, int(seed), failure=None)
-            # In place of what was foretold; of a run that was resumed it is a part, and says less.
+            # More than was foretold where the run is measured at its end; less of one that was resumed.
+            self._note_duration(name, taken)
             self._say(f"{name}: done in {duration(taken)}{self._rest()}")
         self._report()
+
+    def _note_duration(self, name: str, seconds: float) -> None:
+        row = _row(name)
+        self._taken[row] = max(seconds, self._taken.get(row, 0.0))
 
     def _rest(self) -> str:
         """How long all that is left takes, if something else is."""
@@ -97,12 +102,14 @@ class TableProgress:
         if runs <= 1 or not self._taken or not all(self._ends.values()):
             return ""
         now = self._clock()
-        known = {row: mean(seconds) for row, seconds in self._taken.items()}
         # A row that has not begun is taken for one like the others.
-        waiting = sum(known.get(_row(name), mean(known.values())) for name in self._waiting)
+        others = mean(self._taken.values())
+        waiting = sum(self._taken.get(_row(name), others) for name in self._waiting)
         left = sum(max(end - now, 0.0) for end in self._ends.values())
         longest = max((max(end - now, 0.0) for end in self._ends.values()), default=0.0)
         seconds = max((waiting + left) / self._at_a_time, longest)
+        if seconds < 1:  # all are past their time, and at their end
+            return f"; {runs} runs are left"
         return f"; {runs} runs are left, about {duration(seconds)} in all, until {_clock_time(seconds)}"
 
 
