@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     STORIES = 6
     ORACLE = 7
     FACES = 8
+    SPLIT = 9
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

@@ -201,6 +201,7 @@ class Facts:
     max_learners: int = 1  # that can share a batch: as many, or a number that divides it
     cache_dir: Path | None = None  # that `prepare` writes to and the learner reads from; None where it needs none
     vocabulary: tuple[str, ...] = ()  # the words of a text task, by token
+    account: Mapping[str, object] = field(default_factory=dict)  # what there is in the data, for JSON
 
 
 class LoadedTask(Protocol):

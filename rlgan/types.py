@@ -18,6 +18,8 @@ Result = TypeVar("Result")
 # tensors 135 ms.
 Float = NDArray[np.float32]
 Tokens = NDArray[np.int64]
+# Those of a whole text are int32, which takes half the memory; int64 is made of what a network reads.
+AnyTokens = NDArray[np.signedinteger[Any]]
 Mask = NDArray[np.bool_]
 Array = Any  # a numpy array, or what stays in one process: a torch tensor
 Tensors = dict[str, Float]  # the tensors of one network by name

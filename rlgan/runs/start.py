@@ -142,6 +142,7 @@ def _config(name: str, loaded: LoadedTask, run: RunSettings, recipe_id: str, kin
         "recipe": flatten(loaded.settings),
         "run": flatten(run),
         "recipe_id": recipe_id,
+        "data": dict(loaded.facts.account),
         "versions": versions,
         "kinds": kinds,
     }

@@ -11,8 +11,8 @@ from rlgan.text import language_model as lm
 from rlgan.text import ngrams as quality
 from rlgan.text.corpus import Corpus, Rows, batch
 from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
-from rlgan.text.vocabulary import UNKNOWN, to_text
-from rlgan.types import Metrics, Rollout, Tokens
+from rlgan.text.vocabulary import UNKNOWN, to_words
+from rlgan.types import AnyTokens, Metrics, Rollout
 
 PROTOCOL = {
     "language_model": lm.PROTOCOL,
@@ -109,10 +109,10 @@ def difference(one: Sequence[Metrics], other: Sequence[Metrics]) -> list[Metrics
 
 
 def _split(corpus: Corpus, rows: Rows) -> list[list[str]]:
-    return [text.split() for text in to_text(corpus.words, rows.tokens)]
+    return to_words(corpus.words, rows.tokens)
 
 
-def _known(corpus: Corpus) -> Tokens:
+def _known(corpus: Corpus) -> AnyTokens:
     """What a generator may have learned by heart: the training rows; of windows, those from any place of the text."""
     tokens = corpus.train.tokens
     # Windows were cut in order and without a gap, so that they are the text again. A view, which needs no more memory.

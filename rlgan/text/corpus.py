@@ -4,7 +4,7 @@ Where its text comes from, and how it is laid out, is in `rlgan.text.corpora`.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlgan.rng import Purpose, stream
+from rlgan.text.corpora.account import Account
+from rlgan.types import AnyTokens
+
+CHUNK = 2**15  # rows of a large corpus that are copied at a time
 
 
 # Compared by identity (eq=False), here and below: `==` of two arrays is an array.
@@ -19,8 +23,13 @@ from rlgan.rng import Purpose, stream
 class Rows:
     """N rows of a text; V is the size of the vocabulary."""
 
-    tokens: NDArray[np.int64]  # [N, T] V where nothing stands
+    tokens: AnyTokens  # [N, T] V where nothing stands
     mask: NDArray[np.bool_]  # [N, T] true where a token counts: the first tokens of a row, or all
+
+    def chunks(self) -> "Iterator[Rows]":
+        """All rows, some at a time: of a large corpus there is no memory for a copy."""
+        for first in range(0, len(self.tokens), CHUNK):
+            yield Rows(self.tokens[first : first + CHUNK], self.mask[first : first + CHUNK])
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +44,9 @@ class Corpus:
     stop_token: int | None  # `<eos>` where it ends a row, None where rows are windows
     true_log_probs: Callable[[Rows], NDArray[np.float64]] | None = None  # rows -> ln P [N], of a known language
     layout: str = "windows"  # of the rows, a name in LAYOUTS
+    split: str = "tail"  # of a file, a name in SPLITS
+    account: Account | None = None  # of a text of people
+    notes: tuple[str, ...] = ()  # lines for people: what was chosen for this text, and what is off
 
     def floor_perplexity(self, rows: Rows) -> float | None:
         """The perplexity of the language itself on `rows` of this corpus, per counted token; None where unknown."""
@@ -49,8 +61,10 @@ class Corpus:
         for rows in (self.train, self.validation, self.test):
             digest.update(f"\n{rows.tokens.shape}".encode())
             # In one byte order on every machine, so that the fingerprint is the same.
-            digest.update(rows.tokens.astype("<i8").tobytes())
-            digest.update(rows.mask.tobytes())
+            for some in rows.chunks():
+                digest.update(some.tokens.astype("<i8").tobytes())
+            for some in rows.chunks():
+                digest.update(some.mask.tobytes())
         return digest.hexdigest()
 
 
@@ -59,7 +73,9 @@ def unigram_perplexity(corpus: Corpus, rows: Rows) -> float:
 
     A word that training does not have counts as if it had been there once.
     """
-    counts = np.bincount(corpus.train.tokens[corpus.train.mask], minlength=len(corpus.words))
+    counts = np.zeros(len(corpus.words), np.int64)
+    for some in corpus.train.chunks():
+        counts += np.bincount(some.tokens[some.mask], minlength=len(counts))
     log_probs = np.log(np.maximum(counts, 1) / np.maximum(counts, 1).sum())
     return float(np.exp(-log_probs[rows.tokens[rows.mask]].mean()))
 

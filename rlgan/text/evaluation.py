@@ -31,7 +31,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     controls = [_control(path, task.corpus, tools) for path in options.control]
     tested: Result = {}
     if options.data is not None:
-        corpus, unknown = with_test(task.corpus, Path(options.data))
+        corpus, unknown = with_test(task.corpus, Path(options.data), run.settings.corpus)
         task = replace(task, corpus=corpus)
         tested = {"test_data": options.data, "test_unknown_words": unknown}
     benchmark = None

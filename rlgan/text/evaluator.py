@@ -14,6 +14,7 @@ from rlgan.rng import Purpose, stream
 from rlgan.task import Say
 from rlgan.text import measures, ngrams
 from rlgan.text.assembly import sampler
+from rlgan.text.corpora.token_kinds import find_token_kind
 from rlgan.text.corpus import Corpus, Rows, unigram_perplexity
 from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.sampling import generate
@@ -81,7 +82,7 @@ class TextEvaluator:
         return Evaluation(
             metrics=metrics,
             series={"reward_by_position": (made.rewards.sum(axis=0) / counts).tolist()} | judged.series,
-            texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN]),
+            texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN], find_token_kind(self.settings.corpus.tokens).join),
             histograms=judged.histograms | {"length": made.mask.sum(axis=1)},
         )
 

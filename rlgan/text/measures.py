@@ -10,7 +10,7 @@ from rlgan.learning.weights import sample_noise
 from rlgan.text.losses import gather_log_probs
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
-from rlgan.types import Float, Mask, Tokens
+from rlgan.types import AnyTokens, Float, Mask, Tokens
 
 # Rows read at a time: 64 x 20 x 10,000 log-probabilities are 51 MB.
 CHUNK = 64
@@ -19,7 +19,7 @@ STRETCH = 20 * CHUNK  # tokens of a stream read at a time: as many
 
 
 @torch.inference_mode()
-def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator) -> float:
+def perplexity(generator: TextGenerator, tokens: AnyTokens, rng: np.random.Generator) -> float:
     """2 to the entropy in bits per counted token, given one z per row (Yala & Song, section 4.2).
 
     Each row is read from `<start>` with a z of its own out of `rng`; the mean is over all tokens of all rows, each
@@ -27,7 +27,7 @@ def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generato
 
     Args:
         generator: whose perplexity.
-        tokens: int64 [N, T], V where a row has ended.
+        tokens: [N, T], V where a row has ended.
         rng: a stream; the same for every evaluation, so that they compare.
     """
     mask = tokens < generator.vocab_size
@@ -37,7 +37,7 @@ def perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generato
 
 
 @torch.inference_mode()
-def carried_perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator) -> float:
+def carried_perplexity(generator: TextGenerator, tokens: AnyTokens, rng: np.random.Generator) -> float:
     """2 to the entropy in bits per token of the rows read as one stream, as published language models are scored.
 
     The counted tokens of all rows, one row after the other: `<start>` and a z stand before the first, and the
@@ -45,11 +45,11 @@ def carried_perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.
 
     Args:
         generator: whose perplexity.
-        tokens: int64 [N, T], V where a row has ended.
+        tokens: [N, T], V where a row has ended.
         rng: a stream, for the one z.
     """
     device = generator.device
-    read = torch.tensor(tokens[tokens < generator.vocab_size], device=device)[None]
+    read = torch.tensor(tokens[tokens < generator.vocab_size], dtype=torch.int64, device=device)[None]
     before = torch.cat([torch.full_like(read[:, :1], generator.vocab_size), read[:, :-1]], dim=1)
     state = generator.initial_state(torch.from_numpy(sample_noise(rng, 1, generator.noise_size)).to(device))
     nats = 0.0
@@ -60,8 +60,8 @@ def carried_perplexity(generator: TextGenerator, tokens: Tokens, rng: np.random.
 
 
 @torch.inference_mode()
-def log_odds(discriminator: TextDiscriminator, tokens: Tokens, log_probs: Float | None = None) -> Float:
-    """The discriminator's log-odds float32 [N, T] after every token of rows int64 [N, T].
+def log_odds(discriminator: TextDiscriminator, tokens: AnyTokens, log_probs: Float | None = None) -> Float:
+    """The discriminator's log-odds float32 [N, T] after every token of rows [N, T].
 
     Args:
         discriminator: whose log-odds.
@@ -76,8 +76,8 @@ def log_odds(discriminator: TextDiscriminator, tokens: Tokens, log_probs: Float 
 
 
 @torch.inference_mode()
-def log_probs(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator) -> Float:
-    """Log-probabilities float32 [N, T] of the tokens of rows int64 [N, T] by the generator, one z per row."""
+def log_probs(generator: TextGenerator, tokens: AnyTokens, rng: np.random.Generator) -> Float:
+    """Log-probabilities float32 [N, T] of the tokens of rows [N, T] by the generator, one z per row."""
     device, found = generator.device, []
     for chunk in _chunks(tokens, device):
         noise = torch.from_numpy(sample_noise(rng, len(chunk), generator.noise_size)).to(device)
@@ -87,12 +87,12 @@ def log_probs(generator: TextGenerator, tokens: Tokens, rng: np.random.Generator
 
 
 @torch.inference_mode()
-def implied_perplexity(discriminator: TextDiscriminator, tokens: Tokens) -> float:
+def implied_perplexity(discriminator: TextDiscriminator, tokens: AnyTokens) -> float:
     """Perplexity per counted token of softmax(f), the language model that a structured discriminator's scores imply.
 
     Args:
         discriminator: one that scores all tokens.
-        tokens: int64 [N, T], V where a row has ended.
+        tokens: [N, T], V where a row has ended.
     """
     nats, count = 0.0, 0
     for chunk in _chunks(tokens, discriminator.device):
@@ -131,6 +131,7 @@ def two_to_the_entropy(nats: float, count: int) -> float:
     return float(2.0 ** min(bits, 1000.0))  # a number, for JSON
 
 
-def _chunks(tokens: Tokens, device: torch.device) -> list[Tokens]:
+def _chunks(tokens: AnyTokens, device: torch.device) -> list[Tokens]:
     size = CHUNK_ON_GPU if device.type == "cuda" else CHUNK
-    return [tokens[i : i + size] for i in range(0, len(tokens), size)]
+    # int64, by which torch looks things up.
+    return [tokens[i : i + size].astype(np.int64) for i in range(0, len(tokens), size)]

@@ -1,6 +1,6 @@
 """Measures of texts by their words alone: BLEU and Self-BLEU, distinct n-grams, what is repeated, what is memorised.
 
-A text is a list of words; rows of tokens are int64 [N, T] with a mask [N, T], true where a token counts: the first
+A text is a list of words; rows of tokens are [N, T] with a mask [N, T], true where a token counts: the first
 tokens of a row, or all.
 """
 
@@ -16,7 +16,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 from rlgan.learning.distances import Double
 from rlgan.text.corpus import Corpus, Rows
-from rlgan.types import Mask, Tokens
+from rlgan.types import AnyTokens, Mask
 
 ORDERS = (2, 3, 4, 5)  # of BLEU
 
@@ -56,7 +56,7 @@ def self_bleu(texts: Sequence[Text]) -> dict[int, float]:
     )
 
 
-def distinct(tokens: Tokens, mask: Mask, n: int) -> float:
+def distinct(tokens: AnyTokens, mask: Mask, n: int) -> float:
     """Share of different n-grams among all n-grams within the rows (Li et al. 2016); 0 where there is none.
 
     It falls as there are more rows: compare only as many.
@@ -68,13 +68,13 @@ def distinct(tokens: Tokens, mask: Mask, n: int) -> float:
     return len(np.unique(grams, axis=0)) / len(grams) if len(grams) else 0.0
 
 
-def distinct_sequences(tokens: Tokens) -> float:
+def distinct_sequences(tokens: AnyTokens) -> float:
     """Share of different rows among all rows."""
     # As bytes: `np.unique` sorts the rows, which takes 40 times as long.
     return len({row.tobytes() for row in tokens}) / len(tokens)
 
 
-def memorised(tokens: Tokens, known: Digests) -> float:
+def memorised(tokens: AnyTokens, known: Digests) -> float:
     """Share of rows [N, T] that are the same as one of the known rows, of which the `digests` are given."""
     return float(np.isin(digests(tokens), known).mean())
 
@@ -94,7 +94,7 @@ def under_true_language(corpus: Corpus, rows: Rows) -> dict[str, float]:
     return measures
 
 
-def digests(tokens: Tokens) -> Digests:
+def digests(tokens: AnyTokens) -> Digests:
     """A random linear hash of 64 bits of every row [N, T].
 
     Two different rows of a million meet by chance once in 10^7 times. A million rows would not fit into memory a
@@ -163,14 +163,14 @@ NGRAM_FEATURES = "hashed_ngrams_64"
 BUCKETS = 2**16
 
 
-def ngram_features(tokens: Tokens, words: Sequence[str]) -> Double:
+def ngram_features(tokens: AnyTokens, words: Sequence[str]) -> Double:
     """A fixed embedding of texts, `NGRAM_FEATURES`: the mean of the vectors of a row's 1-, 2- and 3-grams.
 
     Each n-gram of words is hashed to one of 65,536 vectors drawn once from N(0, I) in 64 dimensions. This depends on
     the words alone, on no weights and no order of the vocabulary, so that runs compare.
 
     Args:
-        tokens: int64 [N, T], V = len(words) where nothing stands.
+        tokens: [N, T], V = len(words) where nothing stands.
         words: token -> word.
 
     Returns:

@@ -8,6 +8,7 @@ from rlgan.errors import UsageError
 from rlgan.rng import Purpose, stream
 from rlgan.task import LoadedRun
 from rlgan.text.assembly import sampler
+from rlgan.text.corpora.token_kinds import TokenKind, find_token_kind
 from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.settings import SampleOptions
 from rlgan.text.trained import vocabulary_of
@@ -29,7 +30,8 @@ def _rounds(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int,
 def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
     """Write texts for `rlgan sample RUN`, a line for each."""
     words = vocabulary_of(run)
-    prompt = None if options.prompt is None else prompt_tokens(options.prompt, words, run.settings.corpus.length)
+    kind, length = find_token_kind(run.settings.corpus.tokens), run.settings.corpus.length
+    prompt = None if options.prompt is None else prompt_tokens(options.prompt, words, length, kind)
     rollouts = sampler(run.settings, words, prepare(run.device), options.temperature)
     rows = rollouts.settings.rows
     for i in range(math.ceil(count / rows)):
@@ -38,21 +40,22 @@ def sample_lines(run: LoadedRun, count: int, seed: int, options: SampleOptions) 
             tokens = rollouts.generate(run.weights, rng, rewards=False).tokens
         else:
             tokens = rollouts.complete(run.weights, prompt, rng)
-        yield from to_text(words, tokens[: count - i * rows])
+        yield from to_text(words, tokens[: count - i * rows], kind.join)
 
 
-def prompt_tokens(prompt: str, words: tuple[str, ...], length: int) -> Tokens:
+def prompt_tokens(prompt: str, words: tuple[str, ...], length: int, kind: TokenKind) -> Tokens:
     """The tokens of a prompt, int64 [P].
 
     Args:
-        prompt: words between blanks.
+        prompt: a text of one line.
         words: the vocabulary.
         length: T, the tokens of a sequence.
+        kind: what a token is.
 
     Raises:
         UsageError: it has no words, words that the run does not know, or too many.
     """
-    typed = prompt.split()
+    typed = list(kind.split(prompt.strip()))
     if not typed:
         raise UsageError("--prompt is empty: give a word or more, or leave it out")
     if unknown := [word for word in typed if word not in words or word == END]:
@@ -64,4 +67,4 @@ def prompt_tokens(prompt: str, words: tuple[str, ...], length: int) -> Tokens:
         raise UsageError(
             f"--prompt has {len(typed)} words and the run's sequences {length}: give {length - 1} or fewer"
         )
-    return to_tokens([typed], words)[0]
+    return to_tokens(typed, words)

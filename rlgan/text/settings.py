@@ -15,7 +15,7 @@ from rlgan.learning.tables import DECAYS
 from rlgan.settings import Added, AtLeast, Below, Between, Choice, Metavar, MoreThan, TypedPath, Was, check_new
 from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
-from rlgan.text.corpora import DATASETS, LAYOUTS
+from rlgan.text.corpora import DATASETS, LAYOUTS, SPLITS, TOKEN_KINDS
 from rlgan.text.estimators import (
     ESTIMATORS,
     LOG_REWARDS,
@@ -37,10 +37,15 @@ class CorpusSettings:
     """The text to learn from."""
 
     data: Annotated[str, Choice(DATASETS, "data set", paths=True), TypedPath()] = "stories"
-    """`stories` or `oracle` (SeqGAN's synthetic benchmark), both built in; a directory with ptb.{train,valid,test}.txt;
-    or a UTF-8 file with a sentence per line."""
+    """`stories` or `oracle` (SeqGAN's synthetic benchmark), both built in; a directory with a file for each split, as
+    {train,valid,test}.txt; or a UTF-8 file with a sentence per line."""
     layout: Annotated[str, Choice(LAYOUTS, "layout")] | None = None
     """windows: T tokens cut in order from the stream; sentences: one per row. By default what suits the data."""
+    tokens: Annotated[str, Choice(TOKEN_KINDS, "kind of token"), Added(before="words")] = "words"
+    """What a token is. words: what stands between blanks; characters: for text without blanks between its words."""
+    split: Annotated[str, Choice(SPLITS, "way to split"), Added(before="tail")] | None = None
+    """What of a file is held out. tail: its last lines; shuffle: lines drawn from all over it, the same for every
+    --seed; words: its last words, wherever lines end. By default tail, or words where there are few lines."""
     vocab_size: Annotated[int, AtLeast(3, ": <unk>, <eos> and a word")] | None = None
     """Words in the vocabulary, <unk> and <eos> included. By default the smaller of 10,000 and what the text has."""
     # Usual for the Penn Treebank, and the longest story with its `<eos>`; the paper only says "fixed length".

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import numpy as np
 import torch
 
 from rlgan.learning.group import ALONE, Group
@@ -49,7 +50,7 @@ class TextTask:
         if settings.rewards.scorer:
             check_given_scorer(settings.rewards.scorer, corpus.words)
         # Filled in before the recipe is saved: a resumed run is compared by what the data decided.
-        found = {"data": data, "layout": corpus.layout, "vocab_size": len(corpus.words)}
+        found = {"data": data, "layout": corpus.layout, "split": corpus.split, "vocab_size": len(corpus.words)}
         return TextTask(updated(settings, found), corpus)
 
     def with_settings(self, settings: TextSettings) -> "TextTask":
@@ -62,6 +63,7 @@ class TextTask:
         s, corpus = self.settings, self.corpus
         sizes = " / ".join(f"{len(rows.tokens):,}" for rows in (corpus.train, corpus.validation, corpus.test))
         shards = s.shards if self.schedule.method.adversarial else 0
+        kind = "characters" if s.corpus.tokens == "characters" else "words"
         return Facts(
             data=s.corpus.data,
             # Where the corpus lies does not count.
@@ -69,9 +71,12 @@ class TextTask:
             about=(
                 f"{s.method} on text, preset {s.preset}, seed {s.seed}"
                 + (f", rewarded by {s.rewards.scorer}" if s.rewards.scorer else ""),
-                f"data: {corpus.name}, {len(corpus.words):,} words; {sizes} {s.corpus.layout} "
+                f"data: {corpus.name}, {len(corpus.words):,} {kind}; {sizes} {s.corpus.layout} "
                 f"of {s.corpus.length} tokens to train / validate / test",
+                *([corpus.account.line(corpus.layout)] if corpus.account else []),
+                *corpus.notes,
             ),
+            account=self._account,
             # Not of the test set: a checkpoint that is chosen by it would be reported as better than it is.
             selection_metric=NEGATIVE_RETURN if s.rewards.scorer else "validation_perplexity",
             throughput_metric="tokens",
@@ -81,6 +86,14 @@ class TextTask:
             max_learners=shards or s.batch_size,
             vocabulary=corpus.words,
         )
+
+    @property
+    def _account(self) -> dict[str, object]:
+        """What there is to learn from, for config.json."""
+        corpus = self.corpus
+        rows = {name: len(getattr(corpus, name).tokens) for name in ("train", "validation", "test")}
+        account = corpus.account.as_json(corpus.layout) if corpus.account else {}
+        return {"rows": rows, "vocabulary": len(corpus.words)} | account
 
     # Once, since every real batch asks for it, and an estimator is made for it.
     @cached_property
@@ -110,7 +123,7 @@ class TextTask:
         s = self.settings
         # Numbered through the run and not within the step, so that a pass shows the discriminator each row once.
         rows = batch(self.corpus.train, s.batch_size, self.schedule.batches(step) + update, s.seed)
-        return RealBatch(rows.tokens)
+        return RealBatch(rows.tokens.astype(np.int64))
 
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""

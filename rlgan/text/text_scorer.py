@@ -29,6 +29,7 @@ class TextScorer:
         vocabulary: its words, by token.
         max_length: T, the most tokens in a text.
         stop_token: `<eos>` where it ends a text, or None.
+        split: cuts a text, of one line, into tokens.
 
     Attributes:
         vocabulary: the words, by token.
@@ -36,7 +37,14 @@ class TextScorer:
             in: `gymnasium.make("envs:rlgan/TextGeneration-v0", **scorer.env_kwargs)`.
     """
 
-    def __init__(self, scorer: Scorer, vocabulary: Sequence[str], max_length: int, stop_token: int | None) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        vocabulary: Sequence[str],
+        max_length: int,
+        stop_token: int | None,
+        split: Callable[[str], Sequence[str]] = str.split,
+    ) -> None:
         self.vocabulary = tuple(vocabulary)
         self.env_kwargs: dict[str, Any] = {
             "vocab_size": len(self.vocabulary),
@@ -46,6 +54,7 @@ class TextScorer:
         self._scorer = scorer
         self._max_length = max_length
         self._stop_token = stop_token
+        self._split = split
 
     def start(self, count: int) -> State:
         """The state before any token: arrays with leading axis `count`."""
@@ -61,17 +70,13 @@ class TextScorer:
         Raises:
             UsageError: a word is not known, and the vocabulary has no `<unk>`.
         """
-        words = text.split()
-        strange = [word for word in words if word not in self.vocabulary] if UNKNOWN not in self.vocabulary else []
-        if strange:
-            raise UsageError(f"there is the word {strange[0]!r}, and the vocabulary has no {UNKNOWN}")
-        return to_tokens([words], self.vocabulary)[0]
+        return self._numbers(list(self._split(text)))
 
     def score_text(self, texts: Sequence[str], reduce: Reduction = "sum") -> list[float]:
         """Score texts by the log-odds that the discriminator gives after each token.
 
-        Words stand between white space, as in the run's corpus; those that the vocabulary does not have are read as
-        `<unk>`. Where `<eos>` ends the texts of the corpus, it is read behind every text that has room for it.
+        Words stand between white space, unless the run's are characters; those that the vocabulary does not have are
+        read as `<unk>`. Where `<eos>` ends the texts of the corpus, it is read behind every text that has room for it.
 
         Args:
             texts: each of `max_length` words at most.
@@ -96,7 +101,7 @@ class TextScorer:
 
     def _tokens(self, number: int, text: str) -> Tokens:
         """The tokens of a text, with `<eos>` where it belongs."""
-        words, room = text.split(), self._max_length
+        words, room = list(self._split(text)), self._max_length
         if self._stop_token is not None:
             words = words[:-1] if words[-1:] == [END] else words
             if END in words:
@@ -108,9 +113,15 @@ class TextScorer:
         if not words:
             raise UsageError(f"text {number} has no words")
         try:
-            return self.tokens(" ".join(words))
+            return self._numbers(words)
         except UsageError as error:
             raise UsageError(f"text {number}: {error}") from None
+
+    def _numbers(self, words: Sequence[str]) -> Tokens:
+        strange = [word for word in words if word not in self.vocabulary] if UNKNOWN not in self.vocabulary else []
+        if strange:
+            raise UsageError(f"there is the word {strange[0]!r}, and the vocabulary has no {UNKNOWN}")
+        return to_tokens(words, self.vocabulary)
 
     def _log_odds(self, rows: Sequence[Tokens]) -> Float:
         """The log-odds after each token, float32 [N, T]; what stands behind the end of a row is not to be used."""

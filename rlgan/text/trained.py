@@ -9,6 +9,7 @@ from rlgan.learning.weights import load
 from rlgan.task import LoadedRun
 from rlgan.text.assembly import rollout_settings, text_networks
 from rlgan.text.corpora.layouts import find_layout
+from rlgan.text.corpora.token_kinds import find_token_kind
 from rlgan.text.methods.method import find_method
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
@@ -69,7 +70,9 @@ def scorer_of(run: LoadedRun, form: str) -> TextScorer:
     load(generator, run.weights.raw or run.weights.generator)
     settings = rollout_settings(run.settings, words)
     make: ScorerMaker = SCORER_FORMS[form] if discriminator.form.reads_policy else _plain
-    return TextScorer(make(discriminator.eval(), generator.eval()), words, settings.length, settings.stop_token)
+    scorer = make(discriminator.eval(), generator.eval())
+    split = find_token_kind(run.settings.corpus.tokens).split
+    return TextScorer(scorer, words, settings.length, settings.stop_token, lambda text: split(text.strip()))
 
 
 ScorerMaker: TypeAlias = Callable[[TextDiscriminator, TextGenerator], Scorer]

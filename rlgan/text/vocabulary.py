@@ -4,24 +4,25 @@ A token is the index of its word. `<unk>` stands for every word that the vocabul
 line of a text.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rlgan.errors import DataError
-from rlgan.types import Tokens
+from rlgan.types import AnyTokens, Tokens
 
 UNKNOWN = "<unk>"
 END = "<eos>"
 LARGEST_VOCABULARY = 10_000  # unless a size is asked for
 
 
-def build_vocabulary(sentences: Sequence[Sequence[str]], size: int | None, name: str) -> tuple[str, ...]:
+def rank_words(words: Sequence[str], counts: NDArray[np.int64], size: int | None, name: str) -> tuple[str, ...]:
     """`<unk>`, `<eos>` and the most frequent other words; words of the same frequency in the order of Unicode.
 
     Args:
-        sentences: the words of each line.
+        words: all that there are, each once.
+        counts: how often the text has each, int64 [words]; 0: it does not.
         size: of the vocabulary; None: all words, but at most 10,000.
         name: what errors call the text.
 
@@ -29,46 +30,56 @@ def build_vocabulary(sentences: Sequence[Sequence[str]], size: int | None, name:
         DataError: the text does not have so many words.
 
     Example:
-        >>> build_vocabulary([["a", "cat", "and", "a", "dog", "<eos>"]], size=4, name="pets")
+        >>> rank_words(["dog", "<eos>", "cat", "a", "and"], np.array([1, 1, 1, 2, 1]), size=4, name="pets")
         ('<unk>', '<eos>', 'a', 'and')
     """
-    counts = Counter(word for sentence in sentences for word in sentence)
     # A text may hold them itself; their places are the first ones in any case.
-    del counts[END], counts[UNKNOWN]
-    available = len(counts) + 2
-    if size is None:
-        size = min(LARGEST_VOCABULARY, available)
-    if not 3 <= size <= available:
+    own = np.fromiter((word not in (UNKNOWN, END) for word in words), np.bool_, len(words))
+    counts = counts * own
+    available = int(np.count_nonzero(counts)) + 2
+    wanted = min(LARGEST_VOCABULARY, available) if size is None else size
+    if not 3 <= wanted <= available:
         raise DataError(
-            f"vocabulary of {size}: {name} has {available} words, <unk> and <eos> included: ask for 3 to {available}"
+            f"vocabulary of {wanted}: {name} has {available} words, <unk> and <eos> included: ask for 3 to {available}"
         )
-    # Not `most_common`, which leaves words of the same frequency in the order in which the text has them.
-    ranked = sorted(counts, key=lambda word: (-counts[word], word))
-    return (UNKNOWN, END, *ranked[: size - 2])
+    # Of millions of words only those that may be chosen are sorted.
+    least = np.partition(counts, len(counts) - (wanted - 2))[len(counts) - (wanted - 2)]
+    chosen = sorted((-int(counts[number]), words[number]) for number in np.flatnonzero(counts >= least).tolist())
+    return (UNKNOWN, END, *(word for _, word in chosen[: wanted - 2]))
 
 
-def to_tokens(sentences: Sequence[Sequence[str]], words: Sequence[str]) -> tuple[Tokens, int]:
-    """The stream of tokens of all sentences, int64 [tokens], and how many of them are unknown words.
+def to_tokens(text: Sequence[str], words: Sequence[str]) -> Tokens:
+    """The tokens of the words of a text, int64 [words].
 
     Example:
-        >>> to_tokens([["a", "yak", "<eos>"]], ("<unk>", "<eos>", "a"))
-        (array([2, 0, 1]), 1)
+        >>> to_tokens(["a", "yak", "<eos>"], ("<unk>", "<eos>", "a"))
+        array([2, 0, 1])
     """
     index = {word: token for token, word in enumerate(words)}
-    # First as -1, so that a text's own `<unk>` is not counted among the unknown words.
-    tokens = np.array([index.get(word, -1) for sentence in sentences for word in sentence], dtype=np.int64)
-    unknown = tokens < 0
-    if unknown.any():
-        tokens[unknown] = index[UNKNOWN]
-    return tokens, int(unknown.sum())
+    return np.array([index[word] if word in index else index[UNKNOWN] for word in text], dtype=np.int64)
 
 
-def to_text(words: Sequence[str], tokens: Tokens) -> list[str]:
+def to_words(words: Sequence[str], tokens: AnyTokens) -> list[list[str]]:
     """Write rows of tokens [N, T] out in words, without `<eos>` and without the places where no word stands.
+
+    Example:
+        >>> to_words(("<unk>", "<eos>", "a", "cat"), np.array([[2, 3, 1, 4]]))
+        [['a', 'cat']]
+    """
+    spoken = [word if word != END else "" for word in words]
+    return [[spoken[token] for token in row if token < len(words) and spoken[token]] for row in tokens.tolist()]
+
+
+def to_text(words: Sequence[str], tokens: AnyTokens, join: str = " ") -> list[str]:
+    """Write rows of tokens [N, T] out as texts, without `<eos>` and without the places where no word stands.
 
     Example:
         >>> to_text(("<unk>", "<eos>", "a", "cat"), np.array([[2, 3, 1, 4]]))
         ['a cat']
+
+    Args:
+        words: token -> word.
+        tokens: [N, T].
+        join: what stands between two words.
     """
-    spoken = [word if word != END else "" for word in words]
-    return [" ".join(spoken[token] for token in row if token < len(words) and spoken[token]) for row in tokens.tolist()]
+    return [join.join(row) for row in to_words(words, tokens)]

@@ -1,5 +1,6 @@
 """TensorBoard's events: all scalars, and the series, histograms, pictures and texts of evaluations."""
 
+import json
 import threading
 
 import numpy as np
@@ -20,6 +21,9 @@ class TensorBoard:
         # What an earlier life of the run wrote after the checkpoint stays in its
         # file; purge_step has TensorBoard hide it.
         self._events = SummaryWriter(str(context.run.events), purge_step=context.after + 1)
+        # Once, where the run begins.
+        if context.after < 0 and context.run.config_file.is_file():
+            self._add_data(context.run.config().get("data", {}))
 
     def write(self, step: int, record: Record) -> None:
         """Add what a record has; an evaluation is on the disk when this returns.
@@ -55,6 +59,11 @@ class TensorBoard:
         if evaluation.texts:
             # As a block of code: Markdown would take `<unk>` for a tag and drop it.
             self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
+
+    def _add_data(self, account: dict[str, object]) -> None:
+        """The account of the data, as config.json has it."""
+        lines = json.dumps(account, indent=1).splitlines()
+        self._events.add_text("data", "\n".join(f"    {line}" for line in lines), 0)
 
     def _ignore_writer(self, error: threading.ExceptHookArgs) -> None:
         # TensorBoard writes in a thread of its own. What that thread could not write is raised again by the next flush,

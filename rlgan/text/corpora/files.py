@@ -1,50 +1,110 @@
-"""Text of one's own, a sentence on each line: a directory like the Penn Treebank's, or one UTF-8 file."""
+"""Text of one's own, a sentence on each line: a directory with a file for each split, or one UTF-8 file."""
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from rlgan.errors import DataError
-from rlgan.text.corpora.build import build_corpus
+from rlgan.text.corpora.advice import advice, chosen_layout
+from rlgan.text.corpora.build import lay_out, line_lengths
 from rlgan.text.corpora.layouts import TokenStream, find_layout
+from rlgan.text.corpora.reading import Numbering, Numbers, count, read_text, renumber
+from rlgan.text.corpora.splits import find_split, split_files
+from rlgan.text.corpora.token_kinds import find_token_kind
 from rlgan.text.corpus import Corpus, Rows
 from rlgan.text.settings import CorpusSettings
-from rlgan.text.vocabulary import END, to_tokens
+from rlgan.text.vocabulary import END, UNKNOWN
 
 HELD_OUT = 20  # one sentence of so many is for validation, and one for the test
+VALIDATION = 10  # one of so many, where a directory has no file for it
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The three splits of a text."""
+
+    numbers: Sequence[Numbers]
+    names: Sequence[str]  # what errors call them
+    layout: str
+    split: str
+    notes: tuple[str, ...]
 
 
 def load_text(path: Path, settings: CorpusSettings) -> Corpus:
-    """Load a directory with `ptb.{train,valid,test}.txt`, or one UTF-8 file, a sentence on each line.
+    """Load a directory with a file for each split (see `split_files`), or one UTF-8 file, a sentence on each line.
 
     A file is split where it stands: of its sentences the last twentieth is the test, the twentieth before it (at least
     one sentence each) validation. So windows run over true neighbours, and no split lies between another's lines.
+    `settings.split` has other ways. Where a directory has no file for validation it is the last tenth of training.
 
     Words stand between white space; `<eos>` follows each line that is not empty.
 
     Args:
         path: of the directory or the file.
-        settings: the layout (by default windows), T and the size of the vocabulary; see `build_vocabulary`.
+        settings: what a token is, T, the size of the vocabulary, and the layout and the split, by default what suits
+            the text.
 
     Raises:
         DataError: no such text, not UTF-8, too short for a row in each split, or with fewer words than asked for.
     """
-    if path.is_dir():
-        files = [path / f"ptb.{split}.txt" for split in ("train", "valid", "test")]
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            raise DataError(f"{path} has no {', '.join(missing)}: name a directory with all three, or one text file")
-        return build_corpus(path.name, [_read(file) for file in files], settings, [str(file) for file in files])
-    sentences = _read(path)
-    if len(sentences) < 3:
-        raise DataError(f"{path} has {len(sentences)} lines of text: give 3 or more, one for each split")
-    held_out = max(len(sentences) // HELD_OUT, 1)
-    splits = [sentences[: -2 * held_out], sentences[-2 * held_out : -held_out], sentences[-held_out:]]
-    return build_corpus(path.name, splits, settings, [f"{path}, {split}" for split in ("train", "validation", "test")])
+    numbering = Numbering()
+    parts = (_of_directory if path.is_dir() else _of_file)(path, settings, numbering)
+    corpus = lay_out(path.name, parts.numbers, numbering, settings, parts.layout, parts.names)
+    notes = (*parts.notes, *advice(path, corpus, settings, parts.split))
+    return dataclasses.replace(corpus, split=parts.split, notes=notes)
 
 
-def encode(path: Path, words: Sequence[str], length: int, layout: str) -> tuple[Rows, int]:
+def _of_directory(path: Path, settings: CorpusSettings, numbering: Numbering) -> _Parts:
+    files, kind = split_files(path), find_token_kind(settings.tokens)
+    train, notes = read_text(files.train, numbering, kind), []
+    split = settings.split or "tail"
+    if files.validation is not None:
+        if split != "tail":
+            raise DataError(f"--split {split}: {path} has a file for each split: leave it out")
+        validation = read_text(files.validation, numbering, kind)
+    else:
+        train, validation = _cut(files.train, train, split, numbering, VALIDATION, 1)
+        notes.append(f"{path} has no file for validation: a tenth of {files.train.name} is held out for it")
+    test = read_text(files.test, numbering, kind)
+    layout, said = chosen_layout(line_lengths(train, numbering[END]), settings, treebank=files.treebank)
+    names = [str(file) for file in (files.train, files.validation or f"{files.train}, validation", files.test)]
+    return _Parts([train, validation, test], names, layout, split, (*notes, *said))
+
+
+def _of_file(path: Path, settings: CorpusSettings, numbering: Numbering) -> _Parts:
+    text = read_text(path, numbering, find_token_kind(settings.tokens))
+    lengths = line_lengths(text, numbering[END])
+    few = len(lengths) < HELD_OUT and len(text) >= HELD_OUT * settings.length
+    layout, said = chosen_layout(lengths, settings, few=few)
+    split = settings.split or ("words" if few and not find_layout(layout).ends_with_eos else "tail")
+    if split == "words" and find_layout(layout).ends_with_eos:
+        raise DataError(
+            f"--split words cuts within lines, and --layout {layout} needs whole ones: leave one of them out"
+        )
+    parts = _cut(path, text, split, numbering, HELD_OUT, 2)
+    names = [f"{path}, {name}" for name in ("train", "validation", "test")]
+    return _Parts(parts, names, layout, split, tuple(said))
+
+
+def _cut(path: Path, text: Numbers, split: str, numbering: Numbering, share: int, parts: int) -> list[Numbers]:
+    """Cut a text into what is trained on and the held-out parts, as a name in `SPLITS` says."""
+    end = numbering[END]
+    lines = np.count_nonzero(text == end)
+    if split != "words" and lines <= parts:
+        raise DataError(f"{path} has {lines} lines of text: give {parts + 1} or more, one for each split")
+    return find_split(split)(text, end, share, parts)
+
+
+def encode(path: Path, words: Sequence[str], settings: CorpusSettings) -> tuple[Rows, int]:
     """Load another text in a given vocabulary: a file as a whole, or the test split of a directory as in `load_text`.
+
+    Args:
+        path: of the file or the directory.
+        words: of the vocabulary, by token.
+        settings: what a token is, the layout and T.
 
     Returns:
         The rows, and how many tokens of the text were unknown words and became `<unk>` (its own `<unk>` not counted).
@@ -54,36 +114,24 @@ def encode(path: Path, words: Sequence[str], length: int, layout: str) -> tuple[
     """
     if END not in words:
         raise DataError(f"{path} can't be read: the words of this run are the oracle's numbers, which no text has")
-    file = path / "ptb.test.txt" if path.is_dir() else path
-    tokens, unknown = to_tokens(_read(file), words)
-    return find_layout(layout).rows(TokenStream(str(file), tokens, words.index(END), len(words)), length), unknown
+    file, numbering = split_files(path).test if path.is_dir() else path, Numbering()
+    numbers = read_text(file, numbering, find_token_kind(settings.tokens))
+    counts = count(numbers, len(numbering))
+    tokens = {word: token for token, word in enumerate(words)}
+    known = [word in tokens for word in numbering.words]
+    unknown = sum(int(number) for number, is_known in zip(counts, known, strict=True) if not is_known)
+    table = [tokens.get(word, tokens[UNKNOWN]) for word in numbering.words]
+    renumber(numbers, np.array(table, np.int32))
+    stream = TokenStream(str(file), numbers, tokens[END], len(words))
+    return find_layout(str(settings.layout)).rows(stream, settings.length), unknown
 
 
-def with_test(corpus: Corpus, path: Path) -> tuple[Corpus, int]:
+def with_test(corpus: Corpus, path: Path, settings: CorpusSettings) -> tuple[Corpus, int]:
     """A corpus with another test set, in its vocabulary, and how many words of the new one that does not have.
 
     Raises:
         DataError: it can't be read.
     """
-    rows, unknown = encode(path, corpus.words, corpus.test.tokens.shape[1], corpus.layout)
+    rows, unknown = encode(path, corpus.words, settings)
     # The new text is not written in the known language, so that its floor is unknown.
     return dataclasses.replace(corpus, test=rows, true_log_probs=None), unknown
-
-
-def _read(file: Path) -> list[list[str]]:
-    """The words of each line that has any, `<eos>` at the end (not twice where the text has it)."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror}") from error
-    try:
-        # Some editors begin a file with a byte order mark; it would become part of the first word.
-        text = content.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{file} is not UTF-8: {error.reason} at byte {error.start}, on line {line}") from error
-    # Not `splitlines`: it ends lines at characters which other programs count as white space.
-    sentences = [words if words[-1] == END else [*words, END] for line in text.split("\n") if (words := line.split())]
-    if not sentences:
-        raise DataError(f"{file} has no words")
-    return sentences

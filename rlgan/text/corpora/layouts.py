@@ -10,7 +10,9 @@ from rlgan.settings import resolve
 from rlgan.text.corpora import LAYOUTS
 from rlgan.text.corpus import Rows
 from rlgan.text.vocabulary import END
-from rlgan.types import Tokens
+from rlgan.types import AnyTokens
+
+CHUNK = 2**15  # rows that are laid out together
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class TokenStream:
     """A text as one stream, each line followed by `<eos>`."""
 
     name: str  # what errors call it
-    tokens: Tokens  # [tokens]
+    tokens: AnyTokens  # [tokens]
     end: int  # the token of `<eos>`, which the last one is
     vocab_size: int  # stands in a row where no token does
 
@@ -54,7 +56,8 @@ def windows(stream: TokenStream, length: int) -> Rows:
             "--length"
         )
     rows = stream.tokens[: count * length].reshape(count, length)
-    return Rows(rows, np.ones_like(rows, dtype=np.bool_))
+    # A single value, seen at every place: the mask of a large text takes no memory.
+    return Rows(rows, np.broadcast_to(np.True_, rows.shape))
 
 
 def sentences(stream: TokenStream, length: int) -> Rows:
@@ -67,11 +70,17 @@ def sentences(stream: TokenStream, length: int) -> Rows:
     """
     stops = np.flatnonzero(stream.tokens == stream.end)
     starts = np.concatenate([[0], stops[:-1] + 1])
-    places = starts[:, None] + np.arange(length)
-    mask = places <= stops[:, None]
-    # Places behind the end of the stream are read from its last token, and do not count.
-    tokens = stream.tokens[np.minimum(places, len(stream.tokens) - 1)]
-    return Rows(np.where(mask, tokens, stream.vocab_size), mask)
+    tokens = np.empty((len(stops), length), stream.tokens.dtype)
+    mask = np.empty(tokens.shape, np.bool_)
+    # By and by: the places of all rows at once would take as much memory as the text, four times.
+    for first in range(0, len(stops), CHUNK):
+        part = slice(first, first + CHUNK)
+        places = starts[part, None] + np.arange(length)
+        mask[part] = places <= stops[part, None]
+        # Places behind the end of the stream are read from its last token, and do not count.
+        read = stream.tokens[np.minimum(places, len(stream.tokens) - 1)]
+        tokens[part] = np.where(mask[part], read, stream.vocab_size)
+    return Rows(tokens, mask)
 
 
 WINDOWS = Layout(windows, ends_with_eos=False)

@@ -1,5 +1,8 @@
 """Finds the data set that settings name."""
 
+import dataclasses
+from pathlib import Path
+
 from rlgan.errors import DataError
 from rlgan.settings import absolute, is_import, resolve
 from rlgan.text.corpora import DATASETS
@@ -28,7 +31,16 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
                 f"the corpus of {settings.data} has the layout {corpus.layout} and the stop token {corpus.stop_token}, "
                 f"not {due}: give that, or another layout"
             )
+        if settings.data in DATASETS and Path(settings.data).exists():
+            note = f"{settings.data} is the built-in data set; what lies here by that name is ./{settings.data}"
+            corpus = dataclasses.replace(corpus, notes=(note, *corpus.notes))
         return settings.data, corpus
     # Absolute, since the run may be resumed or evaluated from another directory.
     path = absolute("--data", settings.data)
-    return str(path), load_text(path, settings)
+    try:
+        return str(path), load_text(path, settings)
+    except MemoryError as error:
+        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
+        raise DataError(
+            f"not enough memory for {path} of {size / 1e6:,.0f} MB: give a part of it, as head -c makes one"
+        ) from error

@@ -60,7 +60,7 @@ def test_windows_are_cut_from_the_stream_in_order_and_the_tail_is_dropped(birds)
     rows = read(birds, None, 4, "windows").train
     np.testing.assert_array_equal(rows.tokens, [[2, 5, 3, E], [2, 4, E, 2]])
     assert rows.mask.all()
-    assert rows.tokens.dtype == np.int64
+    assert rows.tokens.dtype == np.int32
 
 
 def test_a_row_of_sentences_is_one_filled_with_the_size_of_the_vocabulary(birds):
@@ -110,14 +110,16 @@ def test_three_lines_are_enough(tmp_path):
 
 def test_another_text_is_encoded_in_the_given_vocabulary_and_its_unknown_words_are_counted(tmp_path):
     words = ("<unk>", "<eos>", "a", "b")
-    rows, unknown = encode(write(tmp_path / "text", "b c <unk>", "d a"), words, 4, "sentences")
+    rows, unknown = encode(
+        write(tmp_path / "text", "b c <unk>", "d a"), words, CorpusSettings(length=4, layout="sentences")
+    )
     np.testing.assert_array_equal(rows.tokens, [[3, U, U, E], [U, 2, E, 4]])
     assert unknown == 2
 
 
 def test_a_directory_is_encoded_as_its_test_split(birds):
     corpus = read(birds, None, 4, "sentences")
-    rows, unknown = encode(birds, corpus.words, 4, "sentences")
+    rows, unknown = encode(birds, corpus.words, CorpusSettings(length=4, layout="sentences"))
     np.testing.assert_array_equal(rows.tokens, corpus.test.tokens)
     assert unknown == 1
 
@@ -136,7 +138,7 @@ def errors(tmp_path):
         "empty": ((empty, None, 3), "empty has no words"),
         "short": ((short, None, 3), "2 lines of text: give 3 or more"),
         "latin": ((latin, None, 3), "latin is not UTF-8: invalid continuation byte at byte 6, on line 2"),
-        "folder": ((folder, None, 3), "has no ptb.valid.txt, ptb.test.txt"),
+        "folder": ((folder, None, 3), "has ptb.train.txt and no ptb.test.txt"),
         "window": ((text, None, 5), "text, train has 4 tokens, not one window of 5"),
         "too many words": ((text, 6, 3), "vocabulary of 6: .*text, train has 5 words"),
         "too few words": ((text, 2, 3), "ask for 3 to 5"),
