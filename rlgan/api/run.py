@@ -81,11 +81,18 @@ class Run:
             # `isolated` has put the process back.
             return list(map(sample_line, resolve(operation.run, {})(self._loaded, count, seed, own)))
 
-    def evaluate(self, *, status: Callable[[str], object] = lambda _: None, **options: Any) -> Result:
+    def evaluate(
+        self,
+        *,
+        status: Callable[[str], object] = lambda _: None,
+        data: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> Result:
         """What `rlgan evaluate --json` prints: perplexities, distances, quality; and which run it is.
 
         Args:
             status: told what is computed now.
+            data: where the data that the run was trained on lies now, if it has moved.
             options: of `rlgan evaluate` for the run's task, by name: for text `quick`, `temperatures`, ...
 
         Raises:
@@ -101,7 +108,8 @@ class Run:
             def say(line: str) -> None:
                 status(line)
 
-            tools = evaluation_tools(self._checkpoint, trust_imports=self._trust_imports, status=say)
+            where = None if data is None else os.fspath(data)
+            tools = evaluation_tools(self._checkpoint, trust_imports=self._trust_imports, status=say, data=where)
             result: Result = resolve(operation.run, {})(self._loaded, own, tools)
         return result
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +13,7 @@ from tyro.conf import Positional, arg
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
+from rlgan.errors import UsageError
 from rlgan.settings import Device, TypedPath, check, pasteable, printable, resolve
 from rlgan.task import EvaluationTools, Headline, Result
 
@@ -25,6 +26,8 @@ class EvaluateSettings:
     """The run's directory, or that of several seeds: then medians over the seeds."""
     checkpoint: Literal["newest", "best"] = "newest"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""
+    data: Annotated[str | None, TypedPath()] = None
+    """Where the data that the run was trained on lies now, if it has moved; that of controls too."""
     all: bool = False
     """Print every measure, and the tables of the task, in place of the ten numbers that say most."""
     json: bool = False
@@ -72,7 +75,7 @@ def evaluate(words: list[str]) -> None:
 
     if runs := seeds_in(Path(common.run)):
         refuse_options_of_others(options, tasks, None, common.run, "evaluate")
-        with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports, device=common.device) as tools:
+        with _tools(common) as tools:
             summary = evaluate_seeds(runs, common.checkpoint, tools)
             show({"run": common.run} | summary, [], as_json=common.json)
         return
@@ -80,8 +83,12 @@ def evaluate(words: list[str]) -> None:
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
     # A task from outside has no options here where its run lies in a store,
     # whose config is not read before the words are.
+    if common.data is not None and "data" not in run.task.places:
+        raise UsageError(
+            f"--data {common.data}: {common.run} is a run of {run.task.name}, which has none: leave it out"
+        )
     own = getattr(options, run.task.name, None) or run.task.evaluate.options()
-    with evaluation_tools(common.checkpoint, trust_imports=common.trust_imports, device=common.device) as tools:
+    with _tools(common) as tools:
         result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)
     if common.json or common.all:
         show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)
@@ -89,14 +96,23 @@ def evaluate(words: list[str]) -> None:
         show_headlines(result, resolve(run.task.headlines, {})(result), common.run)
 
 
+def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
+    return evaluation_tools(
+        common.checkpoint, trust_imports=common.trust_imports, device=common.device, data=common.data
+    )
+
+
 @contextmanager
-def evaluation_tools(which: str, *, trust_imports: bool, device: str = "cpu") -> Iterator[EvaluationTools]:
+def evaluation_tools(
+    which: str, *, trust_imports: bool, device: str = "cpu", data: str | None = None
+) -> Iterator[EvaluationTools]:
     """What an evaluation can call on, with the terminal's last line for what is computed now.
 
     Args:
         which: of the checkpoints of other runs that it opens.
         trust_imports: import what those runs name outside of this package.
         device: where to compute with those runs.
+        data: where the data of all of them lies now; None: where it lay in training.
     """
     from rich.console import Console
 
@@ -111,7 +127,7 @@ def evaluation_tools(which: str, *, trust_imports: bool, device: str = "cpu") ->
             terminal.show(Progress(what))
 
         status("measuring")
-        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status, device=device)
+        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status, device=device, data=data)
 
 
 def show_headlines(result: Result, lines: list[Headline], typed: str) -> None:

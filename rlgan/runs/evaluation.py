@@ -1,13 +1,17 @@
 """What an evaluation of a run can call on."""
 
+from dataclasses import replace
+
 from rlgan.engine.processes import in_processes
 from rlgan.runs.files import fingerprint
 from rlgan.runs.loading import load_run, measure, prepare_task
-from rlgan.settings import resolve
+from rlgan.settings import resolve, updated
 from rlgan.task import EvaluationTools, LoadedRun, LoadedTask, Say
 
 
-def evaluation_tools(which: str, *, trust_imports: bool, status: Say, device: str = "cpu") -> EvaluationTools:
+def evaluation_tools(
+    which: str, *, trust_imports: bool, status: Say, device: str = "cpu", data: str | None = None
+) -> EvaluationTools:
     """What an evaluation can call on.
 
     Args:
@@ -15,10 +19,11 @@ def evaluation_tools(which: str, *, trust_imports: bool, status: Say, device: st
         trust_imports: import what those runs name outside of this package.
         status: is told what is computed now.
         device: where to compute with those runs.
+        data: where the data of all of them lies now; None: where it lay in training.
     """
     return EvaluationTools(
         load_run=lambda path: load_run(path, which, trust_imports=trust_imports, device=device),
-        prepare=PreparedTasks(status).of,
+        prepare=PreparedTasks(status, data).of,
         measure=measure,
         status=status,
     )
@@ -29,10 +34,12 @@ class PreparedTasks:
 
     Args:
         status: is told what is computed now.
+        data: where the data of all of them lies now; None: where it lay in training.
     """
 
-    def __init__(self, status: Say) -> None:
+    def __init__(self, status: Say, data: str | None = None) -> None:
         self._status = status
+        self._data = data
         self._last: dict[str, LoadedTask] = {}  # by the task's name
 
     def of(self, run: LoadedRun) -> LoadedTask:
@@ -42,11 +49,13 @@ class PreparedTasks:
             DataError: the data can't be had.
             RunError: it is not what the run was trained on.
         """
+        if self._data is not None:
+            run = replace(run, settings=updated(run.settings, {"data": self._data}))
         last = self._last.get(run.task.name)
         if last is not None and run.task.same_data:
             task: LoadedTask = resolve(run.task.same_data, {})(last, run.settings)
             # It is a hash of the recipe and of the data: where it is the run's, so is the data.
             if fingerprint(*task.facts.identity) == run.recipe_id:
                 return task
-        self._last[run.task.name] = prepare_task(run, in_processes, self._status)
+        self._last[run.task.name] = prepare_task(run, in_processes, self._status, self._data)
         return self._last[run.task.name]

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from rlgan.device import prepare
-from rlgan.errors import RunError, UsageError
+from rlgan.errors import DataError, RunError, UsageError
 from rlgan.runs.checkpoints import BrokenCheckpointError, Checkpoint
 from rlgan.runs.directory import RunDirectory
 from rlgan.runs.files import fingerprint
@@ -165,17 +165,33 @@ def load_run(path: str, which: str, *, trust_imports: bool = False, device: str 
     )
 
 
-def prepare_task(run: LoadedRun, map_: Map, status: Say) -> LoadedTask:
+def prepare_task(run: LoadedRun, map_: Map, status: Say, data: str | None = None) -> LoadedTask:
     """The task of a run with its data, prepared.
+
+    Args:
+        run: the run.
+        map_: applies a function to items in several processes.
+        status: is told what is done.
+        data: where the data lies now; None: where it lay in training.
 
     Raises:
         DataError: the data can't be had.
         RunError: it is not what the run was trained on.
     """
-    loaded = load_task(run.task, run.settings)
+    settings = run.settings if data is None else updated(run.settings, {"data": data})
+    # Not every task can be measured on other data.
+    other = "; --test-data takes another test set" if hasattr(run.task.evaluate.options, "test_data") else ""
+    try:
+        loaded = load_task(run.task, settings)
+    except DataError as error:
+        due = "where it has moved, give its place with --data" if data is None else f"give that with --data{other}"
+        raise DataError(f"the run's own data is needed: {error}; {due}") from error
     # Before `prepare`, which may take minutes.
     if fingerprint(*loaded.facts.identity) != run.recipe_id:
-        raise RunError(f"{loaded.facts.data} is not the data that {run.path} was trained on: put it back")
+        raise RunError(
+            f"{loaded.facts.data} is not the data that {run.path} was trained on: give that with --data, or put it "
+            f"back{other}"
+        )
     loaded.prepare(map_, status)
     return loaded
 

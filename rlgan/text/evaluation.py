@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from rlgan.device import prepare
-from rlgan.errors import DataError, RunError
+from rlgan.errors import RunError
 from rlgan.settings import differences
 from rlgan.task import EvaluationTools, LoadedRun, Result
 from rlgan.text.benchmark import PROTOCOL, TextBenchmark, difference
@@ -30,10 +30,10 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     # Opened before the measuring, which takes minutes: a control that does not compare is refused at once.
     controls = [_control(path, task.corpus, tools) for path in options.control]
     tested: Result = {}
-    if options.data is not None:
-        corpus, unknown = with_test(task.corpus, Path(options.data), run.settings.corpus)
+    if options.test_data is not None:
+        corpus, unknown = with_test(task.corpus, Path(options.test_data), run.settings.corpus)
         task = replace(task, corpus=corpus)
-        tested = {"test_data": options.data, "test_unknown_words": unknown}
+        tested = {"test_data": options.test_data, "test_unknown_words": unknown}
     benchmark = None
     if not options.quick:
         benchmark = TextBenchmark(task.corpus, options.samples, prepare(run.device), tools.status)
@@ -66,11 +66,7 @@ def _own_task(run: LoadedRun, tools: EvaluationTools) -> TextTask:
     Raises:
         RunError: that is not there.
     """
-    words = vocabulary_of(run)
-    try:
-        task = _task_of(run, tools)
-    except DataError as error:
-        raise RunError(f"the run's own data is needed, for its validation and unigrams: {error}") from error
+    words, task = vocabulary_of(run), _task_of(run, tools)
     if task.corpus.words != words:
         raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
     return task
@@ -85,7 +81,7 @@ def _measured(run: LoadedRun, task: TextTask, benchmark: TextBenchmark | None, t
     """What is found of a run on the data of a task, and which run it is."""
     evaluator = task.with_settings(run.settings).evaluator(prepare(run.device))
     evaluation = evaluator.evaluate(run.weights)
-    result: Result = {"run": run.path, "step": run.step, "data": run.settings.corpus.data}
+    result: Result = {"run": run.path, "step": run.step, "data": task.settings.corpus.data}
     result |= run.task.labels(run.settings) | evaluation.metrics | evaluation.series
     if benchmark:
         result["test_perplexity_carried"] = evaluator.carried_perplexity(run.weights)

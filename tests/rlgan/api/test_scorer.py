@@ -32,6 +32,7 @@ def windows(tmp_path_factory):
     rlgan.train(
         "text",
         data=folder / "lines.txt",
+        layout="windows",
         length=6,
         batch_size=8,
         hidden_size=8,

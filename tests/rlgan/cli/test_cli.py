@@ -189,7 +189,7 @@ def test_evaluate_speaks_to_people_too_and_knows_the_best(run, capsys):
 
 
 def test_evaluate_takes_another_text_in_the_runs_vocabulary(run, text, capsys):
-    assert main(["evaluate", str(run), "--data", str(text), "--quick", "--json"]) == 0
+    assert main(["evaluate", str(run), "--test-data", str(text), "--quick", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     words = set(json.loads((run / "vocabulary.json").read_text()))
     assert result["test_unknown_words"] == sum(word not in words for word in text.read_text().split())
@@ -522,7 +522,7 @@ def test_a_step_on_the_oracle_tells_its_nll_beside_what_the_generator_has(rlgan,
     assert np.log(line["test_perplexity"]) == pytest.approx(np.log(5000), rel=0.02)
     assert 10 < line["true_nll"] < 12  # NLL_oracle of text that is nearly uniform
     assert line["grammatical"] == 1
-    done = rlgan("evaluate", run, "--quick", "--data", text, timeout=300)
+    done = rlgan("evaluate", run, "--quick", "--test-data", text, timeout=300)
     _refused(done, 1, "the words of this run are the oracle's numbers")
 
 
