@@ -53,7 +53,7 @@ def test_a_text_that_fits_is_told_in_a_line_in_config_and_in_tensorboard_and_war
     run = tmp_path / "run"
     done = rlgan(*TRAIN, "--data", text(prose(200, 6)), "--run-dir", run)
     assert done.returncode == 0, done.stderr
-    assert "17 words; 180 / 10 / 10 sentences of 20 words" in done.stdout
+    assert "17 words; 180 / 10 / 10 sentences of 20 tokens" in done.stdout
     assert "a line has 7 tokens in the median" in done.stdout
     assert "unknown words: 0.0% of validation, 0.0% of test; 0% of the sentences are cut" in done.stdout
     assert "warning" not in done.stdout

@@ -97,7 +97,7 @@ def test_an_old_run_is_resumed_on_moved_data_and_keeps_its_layout_its_split_and_
     assert "going on from step 4" in said
     recipe = json.loads((run / "config.json").read_text())["recipe"]
     if name == "lines":
-        assert "81 / 4 / 4 windows of 8 words" in said
+        assert "81 / 4 / 4 windows of 8 tokens" in said
         assert (recipe["layout"], recipe["split"], recipe["tokens"]) == ("windows", "tail", "words")
 
 
