@@ -42,6 +42,8 @@ class TrainSettings(TypedDict, total=False):
     lag: int
     data: str | PathLike[str]
     layout: str | None
+    tokens: str
+    split: str | None
     vocab_size: int | None
     length: int
     generator_learning_rate: float

@@ -81,12 +81,12 @@ def evaluate(words: list[str]) -> None:
         return
     run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
-    # A task from outside has no options here where its run lies in a store,
-    # whose config is not read before the words are.
     if common.data is not None and "data" not in run.task.places:
         raise UsageError(
             f"--data {common.data}: {common.run} is a run of {run.task.name}, which has none: leave it out"
         )
+    # A task from outside has no options here where its run lies in a store,
+    # whose config is not read before the words are.
     own = getattr(options, run.task.name, None) or run.task.evaluate.options()
     with _tools(common) as tools:
         result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)

@@ -14,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from rlgan.errors import DataError
 from rlgan.images.files import one_line, read
 from rlgan.images.sources import MadePictures, Pixels, digest
 
 # No others: some of Pillow's decoders run another program on what they are given, as that of EPS runs Ghostscript.
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # by content, whatever the file's ending says
+FORMATS = (  # by content, whatever the file's ending says
+    *("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM"),
+    *(("AVIF",) if features.check("avif") else ()),
+)
 # What Pillow raises on pictures that are broken in one way or another, beside its own errors: its decoders read what a
 # file claims, and fail where it lies. Found by damaging files of each format by chance, as the tests do.
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, AttributeError, struct.error, zlib.error)

@@ -1,4 +1,4 @@
-"""A directory of pictures as a source: CelebA in its own layout, or any folder."""
+"""A directory of pictures as a source: CelebA, or any folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,12 @@ import PIL
 from rlgan.errors import DataError
 from rlgan.images import celeba, folder
 from rlgan.images.decode import DecodeJob
-from rlgan.images.files import Layout, Listing, one_line, read
-from rlgan.images.sources import CHUNK, SPLITS, Job, Request, Source, Split, digest
-from rlgan.images.tables import FILTERS, SOURCES
+from rlgan.images.files import Find, Listing, one_line
+from rlgan.images.known_files import KnownFiles
+from rlgan.images.sources import CHUNK, SPLITS, Job, Request, Source, Split
+from rlgan.images.tables import FILTERS, FORMER_SPLIT, SOURCES
+from rlgan.images.tables import SPLITS as SPLIT_WAYS
 from rlgan.settings import resolve
-
-# The first that matches is taken; any directory is a folder of pictures.
-LAYOUTS: dict[str, Layout] = {"celeba": celeba.LAYOUT, "folder": folder.LAYOUT}
 
 
 def open_directory(request: Request) -> Source:
@@ -29,11 +28,47 @@ def open_directory(request: Request) -> Source:
             raise DataError(f"{one_line(path)} is a file: give a directory of pictures; unpack it if it is an archive")
         known = " or ".join(SOURCES)
         raise DataError(f"no directory {one_line(path)}: give one with pictures, or {known}, which are drawn")
-    name, layout = next((name, layout) for name, layout in LAYOUTS.items() if layout.matches(path))
-    crop = layout.crop if request.crop is None else request.crop
+    split = request.split or _suitable_split(path)
+    crop = (celeba.CROP if _is_celeba(path, split) else None) if request.crop is None else request.crop
     if crop is not None and crop < size:
         raise DataError(f"a crop of {crop} pixels is smaller than the pictures asked for, {size}: crop {size} or more")
-    return DirectorySource(path, name, size, crop, request.filter)
+    return DirectorySource(path, split, size, crop, request.filter, request.index)
+
+
+def _is_celeba(path: Path, split: str) -> bool:
+    parts = celeba.find_former(path) if split == FORMER_SPLIT else celeba.locate(path)
+    # A partition by itself is half of it, and refused.
+    return parts.pictures is not None or parts.partition is not None
+
+
+def _suitable_split(path: Path) -> str:
+    """The split that a directory's layout or its names tell."""
+    if _is_celeba(path, "partition"):
+        return "partition"
+    folders = folder.split_folders(path)
+    if "train" in folders and len(folders) > 1:
+        return "folders"
+    return "person" if folder.tells_people(folder.walk(path).names)[0] else "picture"
+
+
+def find_by_picture(path: Path) -> Listing:
+    """List the pictures of a directory; a fifth of them is held out.
+
+    Raises:
+        DataError: there are fewer than two, or a folder can't be read.
+    """
+    return celeba.find_by_picture(path) if celeba.locate(path).pictures else folder.find_by_picture(path)
+
+
+def find_by_names(path: Path) -> Listing:
+    """List the pictures of a directory as versions before 0.2.0 did.
+
+    Raises:
+        DataError: there are fewer than two, or the layout is damaged.
+    """
+    if _is_celeba(path, FORMER_SPLIT):
+        return celeba.find_former_by_partition(path)
+    return folder.find_by_names(path)
 
 
 @dataclass(frozen=True)
@@ -41,10 +76,11 @@ class DirectorySource:
     """The pictures of a directory. It holds no names of files: there may be 200,000 of them."""
 
     path: Path
-    layout: str  # a name in `LAYOUTS`
+    split: str  # a name in `SPLITS` of rlgan.images.tables
     size: int
     crop: int | None
     filter: str  # a name in `FILTERS`
+    index: Path | None = None  # the folder that keeps what files hold, by their sizes and times
 
     @property
     def name(self) -> str:
@@ -53,11 +89,13 @@ class DirectorySource:
 
     @property
     def settings(self) -> tuple[object, ...]:
-        """What the pixels depend on: Pillow's version too, whose decoders and filters may change."""
-        return ("folder", self.size, self.crop, self.filter, PIL.__version__)
+        """What the pixels depend on beside the files and Pillow, another version of which may round otherwise."""
+        settings = ("folder", self.size, self.crop, self.filter)
+        # Runs of before have Pillow's version in their fingerprint.
+        return (*settings, PIL.__version__) if self.split == FORMER_SPLIT else settings
 
     def describe(self) -> tuple[dict[Split, list[str]], tuple[str, ...]]:
-        """Read every file once; counts, split, crop and filter.
+        """Read every file that is new or has changed; counts, split, crop and filter.
 
         Raises:
             DataError: there is nothing to learn from, or the layout is damaged.
@@ -70,20 +108,22 @@ class DirectorySource:
             f"crop: {square}, to {self.size} x {self.size} with {self.filter}",
         )
         # Of the content, not of times or sizes: a copy of a data set finds the cache that was made of the first.
-        digests = {split: [digest(name, read(self.path / name)) for name in listing.names[split]] for split in SPLITS}
+        with KnownFiles(listing.root, self.index) as files:
+            digests = files.digests(listing.names)
         return digests, about
 
     def jobs(self) -> dict[Split, list[Job]]:
         """Decode so many pictures at a time."""
-        names = self._list().names
-        return {split: self._chunks(names[split]) for split in SPLITS}
+        listing = self._list()
+        return {split: self._chunks(listing.root, listing.names[split]) for split in SPLITS}
 
     def _list(self) -> Listing:
-        return LAYOUTS[self.layout].find(self.path)
+        find: Find = resolve(self.split, SPLIT_WAYS)
+        return find(self.path)
 
-    def _chunks(self, names: list[str]) -> list[Job]:
+    def _chunks(self, root: Path, names: list[str]) -> list[Job]:
         resampling = resolve(self.filter, FILTERS)
         return [
-            DecodeJob(self.path, tuple(names[first : first + CHUNK]), self.size, self.crop, resampling)
+            DecodeJob(root, tuple(names[first : first + CHUNK]), self.size, self.crop, resampling)
             for first in range(0, len(names), CHUNK)
         ]

@@ -14,15 +14,11 @@ class Listing:
 
     names: dict[Split, list[str]]  # paths below the directory, with `/`, in order
     about: tuple[str, ...]  # lines for people: how they are split, what is missing
+    root: Path  # what the names lie below
 
 
-@dataclass(frozen=True)
-class Layout:
-    """A way in which directories hold pictures."""
-
-    matches: Callable[[Path], bool]  # whether a directory is laid out in this way
-    find: Callable[[Path], Listing]  # raises DataError where the directory can't be used
-    crop: int | None = None  # pixels a side of what is cut out by default; None: the largest square
+# Lists the pictures of a directory in the two splits; raises DataError where the directory can't be used.
+Find = Callable[[Path], Listing]
 
 
 def read(file: Path) -> bytes | OSError:

@@ -6,13 +6,13 @@ No run reads another's pixels, and a picture is decoded once, by the rollout wor
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rlgan.images.cache import Cache, unusable
-from rlgan.images.directory import open_directory
+from rlgan.images.directory import DirectorySource, open_directory
 from rlgan.images.sources import OpenSource, Pixels, Request, Source, fingerprint
-from rlgan.images.tables import SOURCES
+from rlgan.images.tables import FORMER_SPLIT, SOURCES
 from rlgan.settings import is_import, resolve
 from rlgan.types import Map
 
@@ -33,6 +33,11 @@ class Pictures:
     def crop(self) -> int | None:
         """Pixels a side in the source; None where it is the largest square, or nothing is cropped."""
         return self.source.crop
+
+    @property
+    def split(self) -> str:
+        """How a directory is split."""
+        return self.source.split if isinstance(self.source, DirectorySource) else FORMER_SPLIT
 
     def prepare(self, map_: Map, say: Callable[[str], None]) -> None:
         """Make the cache, unless it is there and whole. Several processes may do this at once.
@@ -69,11 +74,12 @@ class Pictures:
 
 
 def open_pictures(request: Request, *, cache: Path | None = None, skip_bad: bool = False) -> Pictures:
-    """Find pictures, and read every file once for the fingerprint; nothing is decoded yet.
+    """Find pictures, and read every file that is new or has changed for the fingerprint; nothing is decoded yet.
 
-    CelebA's own layout (`img_align_celeba/`, `list_eval_partition.txt`) has its own split. Any other folder's pictures,
-    also those below it, are split by person, that is by folder and name without a number at its end
-    (`First_Last_0001.jpg`): a fifth of the people are held out, chosen by a hash.
+    CelebA (`img_align_celeba/`, `list_eval_partition.txt`) has its own split, and so has a folder with `train/` and
+    `test/`. Of any other folder, with what lies below it, a fifth is held out, chosen by a hash: by person, that is by
+    folder and name without a number at its end (`First_Last_0001.jpg`), where such names tell people apart, or else by
+    picture.
 
     Example:
         >>> open_pictures(Request("faces", faces=12)).about
@@ -91,7 +97,12 @@ def open_pictures(request: Request, *, cache: Path | None = None, skip_bad: bool
     open_: OpenSource = (
         resolve(request.data, SOURCES) if request.data in SOURCES or is_import(request.data) else open_directory
     )
-    return open_source(open_(request), cache=cache, skip_bad=skip_bad)
+    cache = _default_cache() if cache is None else cache
+    pictures = open_source(open_(replace(request, index=cache)), cache=cache, skip_bad=skip_bad)
+    if request.data in SOURCES and Path(request.data).exists():
+        note = f"{request.data} are drawn by this program; what lies here by that name is ./{request.data}"
+        return replace(pictures, about=(*pictures.about, note))
+    return pictures
 
 
 def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = False) -> Pictures:
@@ -102,7 +113,6 @@ def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = F
     """
     if cache is None:
         cache = _default_cache()
-    # Every file is read: names and times would not tell that a picture was changed.
     digests, about = source.describe()
     name = fingerprint(source.settings, digests)
     # Half of the sum is enough to tell folders apart; the manifest has all of it, and all of it is compared.

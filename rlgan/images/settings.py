@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from rlgan.errors import UsageError
-from rlgan.images.tables import FILTERS, IMAGE_NETWORKS, SOURCES
+from rlgan.images.tables import FILTERS, FORMER_SPLIT, IMAGE_NETWORKS, SOURCES, SPLITS
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import AtLeast, Below, Choice, Metavar, MoreThan, OneOf, TypedPath, updated
+from rlgan.settings import Added, AtLeast, Below, Choice, Metavar, MoreThan, OneOf, TypedPath, updated
 from rlgan.task import Bounds
 
 FEATURES = "random_convolutions_320"  # the network that pictures are measured by
@@ -35,6 +35,9 @@ class PictureSettings:
     """The filter that pictures are resized with."""
     skip_bad: bool = False
     """Leave out pictures that can't be read or are too small, and count them; otherwise the first one ends the run."""
+    split: Annotated[str, Choice(SPLITS, "way to split"), Added(before=FORMER_SPLIT)] | None = None
+    """What of a directory is held out. partition: CelebA's own test split; folders: test/ beside train/; person,
+    picture: a fifth; names: what versions before 0.2.0 did. By default what suits the directory, which is said."""
     flips: bool = False
     """Mirror half of the real pictures."""
     cache: Annotated[str | None, TypedPath(written=True)] = None

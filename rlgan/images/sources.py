@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -33,6 +34,8 @@ class Request:
     filter: str = "lanczos"  # that resizes the square, a name in `rlgan.images.tables.FILTERS`
     faces: int = 12_000  # how many are drawn
     seed: int = 0  # of drawn pictures; not the run's, so that runs can be compared
+    split: str | None = None  # of a directory, a name in `rlgan.images.tables.SPLITS`; None: what suits it
+    index: Path | None = None  # a folder that keeps what files hold; None: all are read each time
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,17 @@ The objects are named, not imported, so that the command line lists the names wi
 # Data sets that `--data` knows by name: (Request) -> Source, see `rlgan.images.sources`. Other words are directories.
 SOURCES: dict[str, str] = {"faces": "rlgan.images.faces.source:open_faces"}
 
+# How the pictures of a directory are split: what lists them, (Path) -> Listing.
+SPLITS: dict[str, str] = {
+    "partition": "rlgan.images.celeba:find_by_partition",
+    "folders": "rlgan.images.folder:find_by_folders",
+    "person": "rlgan.images.folder:find_by_person",
+    "picture": "rlgan.images.directory:find_by_picture",
+    "names": "rlgan.images.directory:find_by_names",
+}
+# What runs had before there was a choice; of drawn pictures too, which nobody splits otherwise.
+FORMER_SPLIT = "names"
+
 # Filters that resize a picture, members of Pillow's `Resampling`.
 FILTERS: dict[str, str] = {
     "lanczos": "PIL.Image:Resampling.LANCZOS",

@@ -48,11 +48,11 @@ class ImageTask:
         p = settings.pictures
         data = p.data if p.data in SOURCES or is_import(p.data) else str(absolute("--data", p.data))
         pictures = open_pictures(
-            Request(data, p.size, p.crop, p.filter, p.faces),
+            Request(data, p.size, p.crop, p.filter, p.faces, split=p.split),
             cache=None if p.cache is None else absolute("--cache", p.cache),
             skip_bad=p.skip_bad,
         )
-        return ImageTask(updated(settings, {"data": data, "crop": pictures.crop}), pictures)
+        return ImageTask(updated(settings, {"data": data, "crop": pictures.crop, "split": pictures.split}), pictures)
 
     def with_settings(self, settings: ImageSettings) -> "ImageTask":
         """The same pictures under another recipe, whose pictures are these."""
@@ -71,6 +71,7 @@ class ImageTask:
             throughput_metric="samples",
             max_learners=s.batch_size,
             cache_dir=self.pictures.cache.parent,
+            account={"about": list(self.pictures.about)},
         )
 
     @property

@@ -73,7 +73,7 @@ def test_none_of_the_train_split_is_refused(celeba, opened, refusal):
         ("1.jpg 0\n\n2.jpg\n", "line 3 is '2.jpg'"),
         ("1.jpg 0\n2.jpg 3\n", "line 2 is '2.jpg 3'"),
         ("1.jpg 0\n2.jpg 0 0\n", "line 2 "),
-        ("image_id,partition\n", "line 1 "),
+        ("image_id,partition\n", "is empty"),
         ("../1.jpg 0\n", "line 1 "),
         ("1.jpg 0\n1.jpg 2\n", "line 2 names 1.jpg again"),
         ("\n\n", "is empty"),

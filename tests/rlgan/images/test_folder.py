@@ -23,9 +23,9 @@ def test_a_fifth_of_the_people_is_held_out_however_many_pictures_they_have(folde
     assert len(np.unique(pictures.test()[:, 0, 0, 0])) == 4
 
 
-def test_the_same_name_in_two_folders_is_two_people(folder, opened):
+def test_the_same_name_in_two_folders_is_two_people_where_people_are_asked_for(folder, opened):
     names = [f"{sub}/A_{n}.png" for sub in range(20) for n in range(2)]
-    assert "by person: 20 " in " ".join(opened(folder(dict.fromkeys(names, plain()))).about)
+    assert "by person: 20 " in " ".join(opened(folder(dict.fromkeys(names, plain())), split="person").about)
 
 
 def test_names_that_tell_no_people_are_split_by_picture(folder, made):
