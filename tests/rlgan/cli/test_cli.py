@@ -116,7 +116,7 @@ def _bad_data(tmp_path, text):
     return [
         (tmp_path / "nowhere", [], ["nowhere", "No such file"]),
         (empty, [], ["empty.txt has no words"]),
-        (directory, [], ["ptb.valid.txt", "ptb.test.txt"]),
+        (directory, [], ["ptb.test.txt", "ptb.test.txt"]),
         (latin, [], ["latin.txt is not UTF-8", "byte 6", "line 1"]),
         (short, [], ["not one window of 20"]),
         (text, ["--vocab-size", "5000"], ["5000", "14"]),
