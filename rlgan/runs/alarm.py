@@ -1,4 +1,4 @@
-"""The alarm that a generator has collapsed."""
+"""What is said of a run that does not learn: its generator has collapsed, or a player has no gradient."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -7,6 +7,9 @@ from rlgan.types import Metrics
 
 # Steps in a row that look collapsed before the alarm is given: one may be chance.
 ALARM_STEPS = 10
+# Steps in a row in which a gradient is exactly 0 before that is said.
+STILL_STEPS = 20
+GRADIENT = "gradient_norm_"  # begins the name of a metric of an update; then the player
 
 
 class CollapseAlarm:
@@ -59,3 +62,35 @@ class CollapseAlarm:
         self._say(f"ALARM: {alarm}")
         if self._stops:
             self.stop_reason = alarm
+
+
+class GradientWatch:
+    """Says, once for each player, that its gradient has been exactly 0 for `STILL_STEPS` steps in a row.
+
+    A gradient may be small for good reasons; nothing but a recipe in which the player can't learn makes it exactly 0.
+
+    Args:
+        say: tells a person a line.
+
+    Example:
+        >>> watch = GradientWatch(print)
+        >>> for step in range(1, 31):
+        ...     watch.check_update(step, {"gradient_norm_generator": 0.0, "gradient_norm_discriminator": 0.5})
+        WARNING: the gradient of the generator was exactly 0 in each of the 20 steps up to 20: it learns nothing
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._still: dict[str, int] = {}
+
+    def check_update(self, step: int, metrics: Metrics) -> None:
+        """Check the metrics of an update."""
+        for name, norm in metrics.items():
+            if not name.startswith(GRADIENT):
+                continue
+            self._still[name] = self._still.get(name, 0) + 1 if norm == 0 else 0
+            if self._still[name] == STILL_STEPS:
+                self._say(
+                    f"WARNING: the gradient of the {name.removeprefix(GRADIENT)} was exactly 0 in each of the "
+                    f"{STILL_STEPS} steps up to {step}: it learns nothing"
+                )

@@ -6,7 +6,7 @@ from typing import Generic
 
 from rlgan.engine.engine import P, W
 from rlgan.errors import DivergenceError
-from rlgan.runs.alarm import CollapseAlarm
+from rlgan.runs.alarm import CollapseAlarm, GradientWatch
 from rlgan.runs.context import TrainingContext
 from rlgan.runs.meter import Meter
 from rlgan.runs.progress import EVALUATING, MEASURED, SHOWN, Progress, cells, clock
@@ -29,6 +29,7 @@ class Monitor(Generic[W, P]):
     def __init__(self, context: TrainingContext[W, P], alarm: CollapseAlarm) -> None:
         self._context = context
         self._alarm = alarm
+        self._gradients = GradientWatch(context.observers.display.say)
         self._meter = Meter(context.engine.statistics.cpu_seconds, context.facts.throughput_metric)
         # From the manifests: also what was best before a resume.
         self._best = context.checkpoints.best_score(), context.checkpoints.best()
@@ -43,6 +44,7 @@ class Monitor(Generic[W, P]):
         context = self._context
         context.wall_time.add_learning(metrics["seconds_update"])
         metrics = metrics | {"collapse_alarm": float(self._alarm.check_update(step, metrics))}
+        self._gradients.check_update(step, metrics)
         self._meter.add(metrics)
         self._learned += metrics[context.facts.throughput_metric]
         if step % context.record.log_every == 0:

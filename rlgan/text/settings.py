@@ -12,8 +12,8 @@ from tyro.conf import arg
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import Added, AtLeast, Below, Between, Choice, Metavar, MoreThan, TypedPath, Was, check_new
-from rlgan.text.baselines import BASELINES, EXPECTING_BASELINES
+from rlgan.settings import Added, AtLeast, Below, Between, Choice, Metavar, MoreThan, TypedPath, Was, check_new, resolve
+from rlgan.text.baselines import BASELINES, COMPARING_BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
 from rlgan.text.corpora import DATASETS, LAYOUTS, SPLITS, TOKEN_KINDS
 from rlgan.text.estimators import (
@@ -263,8 +263,11 @@ class TextSettings:
                 f"--reward-control {self.rewards.reward_control} with shards of {self.shard_size}: rewards are "
                 "shuffled within a shard, so give fewer --shards"
             )
+        # The sum over all tokens has a gradient of its own, without a baseline.
         if self.policy.estimator in WEIGHTED_ESTIMATORS:
             self._check_weighted()
+        elif self.baselines.baseline in COMPARING_BASELINES:
+            self._check_compared()
         if self.discriminator.discriminator_form in FORMS:
             self.check_form(self.structured)
 
@@ -293,6 +296,14 @@ class TextSettings:
             raise UsageError(
                 f"--reward token_ratio with --discriminator-form {form}: its log-odds belong to one token already, so "
                 "give --reward density_ratio or log_odds"
+            )
+
+    def _check_compared(self) -> None:
+        """Check that there are others to compare a sequence with."""
+        if (self.rollouts or self.batch_size) == 1 and resolve(self.method, METHODS).adversarial:
+            raise UsageError(
+                f"--baseline {self.baselines.baseline} with --batch-size 1: a sequence has no others to be compared "
+                "with, and the gradient would be 0 for ever; give a larger --batch-size, or --baseline moving_average"
             )
 
     def _check_weighted(self) -> None:

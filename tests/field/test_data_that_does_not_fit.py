@@ -308,3 +308,26 @@ def test_too_little_memory_is_told_with_the_file_its_size_and_a_remedy(text, mon
     file = text(["x" * 99] * 30_000)
     with pytest.raises(DataError, match=r"not enough memory for .*text\.txt of 3 MB: give a part of it"):
         load(file)
+
+
+def test_reinforce_with_one_sequence_and_nothing_to_compare_it_with_is_refused_and_learns_as_advised(capsys, tmp_path):
+    words = ["train", "--batch", "1", "--shards", "1", "--estimator", "reinforce", "--workers", "0", "--steps", "2"]
+    words += ["--hidden-size", "4", "--embedding-size", "4", "--run-dir", str(tmp_path / "run")]
+    words += ["--baseline", "leave_one_out"]
+    assert main(words) == 2
+    assert "a sequence has no others to be compared with" in capsys.readouterr().err
+    assert main([*words[:-1], "moving_average"]) == 0
+    losses = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert losses[-1]["gradient_norm_generator"] > 0
+
+
+def test_a_gradient_of_exactly_0_is_said_once_in_any_recipe(capsys, tmp_path, monkeypatch):
+    (tmp_path / "still.py").write_text("def still(log_odds, log_odds_before):\n    return log_odds * 0\n")
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "--reward", "still:still", "--estimator", "reinforce", "--baseline", "none", "--workers", "0"]
+    words += ["--steps", "25", "--batch", "2", "--hidden-size", "4", "--embedding-size", "4", "--run-dir", "run"]
+    assert main(words) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "exactly 0" in line]
+    assert said == [
+        "WARNING: the gradient of the generator was exactly 0 in each of the 20 steps up to 20: it learns nothing"
+    ]

@@ -26,6 +26,8 @@ BASELINES = {
     "learned": "rlgan.text.baselines.learned:LearnedBaseline",
     "expected": "rlgan.text.baselines.leave_one_out:LeaveOneOut",  # of what comes after the token
 }
+# Those that compare a sequence with the others of its update.
+COMPARING_BASELINES = ("leave_one_out",)
 # Those in which the reward of a token itself is centred by its expectation under the generator's next-token
 # distribution, which the discriminator's scores of all tokens give; the baseline sees later tokens' rewards alone.
 EXPECTING_BASELINES = ("expected",)

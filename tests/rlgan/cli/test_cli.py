@@ -118,7 +118,7 @@ def _bad_data(tmp_path, text):
         (empty, [], ["empty.txt has no words"]),
         (directory, [], ["ptb.test.txt", "ptb.test.txt"]),
         (latin, [], ["latin.txt is not UTF-8", "byte 6", "line 1"]),
-        (short, [], ["not one window of 20"]),
+        (short, ["--layout", "windows"], ["not one window of 20"]),
         (text, ["--vocab-size", "5000"], ["5000", "14"]),
     ]
 
