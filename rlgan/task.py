@@ -202,6 +202,8 @@ class Facts:
     cache_dir: Path | None = None  # that `prepare` writes to and the learner reads from; None where it needs none
     vocabulary: tuple[str, ...] = ()  # the words of a text task, by token
     account: Mapping[str, object] = field(default_factory=dict)  # what there is in the data, for JSON
+    # What earlier versions took for the identity of the same recipe on the same data.
+    former_identities: tuple[tuple[object, ...], ...] = ()
 
 
 class LoadedTask(Protocol):

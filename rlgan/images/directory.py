@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import PIL
-
 from rlgan.errors import DataError
 from rlgan.images import celeba, folder
 from rlgan.images.decode import DecodeJob
@@ -14,6 +12,12 @@ from rlgan.images.sources import CHUNK, SPLITS, Job, Request, Source, Split
 from rlgan.images.tables import FILTERS, FORMER_SPLIT, SOURCES
 from rlgan.images.tables import SPLITS as SPLIT_WAYS
 from rlgan.settings import resolve
+
+# All that there were when runs had Pillow's version in their fingerprint.
+FORMER_PILLOWS = (
+    *("11.0.0", "11.1.0", "11.2.1", "11.3.0"),
+    *("12.0.0", "12.1.0", "12.1.1", "12.2.0", "12.3.0", "13.0.0"),
+)
 
 
 def open_directory(request: Request) -> Source:
@@ -88,11 +92,16 @@ class DirectorySource:
         return self.path.resolve().name
 
     @property
+    def former_settings(self) -> list[tuple[object, ...]]:
+        """The settings of the same pictures in runs of before, which had Pillow's version in them."""
+        if self.split != FORMER_SPLIT:
+            return []
+        return [("folder", self.size, self.crop, self.filter, version) for version in FORMER_PILLOWS]
+
+    @property
     def settings(self) -> tuple[object, ...]:
         """What the pixels depend on beside the files and Pillow, another version of which may round otherwise."""
-        settings = ("folder", self.size, self.crop, self.filter)
-        # Runs of before have Pillow's version in their fingerprint.
-        return (*settings, PIL.__version__) if self.split == FORMER_SPLIT else settings
+        return ("folder", self.size, self.crop, self.filter)
 
     def describe(self) -> tuple[dict[Split, list[str]], tuple[str, ...]]:
         """Read every file that is new or has changed; counts, split, crop and filter.

@@ -28,6 +28,7 @@ class Pictures:
     about: tuple[str, ...]  # lines for people: counts, split, crop, filter, what is missing
     cache: Path  # the folder of this fingerprint
     skip_bad: bool  # leave pictures out that can't be used, instead of stopping at the first
+    former_fingerprints: tuple[str, ...] = ()  # that earlier versions gave to the same
 
     @property
     def crop(self) -> int | None:
@@ -116,7 +117,9 @@ def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = F
     digests, about = source.describe()
     name = fingerprint(source.settings, digests)
     # Half of the sum is enough to tell folders apart; the manifest has all of it, and all of it is compared.
-    return Pictures(source, name, about, cache / name[:32], skip_bad)
+    former = source.former_settings if isinstance(source, DirectorySource) else []
+    formerly = tuple(fingerprint(settings, digests) for settings in former)
+    return Pictures(source, name, about, cache / name[:32], skip_bad, formerly)
 
 
 def _default_cache() -> Path:

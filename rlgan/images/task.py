@@ -62,10 +62,12 @@ class ImageTask:
     def facts(self) -> Facts:
         """What the loop and the processes have to know of it."""
         s, size = self.settings, self.settings.pictures.size
+        recipe = identity(s, ignored=("data", "cache"))
         return Facts(
             data=s.pictures.data,
             # Where the pictures and their cache lie does not count.
-            identity=(identity(s, ignored=("data", "cache")), self.pictures.fingerprint),
+            identity=(recipe, self.pictures.fingerprint),
+            former_identities=tuple((recipe, former) for former in self.pictures.former_fingerprints),
             about=(f"image, preset {s.preset}, seed {s.seed}, {size} x {size}", *self.pictures.about),
             selection_metric="rfid",
             throughput_metric="samples",

@@ -16,7 +16,7 @@ from rlgan.runs.directory import RunDirectory
 from rlgan.runs.files import fingerprint
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import all_settings, check, flatten, foreign_names, is_import, read, updated
-from rlgan.task import TASKS, LoadedRun, LoadedTask, Result, Say, Task, find_task, load_task
+from rlgan.task import TASKS, Facts, LoadedRun, LoadedTask, Result, Say, Task, find_task, load_task
 from rlgan.types import Map
 
 LOOKS = 10  # for a checkpoint, where training removes those that were found
@@ -165,6 +165,11 @@ def load_run(path: str, which: str, *, trust_imports: bool = False, device: str 
     )
 
 
+def recipe_ids(facts: Facts) -> list[str]:
+    """The fingerprint of a recipe and its data, and those that earlier versions gave to the same."""
+    return [fingerprint(*identity) for identity in (facts.identity, *facts.former_identities)]
+
+
 def prepare_task(run: LoadedRun, map_: Map, status: Say, data: str | None = None) -> LoadedTask:
     """The task of a run with its data, prepared.
 
@@ -187,7 +192,7 @@ def prepare_task(run: LoadedRun, map_: Map, status: Say, data: str | None = None
         due = "where it has moved, give its place with --data" if data is None else f"give that with --data{other}"
         raise DataError(f"the run's own data is needed: {error}; {due}") from error
     # Before `prepare`, which may take minutes.
-    if fingerprint(*loaded.facts.identity) != run.recipe_id:
+    if run.recipe_id not in recipe_ids(loaded.facts):
         raise RunError(
             f"{loaded.facts.data} is not the data that {run.path} was trained on: give that with --data, or put it "
             f"back{other}"

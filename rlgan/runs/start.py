@@ -12,7 +12,7 @@ from typing import Any
 from rlgan import __version__
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, check_saved, unused_directory
-from rlgan.runs.files import fingerprint
+from rlgan.runs.loading import recipe_ids
 from rlgan.runs.observers import Display, Observers
 from rlgan.runs.progress import Progress
 from rlgan.runs.request import Request
@@ -51,7 +51,9 @@ def _trained(request: Request, observers: Observers) -> tuple[RunDirectory, str 
     task, run, display = request.task, request.run, observers.display
     display.show(Progress("reading the data"))
     loaded = load_task(task, request.recipe)
-    recipe_id = fingerprint(*loaded.facts.identity)
+    recipe_id, *former = recipe_ids(loaded.facts)
+    if request.saved is not None and request.saved["recipe_id"] in former:
+        recipe_id = request.saved["recipe_id"]
     # Told before Ray is started, which takes seconds.
     if request.saved is not None and request.saved["recipe_id"] != recipe_id:
         raise RunError(
@@ -134,7 +136,7 @@ def _check_directory(run: RunSettings) -> None:
 def _config(name: str, loaded: LoadedTask, run: RunSettings, recipe_id: str, kinds: dict[str, str]) -> dict[str, Any]:
     """What config.json holds."""
     versions = {"rlgan": __version__, "python": sys.version.split()[0]}
-    for package in ("torch", "numpy", "ray", "gymnasium"):
+    for package in ("torch", "numpy", "ray", "gymnasium", "pillow"):
         with contextlib.suppress(PackageNotFoundError):  # without workers a run needs no Ray
             versions[package] = version(package)
     return {
@@ -170,6 +172,8 @@ def _train_with(
         display.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
         if start:
             _say_if_moved(display, engine.kinds, (request.saved or {}).get("kinds", engine.kinds))
+            if loaded.facts.cache_dir is not None:
+                _say_if_decoded_otherwise(display, (request.saved or {}).get("versions", {}).get("pillow"))
     display.show(Progress("preparing the data"))
     loaded.prepare(engine.map, display.say)
     labels = request.task.labels(loaded.settings)
@@ -184,3 +188,9 @@ def _say_if_moved(display: Display, kinds: dict[str, str], before: dict[str, str
     ]
     if moved:
         display.say(f"another kind of machine ({'; '.join(moved)}): the result is not bit-identical")
+
+
+def _say_if_decoded_otherwise(display: Display, before: str | None) -> None:
+    now = version("pillow")
+    if before not in (None, now):
+        display.say(f"Pillow {now}, before {before}: pictures that are decoded anew may have other bits")

@@ -99,6 +99,9 @@ def test_an_old_run_is_resumed_on_moved_data_and_keeps_its_layout_its_split_and_
     if name == "lines":
         assert "81 / 4 / 4 windows of 8 tokens" in said
         assert (recipe["layout"], recipe["split"], recipe["tokens"]) == ("windows", "tail", "words")
+    else:
+        assert recipe["split"] == "names"
+        assert {"persons": "40 pictures", "webp": "16 pictures"}[name] in said
 
 
 def run_task(run):
@@ -148,3 +151,15 @@ def test_a_run_without_data_takes_none(tmp_path, capsys):
     run = Path(shutil.copytree(OLD / "gaussian", tmp_path / "gaussian"))
     assert main(["evaluate", str(run), "--data", "x"]) == 2
     assert "is a run of gaussian, which has none: leave it out" in capsys.readouterr().err
+
+
+def test_an_old_run_on_pictures_is_the_same_with_another_version_of_pillow(moved, capsys, monkeypatch):
+    run, data = moved("persons")
+    config = json.loads((run / "config.json").read_text())
+    config["versions"]["pillow"] = "12.0.0"
+    (run / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr("PIL.__version__", "99.0")
+    assert main(["evaluate", str(run), "--data", str(data)]) == 0
+    assert main(["train", "image", "--run-dir", str(run), "--resume", "--steps", "5", "--data", str(data)]) == 0
+    assert ", before 12.0.0: pictures that are decoded anew may have other bits" in capsys.readouterr().out
+    assert json.loads((run / "config.json").read_text())["recipe_id"] == config["recipe_id"]
