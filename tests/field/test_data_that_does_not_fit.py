@@ -239,7 +239,9 @@ def test_a_directory_has_its_files_by_any_of_the_usual_names(text, tmp_path, nam
     for number, name in enumerate(names):
         text([*prose(40, 6, seed=number)], f"folder/{name}")
     text(["not", "a", "split"], "folder/README.txt")
-    assert load(tmp_path / "folder").account.lines == (40, 40, 40)
+    corpus = load(tmp_path / "folder")
+    assert corpus.account.lines == (40, 40, 40)
+    assert warnings(corpus) == []
 
 
 def test_a_directory_without_validation_holds_out_the_last_tenth_of_train_and_says_so(text, tmp_path):

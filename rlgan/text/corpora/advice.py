@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rlgan.text.corpora.account import Account
 from rlgan.text.corpora.formats import HEAD, table_format
 from rlgan.text.corpora.layouts import find_layout
+from rlgan.text.corpora.splits import split_files
 from rlgan.text.corpus import Corpus
 from rlgan.text.settings import CorpusSettings
 
@@ -52,15 +53,15 @@ def advice(path: Path, corpus: Corpus, settings: CorpusSettings, split: str) -> 
     """Lines on what is off with a text of people."""
     account = corpus.account
     assert account is not None, "a text of people has an account"
-    file = path if path.is_file() else None
+    file = split_files(path).train if path.is_dir() else path
     said = []
-    if file is not None and (table := table_format(file)):
+    if table := table_format(file):
         said.append(
             f"{file.name} looks like {table}, and all of it is trained on as text: give a file with the text alone, a "
             "sentence on each line"
         )
     unspaced = settings.tokens == "words" and (
-        _is_unspaced(_head(path)) or (account.median == 2 and account.unknown[2] > 0.5)
+        _is_unspaced(_head(file)) or (account.median == 2 and account.unknown[2] > 0.5)
     )
     if unspaced:
         said.append(
@@ -85,10 +86,9 @@ def _parts_differ(path: Path, account: Account, split: str) -> str:
     return f"{shares}: where the lines are sorted, --split shuffle draws the held-out lines from all over the text"
 
 
-def _head(path: Path) -> str:
-    files = [path] if path.is_file() else sorted(each for each in path.iterdir() if each.suffix == ".txt")
-    with files[0].open("rb") as opened:
-        return opened.read(HEAD).decode(errors="ignore") if files else ""
+def _head(file: Path) -> str:
+    with file.open("rb") as opened:
+        return opened.read(HEAD).decode(errors="ignore")
 
 
 def _is_unspaced(text: str) -> bool:
