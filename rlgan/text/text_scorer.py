@@ -70,7 +70,7 @@ class TextScorer:
         Raises:
             UsageError: a word is not known, and the vocabulary has no `<unk>`.
         """
-        return self._numbers(list(self._split(text)))
+        return self._numbers(list(self._split(text.strip())))
 
     def score_text(self, texts: Sequence[str], reduce: Reduction = "sum") -> list[float]:
         """Score texts by the log-odds that the discriminator gives after each token.
@@ -101,7 +101,7 @@ class TextScorer:
 
     def _tokens(self, number: int, text: str) -> Tokens:
         """The tokens of a text, with `<eos>` where it belongs."""
-        words, room = list(self._split(text)), self._max_length
+        words, room = list(self._split(text.strip())), self._max_length
         if self._stop_token is not None:
             words = words[:-1] if words[-1:] == [END] else words
             if END in words:

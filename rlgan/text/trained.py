@@ -72,7 +72,7 @@ def scorer_of(run: LoadedRun, form: str) -> TextScorer:
     make: ScorerMaker = SCORER_FORMS[form] if discriminator.form.reads_policy else _plain
     scorer = make(discriminator.eval(), generator.eval())
     split = find_token_kind(run.settings.corpus.tokens).split
-    return TextScorer(scorer, words, settings.length, settings.stop_token, lambda text: split(text.strip()))
+    return TextScorer(scorer, words, settings.length, settings.stop_token, split)
 
 
 ScorerMaker: TypeAlias = Callable[[TextDiscriminator, TextGenerator], Scorer]
