@@ -38,7 +38,7 @@ class CorpusSettings:
 
     data: Annotated[str, Choice(DATASETS, "data set", paths=True), TypedPath()] = "stories"
     """`stories` or `oracle` (SeqGAN's synthetic benchmark), both built in; a directory with a file for each split, as
-    {train,valid,test}.txt; or a UTF-8 file with a sentence per line."""
+    {train,valid,test}.txt, or with the arrays of a saved oracle; or a UTF-8 file with a sentence per line."""
     layout: Annotated[str, Choice(LAYOUTS, "layout")] | None = None
     """windows: T tokens cut in order from the stream; sentences: one per row. By default what suits the data."""
     tokens: Annotated[str, Choice(TOKEN_KINDS, "kind of token"), Added(before="words")] = "words"

@@ -8,6 +8,7 @@ from rlgan.settings import absolute, is_import, resolve
 from rlgan.text.corpora import DATASETS
 from rlgan.text.corpora.files import load_text
 from rlgan.text.corpora.layouts import stop_token
+from rlgan.text.corpora.oracle import from_directory, is_oracle
 from rlgan.text.corpus import Corpus
 from rlgan.text.settings import CorpusSettings
 
@@ -38,7 +39,7 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
     # Absolute, since the run may be resumed or evaluated from another directory.
     path = absolute("--data", settings.data)
     try:
-        return str(path), load_text(path, settings)
+        return str(path), from_directory(path, settings) if is_oracle(path) else load_text(path, settings)
     except MemoryError as error:
         size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
         raise DataError(

@@ -5,6 +5,7 @@ So text is there without end, and whatever a generator writes, `Oracle.log_probs
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ SIZE = 32  # of an embedding and of the state
 START = 0  # stands before the first token, and is a token like all others too
 CHUNK = 64  # rows at a time: more logits than these 2.5 MB would not stay in a processor's cache
 BLOCK = 125  # words in a block; divides the vocabulary
+
+# The gates side by side, and how the files of a saved oracle call them: input, forget, output, candidate.
+GATES = ("i", "f", "og", "c")
 
 # Not float32: machines round matrix products differently, and a token that the rounding moves changes the rest of its
 # row. In float32, 13 of 2,000 rows differed between two processors' kernels, so the corpus would be another on another
@@ -50,6 +54,30 @@ class Oracle:
         gates = 4 * SIZE
         shapes = [(VOCAB_SIZE, SIZE), (SIZE, gates), (SIZE, gates), (gates,), (SIZE, VOCAB_SIZE), (VOCAB_SIZE,)]
         return Oracle(*[rng.standard_normal(shape) for shape in shapes])
+
+    @staticmethod
+    def read(folder: Path) -> "Oracle":
+        """Read the parameters that somebody saved, one array a file, as numpy writes it: `embedding.npz`, `wi.npz`, ...
+
+        The files of Caccia et al. 2020 (pclucas14/GansFallingShort), whose oracle is that of Yu et al. 2017: of the
+        gates i, f, og and c, `w*` for the embedding, `u*` for the state and `b*` for the bias; `wo` and `bo` for the
+        output.
+
+        Raises:
+            DataError: one is not there, is no array, or has another shape.
+        """
+
+        def gates(kind: str, shape: tuple[int, ...]) -> Double:
+            return np.concatenate([_array(folder, f"{kind}{gate}", shape) for gate in GATES], axis=-1)
+
+        return Oracle(
+            embedding=_array(folder, "embedding", (VOCAB_SIZE, SIZE)),
+            from_embedding=gates("w", (SIZE, SIZE)),
+            from_hidden=gates("u", (SIZE, SIZE)),
+            bias=gates("b", (SIZE,)),
+            output=_array(folder, "wo", (SIZE, VOCAB_SIZE)),
+            output_bias=_array(folder, "bo", (VOCAB_SIZE,)),
+        )
 
     def sample(self, rng: np.random.Generator, count: int, length: int = LENGTH) -> NDArray[np.int64]:
         """Write `count` rows, int64 [N, T]; the first n are the same however many are asked for."""
@@ -109,37 +137,71 @@ class Oracle:
         return logits
 
 
+def is_oracle(folder: Path) -> bool:
+    """Whether a directory has the parameters of an oracle, and no text."""
+    return (folder / "embedding.npz").is_file() and (folder / "wo.npz").is_file()
+
+
+def from_directory(folder: Path, settings: CorpusSettings) -> Corpus:
+    """The text of an oracle whose parameters were saved, in windows.
+
+    Raises:
+        DataError: they can't be read, or another layout or size of the vocabulary is asked for.
+    """
+    _check(settings)
+    return write_corpus(folder.name, Oracle.read(folder), settings.length)
+
+
 def from_settings(settings: CorpusSettings) -> Corpus:
     """The oracle's text, in windows.
 
     Raises:
         DataError: another layout or size of the vocabulary is asked for.
     """
+    _check(settings)
+    return load_oracle(settings.length)
+
+
+def _check(settings: CorpusSettings) -> None:
     layout = settings.layout or "windows"
     if find_layout(layout).ends_with_eos or settings.vocab_size not in (None, VOCAB_SIZE):
         raise DataError(f"the oracle writes windows of {VOCAB_SIZE} words: leave --layout and --vocab-size out")
-    return load_oracle(settings.length)
 
 
 def load_oracle(length: int = LENGTH, seed: int = 0, train_count: int = 10_000, held_out_count: int = 1_000) -> Corpus:
     """Draw an oracle and let it write a corpus: oracle and splits come from streams of their own.
 
-    Its words are their numbers, none of them is `<unk>` or `<eos>`, and a row is a whole text.
+    Arguments as those of `write_corpus`.
+    """
+    oracle = Oracle.draw(stream(seed, Purpose.ORACLE, 0))
+    return write_corpus("oracle", oracle, length, seed, train_count, held_out_count)
+
+
+def write_corpus(
+    name: str,
+    oracle: Oracle,
+    length: int = LENGTH,
+    seed: int = 0,
+    train_count: int = 10_000,
+    held_out_count: int = 1_000,
+) -> Corpus:
+    """Let an oracle write a corpus: its words are their numbers, without `<unk>` or `<eos>`, and a row is a whole text.
 
     Args:
+        name: of the corpus.
+        oracle: that writes.
         length: tokens in a row, T; the paper has 20.
         seed: of the text, not of the run, so that runs can be compared.
         train_count: rows in the training split; the paper has 10,000.
         held_out_count: rows in each of the other two.
     """
-    oracle = Oracle.draw(stream(seed, Purpose.ORACLE, 0))
     # Keys of their own for the splits: the oracle's parameters stay the same, however much text is drawn.
     train, validation, test = (
         oracle.sample(stream(seed, Purpose.ORACLE, 1, split), count, length)
         for split, count in enumerate([train_count, held_out_count, held_out_count])
     )
     return Corpus(
-        name="oracle",
+        name=name,
         words=tuple(str(token) for token in range(VOCAB_SIZE)),
         train=_full(train),
         validation=_full(validation),
@@ -147,6 +209,19 @@ def load_oracle(length: int = LENGTH, seed: int = 0, train_count: int = 10_000, 
         stop_token=None,
         true_log_probs=oracle.log_probs,
     )
+
+
+def _array(folder: Path, name: str, shape: tuple[int, ...]) -> Double:
+    """An array of a saved oracle, as float64."""
+    file = folder / f"{name}.npz"
+    try:
+        # Without pickles, which are programs. The files hold a plain array each, in spite of their ending.
+        found = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{file} can't be read: {error}") from error
+    if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype.kind != "f":
+        raise DataError(f"{file} is not an array of {' x '.join(map(str, shape))} numbers, as the oracle has there")
+    return found.astype(np.float64)
 
 
 def _full(tokens: NDArray[np.int64]) -> Rows:
