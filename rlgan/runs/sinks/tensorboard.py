@@ -1,14 +1,25 @@
-"""TensorBoard's events: all scalars, and the series, histograms, pictures and texts of evaluations."""
+"""TensorBoard's events: scalars in numbered groups, charts of several lines, histograms, pictures, texts, settings."""
 
 import json
 import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata  # type: ignore[import-untyped]
 from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type: ignore[import-untyped]
 from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
 
 from rlgan.runs.sinks.sink import Record, SinkContext
-from rlgan.types import Evaluation
+from rlgan.runs.sinks.tags import DESCRIPTIONS, QUALITY, charts, evaluation_tags, summed_over_workers, training_tag
+from rlgan.types import Evaluation, Metrics
+
+# Of updates, which come after the layout of the charts is written.
+EXPECTED = (
+    "loss_generator", "loss_policy_gradient", "loss_discriminator", "discriminator_real", "discriminator_generated",
+)  # fmt: skip
 
 
 class TensorBoard:
@@ -21,9 +32,10 @@ class TensorBoard:
         # What an earlier life of the run wrote after the checkpoint stays in its
         # file; purge_step has TensorBoard hide it.
         self._events = SummaryWriter(str(context.run.events), purge_step=context.after + 1)
-        # Once, where the run begins.
-        if context.after < 0 and context.run.config_file.is_file():
-            self._add_data(context.run.config().get("data", {}))
+        self._writer: Any = self._events.file_writer  # untyped
+        self._run = context.run
+        self._tags: dict[str, str] = {}  # of what was written, by name
+        self._trained: set[str] = set()  # names of what each update has
 
     def write(self, step: int, record: Record) -> None:
         """Add what a record has; an evaluation is on the disk when this returns.
@@ -34,12 +46,22 @@ class TensorBoard:
         # What comes every few seconds between evaluations is for monitoring; the curves are by evaluation.
         if not record.training and record.evaluation is None:
             return
-        for tag, value in record.scalars().items():
-            self._events.add_scalar(tag, value, step)
-        if record.evaluation is not None:
-            self._add_evaluation(step, record.evaluation)
-            # The writer's thread would otherwise write when it likes, up to two minutes later.
-            self._events.flush()
+        self._trained |= record.training.keys()
+        self._add(step, record.training, {name: training_tag(name) for name in record.training})
+        if record.evaluation is None:
+            return
+        first = not any(tag.startswith(QUALITY) for tag in self._tags.values())
+        metrics = record.evaluation.metrics
+        self._add(step, metrics, evaluation_tags(metrics))
+        run = summed_over_workers(record.run, record.shards_by_worker)
+        # Means of what each update has a point of are not shown beside it.
+        own = {name: value for name, value in run.items() if name not in self._trained}
+        self._add(step, own, {name: training_tag(name) for name in own})
+        self._add_evaluation(step, record.evaluation)
+        if first:
+            self._add_settings(metrics)
+        # The writer's thread would otherwise write when it likes, up to two minutes later.
+        self._events.flush()
 
     def close(self) -> None:
         """Write what is not written yet.
@@ -51,22 +73,62 @@ class TensorBoard:
         self._events.close()
         threading.excepthook = self._excepthook
 
+    def _add(self, step: int, metrics: Metrics, tags: Mapping[str, str]) -> None:
+        """Write scalars with what they mean, which torch's own `add_scalar` has no place for."""
+        self._tags |= tags
+        for name, value in metrics.items():
+            metadata = SummaryMetadata(display_name=name, summary_description=DESCRIPTIONS.get(name, ""))
+            metadata.plugin_data.plugin_name = "scalars"
+            scalar = Summary.Value(tag=tags[name], simple_value=value, metadata=metadata)
+            self._writer.add_summary(Summary(value=[scalar]), step)
+
+    def _add_settings(self, metrics: Metrics) -> None:
+        """Write what does not change: the layout of the charts, the settings, and which measures go beside them."""
+        self._events.add_custom_scalars(charts(self._tags | {name: training_tag(name) for name in EXPECTED}))
+        if not self._run.config_file.is_file():
+            return
+        config = self._run.config()
+        self._add_json(
+            "settings", {name: config[name] for name in ("task", "recipe", "run", "versions") if name in config}
+        )
+        self._add_json("data", config.get("data", {}))
+        quality = {tag: metrics[name] for name, tag in self._tags.items() if tag.startswith(QUALITY)}
+        # TensorBoard reads the last value of each of these tags, which are then the final metrics of the run.
+        recipe = {name: _plain(value) for name, value in config["recipe"].items()}
+        for summary in hparams(recipe, quality):  # type: ignore[no-untyped-call]
+            self._writer.add_summary(summary)
+
+    def _add_json(self, name: str, content: dict[str, Any]) -> None:
+        lines = json.dumps(content, indent=1).splitlines()
+        self._events.add_text(name, "\n".join(f"    {line}" for line in lines), 0)
+
     def _add_evaluation(self, step: int, evaluation: Evaluation) -> None:
         for name, sample in evaluation.histograms.items():
             self._events.add_histogram(name, np.asarray(sample), step)
         for name, picture in evaluation.pictures.items():
             self._events.add_image(name, picture, step, dataformats="HWC")
+        if evaluation.series:
+            self._events.add_figure("by_position", _curves(evaluation.series), step)
         if evaluation.texts:
             # As a block of code: Markdown would take `<unk>` for a tag and drop it.
             self._events.add_text("samples", "\n".join(f"    {text}" for text in evaluation.texts), step)
-
-    def _add_data(self, account: dict[str, object]) -> None:
-        """The account of the data, as config.json has it."""
-        lines = json.dumps(account, indent=1).splitlines()
-        self._events.add_text("data", "\n".join(f"    {line}" for line in lines), 0)
 
     def _ignore_writer(self, error: threading.ExceptHookArgs) -> None:
         # TensorBoard writes in a thread of its own. What that thread could not write is raised again by the next flush,
         # and then ends the run in one line: a traceback from the thread would hide that line.
         if type(error.thread).__module__ != EventFileWriter.__module__:
             self._excepthook(error)
+
+
+def _plain(value: Any) -> str | float:
+    """A setting as TensorBoard's table of hyperparameters takes it."""
+    return value if isinstance(value, str | int | float) else json.dumps(value)
+
+
+def _curves(series: Mapping[str, Sequence[float]]) -> Figure:
+    """What is measured by position in the sequence: a panel for each, beside each other."""
+    figure = Figure(figsize=(5 * len(series), 3.5), layout="constrained")
+    for axes, (name, values) in zip(figure.subplots(1, len(series), squeeze=False)[0], series.items(), strict=True):
+        axes.plot(range(1, len(values) + 1), values)
+        axes.set(title=name.replace("_", " "), xlabel="position in the sequence")
+    return figure

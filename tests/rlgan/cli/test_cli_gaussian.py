@@ -69,7 +69,7 @@ def test_tensorboard_has_a_histogram_and_a_picture(run):
     tags = events.Tags()
     assert tags["histograms"] == ["generated"]
     assert tags["images"] == ["density"]
-    assert {"training/loss_generator", "training/loss_discriminator", "evaluation/w1"} <= set(tags["scalars"])
+    assert {"2_losses/loss_generator", "2_losses/loss_discriminator", "1_quality/01_w1"} <= set(tags["scalars"])
 
 
 def test_evaluate_agrees_with_metrics_jsonl(run, capsys):

@@ -132,7 +132,9 @@ def test_tensorboard_has_the_pictures(run):
 
     tags = EventAccumulator(str(run / "events")).Reload().Tags()
     assert {"samples", "real", "average_picture", "interpolations", "nearest_training_pictures"} <= set(tags["images"])
-    assert {"training/loss_generator", "evaluation/rfid", "evaluation/coverage"} <= set(tags["scalars"])
+    assert {"2_losses/loss_generator", "1_quality/01_rfid", "1_quality/05_coverage", "6_references/rfid_floor"} <= set(
+        tags["scalars"]
+    )
 
 
 def test_evaluate_agrees_with_metrics_jsonl_and_names_its_features(run, capsys):

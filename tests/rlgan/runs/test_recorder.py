@@ -102,14 +102,14 @@ def test_tensorboard_reads_scalars_histograms_and_texts_and_forgets_what_was_tak
     events.Reload()
     tags = events.Tags()
     assert tags["scalars"] == [
-        "evaluation/test_perplexity", "run/epoch", "run/shards_local", "positions/reward/01", "positions/reward/02",
-        "training/loss",
+        "1_quality/01_test_perplexity", "4_speed/epoch", "5_cluster/shards_made", "2_losses/loss",
     ]  # fmt: skip
     assert tags["histograms"] == ["log_odds"]
-    assert tags["tensors"] == ["samples/text_summary"]
-    assert [event.step for event in events.Scalars("evaluation/test_perplexity")] == [0, 10]
+    assert tags["images"] == ["by_position"]
+    assert tags["tensors"] == ["samples/text_summary", "custom_scalars__config__"]
+    assert [event.step for event in events.Scalars("1_quality/01_test_perplexity")] == [0, 10]
     # What comes between evaluations, for whoever watches, is no point of a curve.
-    assert [event.step for event in events.Scalars("run/epoch")] == [0, 10]
+    assert [event.step for event in events.Scalars("4_speed/epoch")] == [0, 10]
 
 
 def test_pictures_become_files_named_by_the_epoch(run, record):

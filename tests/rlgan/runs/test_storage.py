@@ -60,7 +60,7 @@ def test_a_run_in_an_object_store_has_the_bits_of_one_on_a_disk_also_when_resume
 
     events = EventAccumulator(str(tmp_path / "copy" / "events"))
     events.Reload()
-    assert [event.step for event in events.Scalars("evaluation/test_perplexity")] == [0, 3, 6]
+    assert [event.step for event in events.Scalars("1_quality/02_test_perplexity")] == [0, 3, 6]
 
     assert main(["sample", address, "--count", "2"]) == 0
     assert main(["evaluate", address, "--quick", "--json"]) == 0

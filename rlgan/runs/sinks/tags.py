@@ -1,0 +1,115 @@
+"""Under which tags TensorBoard shows what a run measures: numbered groups, and lines that belong into one chart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rlgan.types import Metrics
+
+QUALITY, LOSSES, DISCRIMINATOR = "1_quality", "2_losses", "3_discriminator"
+SPEED, CLUSTER, REFERENCES = "4_speed", "5_cluster", "6_references"
+
+# What does not change while a run trains: floors, real text, what can be had without a network.
+REFERENCE_ENDS = ("_floor", "_real", "_mean_picture", "_pca200")
+REFERENCE_STARTS = ("floor_", "unigram_")
+CLUSTER_STARTS = ("workers_", "restarts_", "memory_", "weights_", "shards_", "lag", "jobs_", "copies_")
+# Of each worker there is one: in all there would be more than anybody reads.
+OF_WORKERS = ("memory_worker",)
+
+DESCRIPTIONS = {
+    "validation_perplexity": "2^(bits per token) on validation text; chooses the best checkpoint. Lower is better.",
+    "test_perplexity": "The same on test text: reported, never chosen by. Lower is better.",
+    "w1": "Wasserstein-1 distance to real samples. Lower is better.",
+    "rfid": "Frechet distance to held-out pictures over features of a random network. Lower is better.",
+    "discriminator_accuracy_real": "Share of real items that D takes for real. 0.5 with both: it can't tell.",
+    "discriminator_accuracy_generated": "Share of generated items that D takes for generated.",
+    "discriminator_real": "Mean of D's probability that a real item is real.",
+    "discriminator_generated": "Mean of D's probability that a generated item is real.",
+    "loss_discriminator": "The discriminator's loss; 2 ln 2 = 1.386 where it can't tell.",
+    "entropy": "Nats per token of the generator's next-token distribution. Near 0: mode collapse.",
+    "collapse_alarm": "1 where the generator makes nearly the same thing every time.",
+    "seconds": "Wall time from the first step on, that before a resume included.",
+    "epoch": "Passes over the real data.",
+}
+
+# Lines of one chart, of those that a run has: of a measure beside its references, and of both sides of D.
+CHARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "quality": {
+        "perplexity": ("validation_perplexity", "test_perplexity", "floor_perplexity", "unigram_perplexity"),
+        "W1": ("w1", "w1_floor"),
+        "KS": ("ks", "ks_floor"),
+        "standard deviation": ("std", "std_floor"),
+        "modes": ("modes", "modes_floor"),
+        "rFID": ("rfid", "rfid_floor", "rfid_pca200", "rfid_mean_picture"),
+        "coverage": ("coverage", "coverage_floor"),
+        "distinct bigrams": ("distinct_bigrams", "distinct_bigrams_real"),
+    },
+    # Figure 3 of the paper: the losses of both players.
+    "losses": {"both players": ("loss_generator", "loss_policy_gradient", "loss_discriminator")},
+    "discriminator": {
+        "right on": ("discriminator_accuracy_real", "discriminator_accuracy_generated"),
+        "D of real and generated": ("discriminator_real", "discriminator_generated"),
+    },
+}
+
+
+def evaluation_tags(metrics: Iterable[str]) -> dict[str, str]:
+    """The tag of each measure of an evaluation; those of quality keep their order, what chooses checkpoints first.
+
+    Example:
+        >>> evaluation_tags(["w1", "ks", "w1_floor"])
+        {'w1': '1_quality/01_w1', 'ks': '1_quality/02_ks', 'w1_floor': '6_references/w1_floor'}
+    """
+    tags: dict[str, str] = {}
+    count = 0
+    for name in metrics:
+        # D's accuracy on real items ends as the measures of real text do.
+        if name.startswith("discriminator_"):
+            tags[name] = f"{DISCRIMINATOR}/{name}"
+        elif name.endswith(REFERENCE_ENDS) or name.startswith(REFERENCE_STARTS):
+            tags[name] = f"{REFERENCES}/{name}"
+        else:
+            count += 1
+            tags[name] = f"{QUALITY}/{count:02}_{name}"
+    return tags
+
+
+def training_tag(name: str) -> str:
+    """The tag of a metric of an update, or of the run.
+
+    Example:
+        >>> training_tag("loss_mle"), training_tag("tokens_per_second"), training_tag("memory_driver")
+        ('2_losses/loss_mle', '4_speed/tokens_per_second', '5_cluster/memory_driver')
+    """
+    if name.startswith("discriminator_"):
+        group = DISCRIMINATOR
+    elif name.startswith(CLUSTER_STARTS):
+        group = CLUSTER
+    elif "_per_" in name or name.startswith("seconds") or name in ("epoch", "tokens", "samples"):
+        group = SPEED
+    else:
+        group = LOSSES
+    return f"{group}/{name}"
+
+
+def summed_over_workers(metrics: Metrics, shards_by_worker: Mapping[str, int]) -> Metrics:
+    """The metrics of a run with one number for what each worker has: the sum."""
+    found = {name: value for name, value in metrics.items() if not name.startswith(OF_WORKERS)}
+    for kind in OF_WORKERS:
+        values = [value for name, value in metrics.items() if name.startswith(kind)]
+        found |= {f"{kind}s": sum(values)} if values else {}
+    return found | ({"shards_made": float(sum(shards_by_worker.values()))} if shards_by_worker else {})
+
+
+def charts(tags: Mapping[str, str]) -> dict[str, dict[str, list[object]]]:
+    """The layout of TensorBoard's custom scalars, of the tags that there are by name.
+
+    Example:
+        >>> charts({"w1": "1_quality/01_w1", "w1_floor": "6_references/w1_floor"})
+        {'quality': {'W1': ['Multiline', ['1_quality/01_w1', '6_references/w1_floor']]}}
+    """
+    layout: dict[str, dict[str, list[object]]] = {}
+    for category, lines in CHARTS.items():
+        for title, names in lines.items():
+            there = [tags[name] for name in names if name in tags]
+            if len(there) > 1:
+                layout.setdefault(category, {})[title] = ["Multiline", there]
+    return layout
