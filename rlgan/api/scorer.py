@@ -34,6 +34,10 @@ class Scorer(envs.Scorer, Protocol):
         """The tokens of a text's words; see `rlgan.text.text_scorer.TextScorer.tokens`."""
         ...
 
+    def text(self, tokens: NDArray[np.int64]) -> str:
+        """What tokens [n] say; see `rlgan.text.text_scorer.TextScorer.text`."""
+        ...
+
     def score_text(self, texts: Sequence[str], reduce: Literal["sum", "mean", "last"] = "sum") -> list[float]:
         """Score texts; see `rlgan.text.text_scorer.TextScorer.score_text`."""
         ...

@@ -116,8 +116,7 @@ class TextEnvironment(Environment):  # type: ignore[misc]
 
     @property
     def _text(self) -> str:
-        stop = self._scorer.env_kwargs["stop_token"]
-        return " ".join(self._scorer.vocabulary[token] for token in self._written if token != stop)
+        return self._scorer.text(np.array(self._written, np.int64))
 
     def _observed(self, rewards: list[float]) -> TextObservation:
         return TextObservation(text=self._text, rewards=rewards, reward=sum(rewards), done=self._done)

@@ -7,8 +7,8 @@ import numpy as np
 
 from envs import Scorer, State
 from rlgan.errors import UsageError
-from rlgan.text.vocabulary import END, UNKNOWN, to_tokens
-from rlgan.types import Float, Tokens
+from rlgan.text.vocabulary import END, UNKNOWN, to_text, to_tokens
+from rlgan.types import AnyTokens, Float, Tokens
 
 Reduction = Literal["sum", "mean", "last"]
 
@@ -30,6 +30,7 @@ class TextScorer:
         max_length: T, the most tokens in a text.
         stop_token: `<eos>` where it ends a text, or None.
         split: cuts a text, of one line, into tokens.
+        join: what stands between two of them in a text.
 
     Attributes:
         vocabulary: the words, by token.
@@ -44,6 +45,7 @@ class TextScorer:
         max_length: int,
         stop_token: int | None,
         split: Callable[[str], Sequence[str]] = str.split,
+        join: str = " ",
     ) -> None:
         self.vocabulary = tuple(vocabulary)
         self.env_kwargs: dict[str, Any] = {
@@ -55,6 +57,7 @@ class TextScorer:
         self._max_length = max_length
         self._stop_token = stop_token
         self._split = split
+        self._join = join
 
     def start(self, count: int) -> State:
         """The state before any token: arrays with leading axis `count`."""
@@ -70,7 +73,11 @@ class TextScorer:
         Raises:
             UsageError: a word is not known, and the vocabulary has no `<unk>`.
         """
-        return self._numbers(list(self._split(text.strip())))
+        return self._numbers(self._words(text))
+
+    def text(self, tokens: AnyTokens) -> str:
+        """What tokens [n] say, without `<eos>`."""
+        return to_text(self.vocabulary, tokens[np.newaxis], self._join)[0]
 
     def score_text(self, texts: Sequence[str], reduce: Reduction = "sum") -> list[float]:
         """Score texts by the log-odds that the discriminator gives after each token.
@@ -101,7 +108,7 @@ class TextScorer:
 
     def _tokens(self, number: int, text: str) -> Tokens:
         """The tokens of a text, with `<eos>` where it belongs."""
-        words, room = list(self._split(text.strip())), self._max_length
+        words, room = self._words(text.strip()), self._max_length
         if self._stop_token is not None:
             words = words[:-1] if words[-1:] == [END] else words
             if END in words:
@@ -116,6 +123,10 @@ class TextScorer:
             return self._numbers(words)
         except UsageError as error:
             raise UsageError(f"text {number}: {error}") from None
+
+    def _words(self, text: str) -> list[str]:
+        # What splits marks the end of a line, which in a corpus ends a text; here it is white space as any other.
+        return list(self._split(" ".join(text.splitlines())))
 
     def _numbers(self, words: Sequence[str]) -> Tokens:
         strange = [word for word in words if word not in self.vocabulary] if UNKNOWN not in self.vocabulary else []

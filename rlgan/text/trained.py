@@ -71,8 +71,8 @@ def scorer_of(run: LoadedRun, form: str) -> TextScorer:
     settings = rollout_settings(run.settings, words)
     make: ScorerMaker = SCORER_FORMS[form] if discriminator.form.reads_policy else _plain
     scorer = make(discriminator.eval(), generator.eval())
-    split = find_token_kind(run.settings.corpus.tokens).split
-    return TextScorer(scorer, words, settings.length, settings.stop_token, split)
+    kind = find_token_kind(run.settings.corpus.tokens)
+    return TextScorer(scorer, words, settings.length, settings.stop_token, kind.split, kind.join)
 
 
 ScorerMaker: TypeAlias = Callable[[TextDiscriminator, TextGenerator], Scorer]

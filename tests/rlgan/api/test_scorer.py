@@ -15,6 +15,8 @@ import envs
 import rlgan
 import rlgan.envs
 from rlgan.cli.main import main
+from rlgan.text.corpora.token_kinds import CHARACTERS
+from rlgan.text.text_scorer import TextScorer
 
 TEXTS = ["the cat sat .", "a zeppelin", "", "a fox found a key . the fox was glad and"]
 
@@ -164,6 +166,15 @@ def test_bad_texts_are_refused_in_one_sentence(scorer, texts, reduce, message):
     with pytest.raises(rlgan.UsageError) as refused:
         scorer.score_text(texts, reduce)
     assert message in str(refused.value)
+
+
+def test_text_goes_to_tokens_and_back(scorer):
+    assert scorer.tokens("the zebra").tolist() == [scorer.vocabulary.index("the"), scorer.vocabulary.index("<unk>")]
+    assert scorer.text(scorer.tokens(" the  cat\nsat <eos>\n")) == "the cat sat"
+    assert scorer.score_text(["the\ncat sat ."]) == scorer.score_text(["the cat sat ."])
+    characters = TextScorer(scorer, ("<unk>", "<eos>", "a", "b", " "), 12, 1, CHARACTERS.split, CHARACTERS.join)
+    assert characters.tokens(" ab?").tolist() == [4, 2, 3, 0]
+    assert characters.text(characters.tokens("a b")) == "a b"
 
 
 def test_no_texts_have_no_scores_and_no_words_are_refused_where_nothing_ends_a_text(scorer, windows):
