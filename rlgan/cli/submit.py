@@ -1,10 +1,13 @@
 """Training as a job on a Ray cluster: what `ray job submit` needs so that it can be stopped, and submitted again."""
 
+import atexit
 import http.client
 import json
 import os
 import shlex
+import shutil
 import subprocess
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,6 +22,7 @@ from rlgan.cli.parsing import parse
 from rlgan.engine.processes import installed
 from rlgan.errors import RunError, UsageError
 from rlgan.settings import Metavar, check_address
+from rlgan.settings.choices import OWN_PACKAGES
 
 # What a cluster asks for by itself, and `ray job` does not: without it, it fails for want of a token.
 AUTHENTICATION = {"RAY_AUTH_MODE": "token"}
@@ -40,6 +44,17 @@ class Options:
 
     address: Annotated[str | None, Metavar("URL")] = None
     """Of the cluster's job server, as http://host:8265. By default what RAY_API_SERVER_ADDRESS says."""
+
+
+def working_directory() -> Path:
+    """What is sent along: this checkout, or where the package is installed, a copy of the package alone."""
+    if (ROOT / "pyproject.toml").is_file():
+        return ROOT
+    folder = Path(tempfile.mkdtemp(prefix="rlgan-job-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for package in OWN_PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
@@ -70,7 +85,17 @@ def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
     # A job that is submitted again must go on, and the first time there is nothing to go on from.
     resume = [] if any(word.partition("=")[0] == "--resume" for word in words) else ["--resume", "auto"]
     return [
-        *("ray", "job", "submit", "--address", address, "--submission-id", submission, "--working-dir", str(ROOT)),
+        *(
+            "ray",
+            "job",
+            "submit",
+            "--address",
+            address,
+            "--submission-id",
+            submission,
+            "--working-dir",
+            str(working_directory()),
+        ),
         *("--runtime-env-json", json.dumps(RUNTIME_ENV), "--", "python", "-m", "rlgan", *words, *resume),
     ]
 
@@ -79,7 +104,7 @@ PAGE = Page(
     program="rlgan submit",
     arguments="[--address URL] -- train ...",
     summary="Submit `rlgan train` to a Ray cluster, follow what it says, and end with its exit code",
-    examples=("rlgan submit --address http://head:8265 -- train --workers 8 --run-dir /shared/run",),
+    examples=("rlgan submit --address http://head:8265 -- train --workers 8 --shards 8 --run-dir /shared/run",),
 )
 
 

@@ -172,6 +172,16 @@ def test_a_job_gets_what_it_needs_to_save_and_to_go_on():
     assert (Path(line[line.index("--working-dir") + 1]) / "rlgan" / "runs").is_dir()
 
 
+def test_where_it_is_installed_the_package_alone_is_sent_along(tmp_path, monkeypatch):
+    for package in ("rlgan", "envs", "torch"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("")
+    monkeypatch.setattr(submit, "ROOT", tmp_path)
+    line = job_line("http://there:1", "name", ["train", "--run-dir", "/shared/run"])
+    sent = Path(line[line.index("--working-dir") + 1])
+    assert sorted(entry.name for entry in sent.iterdir()) == ["envs", "rlgan"]
+
+
 @pytest.mark.parametrize(
     ("words", "due"),
     [
