@@ -53,8 +53,8 @@ def log_uniform(vocab_size: int) -> float:
 PLAIN = DiscriminatorForm(plain)
 # Scores that begin near 0 would begin as log-odds of log V: with 10,000 words 9.2, which is sure that all is real.
 STRUCTURED = DiscriminatorForm(structured, reads_policy=True, initial_bias=log_uniform)
-# Of a softmax only differences count, so that any constant would do; 0 is the uniform distribution's too.
-MEDIATOR = DiscriminatorForm(structured, reads_policy=True, learns_mixture=True)
+# A softmax is the same with any constant; with this one its log-odds begin as those of log M.
+MEDIATOR = DiscriminatorForm(structured, reads_policy=True, initial_bias=log_uniform, learns_mixture=True)
 
 
 def find_form(name: str) -> DiscriminatorForm:
