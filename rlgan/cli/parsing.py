@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import tyro
 
 from rlgan.cli.help import Page, asks_for_help, default_values, print_help
+from rlgan.cli.typed import whole_numbers
 from rlgan.errors import UsageError
 from rlgan.settings import all_settings, canonical, flatten, old_flags
 
@@ -58,6 +59,7 @@ def parse(kind: type[Any], words: list[str], page: Page, default: Any = None) ->
     renamed = old_flags(kind)
     words = _with_values([_renamed(word, renamed) for word in words], kind)
     _check_flags(words, kind, page.program)
+    words = whole_numbers(words, kind)
     box = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:

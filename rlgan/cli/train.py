@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from rlgan.cli.help import Page, asks_for_help
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.paths import beside_python
+from rlgan.cli.typed import as_typed
 from rlgan.errors import UsageError
 from rlgan.runs.observers import Command
 from rlgan.runs.request import DEFAULT_TASK, Asked, Request, default_settings, named_task, resolve_request
@@ -64,9 +65,12 @@ def requested(name: str, words: list[str]) -> tuple[Request, CommandSettings]:
         typed.append(said.command)
         return Asked(said.recipe, said.run, said.command.trust_imports)
 
-    request = resolve_request(task, name, ask)
-    # The recipe and the run are checked by now; what concerns this command alone is not.
-    check(typed[-1])
+    try:
+        request = resolve_request(task, name, ask)
+        # The recipe and the run are checked by now; what concerns this command alone is not.
+        check(typed[-1])
+    except UsageError as error:
+        raise UsageError(as_typed(str(error), words, kind)) from error
     return request, typed[-1]
 
 

@@ -53,6 +53,26 @@ def replace(file: Place, content: bytes) -> None:
         raise RunError(f"{file} can't be written: {error}") from error
 
 
+def append(file: Path, content: bytes) -> None:
+    """Write something to the end of a file, through to the disk; all of it or, where the disk is full, nothing.
+
+    Raises:
+        RunError: it can't be written; the file is as it was.
+    """
+    try:
+        with file.open("ab", buffering=0) as stream:
+            before = os.fstat(stream.fileno()).st_size
+            try:
+                if stream.write(content) < len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(stream.fileno())
+            except OSError:
+                os.ftruncate(stream.fileno(), before)
+                raise
+    except OSError as error:
+        raise RunError(f"{file} can't be written: {error}") from error
+
+
 def sync_folder(folder: Path) -> str | None:
     """Write a folder's list of names through to the disk: a rename is only then sure to outlive a power failure.
 

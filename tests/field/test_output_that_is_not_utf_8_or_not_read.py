@@ -107,3 +107,22 @@ def test_help_whose_reader_goes_is_no_fault():
     command = f"set -o pipefail; {shlex.quote(sys.executable)} -m rlgan --help | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, env=os.environ, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.timeout(120)
+def test_who_follows_the_metrics_sees_every_line_and_a_resume_takes_back_what_it_repeats(rlgan, gaussian, tmp_path):
+    run = tmp_path / "run"
+    words = [*gaussian, "--run-dir", run, "--evaluate-every", 2]
+    assert rlgan(*words, "--steps", 2).returncode == 0
+    with subprocess.Popen(["tail", "-n", "+1", "-f", run / "metrics.jsonl"], stdout=subprocess.PIPE, text=True) as tail:
+        try:
+            assert rlgan(*words, "--steps", 6, "--resume").returncode == 0
+            steps = [json.loads(tail.stdout.readline())["step"] for _ in range(4)]
+        finally:
+            tail.kill()
+    assert steps == [0, 2, 4, 6]
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 7}\n{"step": 8, "cut sh')
+    assert rlgan(*words, "--steps", 8, "--resume").returncode == 0
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [0, 2, 4, 6, 8]

@@ -1,8 +1,9 @@
 """metrics.jsonl, the run's main record: a line of JSON per evaluation."""
 
 import json
+from pathlib import Path
 
-from rlgan.runs.files import replace
+from rlgan.runs.files import append, replace
 from rlgan.runs.sinks.sink import Record, SinkContext
 from rlgan.runs.storage import Place
 
@@ -12,9 +13,9 @@ class JsonLines:
 
     def __init__(self, context: SinkContext) -> None:
         self._file = context.run.metrics_file
-        before = _lines(self._file)
-        self._kept = [line for line in before if _step(line) <= context.after]
-        if self._kept != before:
+        self._kept = [line for line in _lines(self._file) if _step(line) <= context.after]
+        self._size = len(self._content())  # in bytes, of what is there
+        if self._file.exists() and self._file.read_bytes() != self._content():
             self._save()
 
     def write(self, step: int, record: Record) -> None:
@@ -27,16 +28,26 @@ class JsonLines:
         if evaluation is None:
             return
         line = {"step": step, **record.labels, **evaluation.metrics, **evaluation.series, **record.run}
-        self._kept.append(json.dumps(line | {"shards_by_worker": dict(record.shards_by_worker)}))
-        self._save()
+        written = json.dumps(line | {"shards_by_worker": dict(record.shards_by_worker)}) + "\n"
+        # At its end, so that `tail -f` sees it, where the file is what was written before and its disk can append.
+        if isinstance(self._file, Path) and self._file.is_file() and self._file.stat().st_size == self._size:
+            append(self._file, written.encode())
+            self._kept.append(written[:-1])
+            self._size += len(written)
+        else:
+            self._kept.append(written[:-1])
+            self._save()
 
     def close(self) -> None:
         """Nothing is left to write."""
 
     def _save(self) -> None:
-        # The whole file each time, not a line at its end: a full disk then leaves no half of a line, and an object of
-        # a store can't be appended to. It has a line per evaluation, so that it stays small.
-        replace(self._file, "".join(line + "\n" for line in self._kept).encode())
+        # An object of a store can't be appended to. The file has a line per evaluation, so that it stays small.
+        replace(self._file, self._content())
+        self._size = len(self._content())
+
+    def _content(self) -> bytes:
+        return "".join(line + "\n" for line in self._kept).encode()
 
 
 def last_step(file: Place, after: int) -> int:
