@@ -33,7 +33,9 @@ from ray.cluster_utils import Cluster
 
 KINDS = ("worker", "all workers", "hang", "learner", "node", "driver", "head", "terminate", "interrupt twice")
 KINDS += ("full disk", "flipped bits", "cut short")
+KINDS += ("terminate all", "hang up", "user signal", "full stdout", "closed reader", "no lock server")
 # A worker that raises and a NaN are not among them: they end a run for good, and are meant to.
+SIGNALS = {"terminate": signal.SIGTERM, "hang up": signal.SIGHUP, "user signal": signal.SIGUSR1}
 SOAK_KINDS = ("worker", "all workers", "hang", "learner", "node")  # the driver and the head stay, to be measured
 SOAK_EVERY = 30  # seconds between faults
 SAMPLE_EVERY = 5  # seconds between measurements of the memory
@@ -49,12 +51,26 @@ RUN = ["--workers", "auto:1-3", "--checkpoint-every", str(CHECKPOINT_EVERY), "--
 RUN += ["--evaluate-every", "500"]
 
 
+# What a share says whose lock server is gone.
+NO_LOCKS = """
+import errno, fcntl, os
+
+def flock(*_):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+fcntl.flock = flock
+"""
+
+
 class Bench:
     """A cluster, and a training on it."""
 
     def __init__(self, words: list[str], log: Path) -> None:
         self.words = words
         self.log = log.open("a")
+        self.no_locks = log.parent / "no-locks"
+        self.no_locks.mkdir(exist_ok=True)
+        (self.no_locks / "sitecustomize.py").write_text(NO_LOCKS)
         self.stopped: list[psutil.Process] = []
         self.start_cluster()
 
@@ -64,13 +80,24 @@ class Bench:
         for _ in range(2):
             self.cluster.add_node(num_cpus=1)
 
-    def start_driver(self, run: Path, *words: str) -> None:
-        """Train, or go on, without waiting."""
+    def start_driver(self, run: Path, *words: str, where: str = "") -> None:
+        """Train, or go on, without waiting; where something refuses from now on, as the kind of fault says."""
         self.run = run
         self.begun = newest(run)
         typed = [sys.executable, "-m", "rlgan", "train", *self.words, "--run-dir", str(run), "--resume", "auto", *words]
         surroundings = os.environ | {"RAY_ADDRESS": self.cluster.address}
-        self.driver = subprocess.Popen(typed, stdout=self.log, stderr=subprocess.STDOUT, env=surroundings)
+        if where == "no lock server":
+            path = filter(None, (str(self.no_locks), os.environ.get("PYTHONPATH")))
+            surroundings["PYTHONPATH"] = os.pathsep.join(path)
+        with contextlib.ExitStack() as opened:
+            out: Any = self.log
+            if where == "full stdout":
+                out = opened.enter_context(Path("/dev/full").open("w"))
+            elif where == "closed reader":
+                reader, writer = os.pipe()
+                os.close(reader)
+                out = opened.enter_context(os.fdopen(writer, "w"))
+            self.driver = subprocess.Popen(typed, stdout=out, stderr=self.log, env=surroundings)
 
     def actors(self, kind: str) -> list[psutil.Process]:
         """The processes of the cluster's actors of a kind."""
@@ -102,20 +129,25 @@ class Bench:
             if kind not in ("driver", "head") and not at_work:
                 return False
             self.end_driver(kind)
-            if kind == "head":
+            if kind in ("head", "terminate all"):
                 self.stop_cluster()
                 self.start_cluster()
             elif kind in ("flipped bits", "cut short"):
                 spoil(rng.choice(tensors(self.run)), kind)
-            go_on()
+            go_on(kind)
         return True
 
     def end_driver(self, kind: str) -> None:
         """Kill it; or ask it to end, or let its disk be full, and see that it ends as is due."""
         due: tuple[int, ...] = (-signal.SIGKILL,)
-        if kind == "terminate":
-            self.driver.terminate()
+        if kind in SIGNALS:
+            self.driver.send_signal(SIGNALS[kind])
             due = (0,)
+        elif kind == "terminate all":
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.terminate()
+            due = (0, 128 + signal.SIGTERM)  # 0 where it had saved before its cluster was gone
         elif kind == "interrupt twice":
             for _ in range(2):
                 self.driver.send_signal(signal.SIGINT)
@@ -187,8 +219,8 @@ def train_under_faults(
 ) -> tuple[float, Counter[str]]:
     """Train as many steps, with faults on the way; give the wall time in seconds, and the number of faults by kind."""
 
-    def go_on() -> None:
-        bench.start_driver(run, "--steps", str(steps))
+    def go_on(where: str = "") -> None:
+        bench.start_driver(run, "--steps", str(steps), where=where)
 
     started = changed = time.monotonic()
     due = sorted(rng.uniform(0, 0.95) * steps for _ in faults)
@@ -240,7 +272,7 @@ def soak(bench: Bench, run: Path, minutes: float, rng: random.Random) -> dict[st
                 seen.setdefault((role(process), process.pid), []).append((now / 3600, size))
         if now > due and newest(run):
             fault = rng.choice(SOAK_KINDS)
-            if bench.inject(fault, rng, lambda: None):
+            if bench.inject(fault, rng, lambda _: None):
                 done[fault] += 1
                 print(f"{now:7.1f} s, step {newest(run)}: {fault}", flush=True)
             due = now + SOAK_EVERY
