@@ -147,7 +147,8 @@ class Bench:
             for process in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.terminate()
-            due = (0, 128 + signal.SIGTERM)  # 0 where it had saved before its cluster was gone
+            # 0 where it had saved before its cluster was gone; 1 where Ray ended it, as soon as its node was gone.
+            due = (0, 1, 128 + signal.SIGTERM)
         elif kind == "interrupt twice":
             for _ in range(2):
                 self.driver.send_signal(signal.SIGINT)

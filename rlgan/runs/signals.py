@@ -36,6 +36,10 @@ def always(*, asked_to_stop: bool) -> bool:  # noqa: ARG001
     return True
 
 
+def ignore(line: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass
 class Stop:
     """Whether somebody asked the run to stop."""
@@ -43,6 +47,7 @@ class Stop:
     reason: str | None = None  # the name of the signal, or what else asked
     taken: bool = False
     say_unsaved: Callable[[str], None] = print  # is told that the run ends because it did not take it in time
+    say_asked: Callable[[str], None] = ignore  # is told at once that somebody asked, from another thread
     engine_alive: Alive = always
 
     def take(self) -> None:
@@ -153,6 +158,9 @@ def _watch(received: int, numbers: Collection[int], stop: Stop, patience: float)
         now = time.monotonic()
         if number and not first:
             first, begun = number, now
+            # At once: of a cluster whose servers were signalled too, Ray may end this process before it has saved.
+            line = f"{signal.Signals(number).name}: the run finishes its step and saves"
+            threading.Thread(target=stop.say_asked, args=(line,), daemon=True).start()
         elif number and not is_repetition(first, number, now - begun):
             _kill_all(number)
         name = signal.Signals(first).name if first else ""

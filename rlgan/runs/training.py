@@ -43,6 +43,7 @@ class Training(Generic[W, P]):
         say, checkpoints = context.observers.display.say, context.checkpoints
         # Called by the watching thread where a run hangs: the disk tells which checkpoint there is by then.
         stop.say_unsaved = lambda line: say(f"{line}; {checkpoints.survivor()}")
+        stop.say_asked = lambda line: say(f"{line}; until then, {checkpoints.survivor()}")
         stop.engine_alive = context.engine.alive
         self._evaluate_every = context.record.evaluate_every or context.schedule.evaluate_every
         self._alarm = CollapseAlarm(
