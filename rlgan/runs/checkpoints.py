@@ -7,7 +7,6 @@ RUN/checkpoints/<step>/manifest.json    step, recipe, seconds, score, and the SH
 import hashlib
 import json
 import re
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -91,11 +90,10 @@ class Checkpoints:
             remove(partial)
             partial.mkdir(parents=True)
             _write(partial, checkpoint)
-            if isinstance(final, Path):
-                if final.exists():  # a broken one, or the same step again after a resume
-                    shutil.rmtree(final)
-                partial.rename(str(final))
+            if isinstance(final, Path) and isinstance(partial, Path):
+                _put_in_place(partial, final)
                 self._sync(final.parent)
+                remove(_replaced(final))
         except OSError as error:
             with suppress(OSError):
                 remove(partial)
@@ -148,6 +146,13 @@ class Checkpoints:
         if isinstance(self.folder, Path):
             for partial in self.folder.glob(".*.partial"):
                 remove(partial)
+            # Of a save that was killed between its two renames.
+            for replaced in self.folder.glob(".*.replaced"):
+                final = self.folder / replaced.name.split(".")[1]
+                if final.exists():
+                    remove(replaced)
+                else:
+                    replaced.rename(final)
         newest = None
         for step in self.steps():
             try:
@@ -210,6 +215,26 @@ class Checkpoints:
         if old:  # or no manifest need be read
             for step in old - {self.best()}:
                 remove(self.folder / str(step))
+
+
+def _replaced(final: Path) -> Path:
+    return final.with_name(f".{final.name}.replaced")
+
+
+def _put_in_place(partial: Path, final: Path) -> None:
+    """Give a checkpoint its final name; one of that name is there under another until then, also after a crash."""
+    replaced = _replaced(final)
+    remove(replaced)
+    if final.is_symlink():  # what it leads to is none of ours
+        raise OSError(f"{final} is a symbolic link")
+    if final.exists():  # a broken one, or the same step, which was saved before it was measured
+        final.rename(replaced)
+    try:
+        partial.rename(final)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(final)
+        raise
 
 
 def _write(folder: Place, checkpoint: Checkpoint) -> None:

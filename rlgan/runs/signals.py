@@ -49,6 +49,11 @@ class Stop:
     say_unsaved: Callable[[str], None] = print  # is told that the run ends because it did not take it in time
     say_asked: Callable[[str], None] = ignore  # is told at once that somebody asked, from another thread
     engine_alive: Alive = always
+    patience: float = PATIENCE  # seconds that the run has to take the request, before it ends unsaved
+
+    def allow(self, seconds: float) -> None:
+        """Be patient for so long beyond the time of a step: what is measured between steps can't be interrupted."""
+        self.patience = max(self.patience, PATIENCE + seconds)
 
     def take(self) -> None:
         """Tell that the run has noticed the request, if there is one: it may take its time to save."""
@@ -65,7 +70,7 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
     Args:
         patience: seconds that the run has to take the request, before it ends unsaved.
     """
-    stop = Stop()
+    stop = Stop(patience=patience)
     received_one: list[int] = []
     numbers = handled_signals()
     if not numbers:
@@ -84,7 +89,7 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     for number in numbers:
         signal.signal(number, request)
-    watch = threading.Thread(target=_watch, args=(received, numbers, stop, patience), daemon=True)
+    watch = threading.Thread(target=_watch, args=(received, numbers, stop), daemon=True)
     watch.start()
     try:
         yield stop
@@ -151,10 +156,10 @@ class _Handlers:
             os.close(ours)  # the thread that reads it then ends
 
 
-def _watch(received: int, numbers: Collection[int], stop: Stop, patience: float) -> None:
+def _watch(received: int, numbers: Collection[int], stop: Stop) -> None:
     """Wait for a second signal, for the first one to be taken, and for what computes to be gone."""
     first, begun = 0, 0.0
-    while (number := _next(received, numbers, min(CHECK_EVERY, patience))) != 0:
+    while (number := _next(received, numbers, min(CHECK_EVERY, stop.patience))) != 0:
         now = time.monotonic()
         if number and not first:
             first, begun = number, now
@@ -164,8 +169,8 @@ def _watch(received: int, numbers: Collection[int], stop: Stop, patience: float)
         elif number and not is_repetition(first, number, now - begun):
             _kill_all(number)
         name = signal.Signals(first).name if first else ""
-        if first and now - begun >= patience and not stop.taken:
-            _end_unsaved(1, f"{name} asked the run to stop, and no step was finished within {patience:g} s", stop)
+        if first and now - begun >= stop.patience and not stop.taken:
+            _end_unsaved(1, f"{name} asked the run to stop, and no step was finished within {stop.patience:g} s", stop)
         if not stop.engine_alive(asked_to_stop=bool(first)):
             why = f"{name} asked the run to stop, and its Ray has ended" if first else "The Ray of this run has ended"
             _end_unsaved(128 + first if first else 1, why, stop)

@@ -1,6 +1,7 @@
 """The training loop: the same for every task, with and without Ray."""
 
 import math
+import time
 from collections.abc import Mapping
 from typing import Generic
 
@@ -118,7 +119,10 @@ class Training(Generic[W, P]):
         """Measure the current weights, once per step, and save them if they are the best so far."""
         if self._context.recorder.last_step == self.step:
             return
+        begun = time.monotonic()
         metrics = self._monitor.evaluate(self.step)
+        # A signal may find the next one at its beginning, and it may take longer.
+        self._stop.allow(2 * (time.monotonic() - begun))
         score = metrics[self._context.facts.selection_metric]
         self._scores = {self.step: score}
         # Never at step 0: weights that are not trained are no result, even where all later ones are worse.

@@ -54,7 +54,8 @@ def test_sigterm_to_all_processes_of_a_run_on_ray_saves(started, on_ray, tmp_pat
     for each in everything:
         each.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=30)
-    assert time.monotonic() - asked < 10
+    # 2.5 s on a machine with nothing else at work; it was 60 s, unsaved, where Ray's servers ended first.
+    assert time.monotonic() - asked < 30
     assert process.returncode == 0, said.decode()
     assert "stopped by SIGTERM and saved" in said.decode()
     assert steps_of(run)[-1] >= newest
@@ -73,8 +74,8 @@ def test_a_ray_that_is_gone_is_a_line_with_the_last_checkpoint(started, on_ray, 
             each.kill()
     if asked:
         process.terminate()
-    said, _ = process.communicate(timeout=30)
-    assert time.monotonic() - begun < 10
+    said, _ = process.communicate(timeout=50)
+    assert time.monotonic() - begun < 30  # half a second, with nothing else at work
     assert process.returncode == (128 + signal.SIGTERM if asked else 1)
     why = "SIGTERM asked the run to stop, and its Ray has ended" if asked else "The Ray of this run has ended"
     checkpoint = f"the last whole checkpoint is {run}/checkpoints/{steps_of(run)[-1]}"
@@ -187,6 +188,14 @@ def test_a_step_that_hangs_does_not_keep_the_run_for_ever():
 def test_a_run_that_saves_may_take_longer_than_a_step_may():
     done = _python(HANGS, "takes")
     assert (done.returncode, done.stdout) == (0, "saved\n")
+
+
+def test_an_evaluation_that_takes_long_may_be_finished():
+    patient = HANGS.replace("stop.say_unsaved", "stop.allow(60.0)\n    stop.say_unsaved").replace(
+        "sleep(60)", "sleep(3)"
+    )
+    done = _python(patient, "evaluates")
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 TRAINS_NO_MORE = """

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,6 +180,28 @@ def test_who_goes_on_removes_what_a_killed_save_left(checkpoints):
     shutil.copytree(checkpoints.folder / "1", checkpoints.folder / ".2.partial")
     assert checkpoints.set_aside_broken(print, "r").step == 1
     assert os.listdir(checkpoints.folder) == ["1"]
+
+
+def test_a_step_that_is_saved_again_is_there_all_the_time(checkpoints, monkeypatch):
+    """A save that is killed between its two renames leaves the checkpoint before under another name."""
+    checkpoints.save(_checkpoint(3))
+    rename, moved = Path.rename, []
+
+    def killed(path, target):
+        if path.name == ".3.partial":
+            raise KeyboardInterrupt
+        moved.append(path.name)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(_checkpoint(3, score=1.0))
+    monkeypatch.undo()
+    assert moved == ["3"]
+    assert checkpoints.set_aside_broken(print, "r").step == 3
+    checkpoints.save(_checkpoint(3, score=1.0))
+    assert checkpoints.best_score() == 1.0
+    assert [entry.name for entry in checkpoints.folder.iterdir()] == ["3"]
 
 
 def test_what_a_link_in_the_place_of_a_checkpoint_leads_to_is_neither_removed_nor_written_to(checkpoints, tmp_path):

@@ -22,7 +22,7 @@ class FailingEngine:
     def __init__(self, task, settings, failures):
         engine = LocalEngine(task, settings)
         self.where, self.kinds, self.rollouts = engine.where, engine.kinds, engine.rollouts
-        self.map, self.close = engine.map, engine.close
+        self.map, self.alive, self.close = engine.map, engine.alive, engine.close
         self.learner = FailingLearner(engine.learner, failures)
         self.statistics = FailingStatistics(engine.statistics, self.learner)
 
