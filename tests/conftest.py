@@ -90,6 +90,20 @@ def rlgan():
 
 
 @pytest.fixture
+def typed(capsys):
+    """Type `rlgan WORDS` in this process, which has torch already; for runs without workers."""
+    from rlgan.cli.main import main
+
+    def run(*words):
+        capsys.readouterr()
+        code = main(list(map(str, words)))
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(words, code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
 def small_words():
     """The small recipe as words of the command line."""
     return SMALL_WORDS.split()

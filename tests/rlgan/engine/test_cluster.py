@@ -69,19 +69,19 @@ STRUCTURED = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [MIXTURE, STRUCTURED], ids=["mixture", "structured"])
-def test_the_bits_are_the_same_whatever_the_settings(rlgan, small_words, tmp_path, digest, settings):
+def test_the_bits_are_the_same_whatever_the_settings(rlgan, typed, small_words, tmp_path, digest, settings):
     straight = ["train", *small_words, *settings, "--workers", 0, "--run-dir", tmp_path / "straight", "--steps", 6]
-    assert rlgan(*straight).returncode == 0
+    assert typed(*straight).returncode == 0
     parts = ["train", *small_words, *settings, "--workers", 2, "--run-dir", tmp_path / "parts"]
     assert rlgan(*parts, "--steps", 3).returncode == 0
     assert rlgan(*parts, "--steps", 6, "--resume").returncode == 0
     assert digest(tmp_path / "straight", 6) == digest(tmp_path / "parts", 6)
 
 
-def test_the_final_weights_are_the_same_bits_for_0_1_and_2_workers(rlgan, small_words, tmp_path, digest):
+def test_the_final_weights_are_the_same_bits_for_0_1_and_2_workers(rlgan, typed, small_words, tmp_path, digest):
     for workers in (0, 1, 2):
         words = ["--workers", workers, "--steps", 6, "-k", 2, "--run-dir", tmp_path / str(workers)]
-        done = rlgan("train", *small_words, *words)
+        done = (rlgan if workers else typed)("train", *small_words, *words)
         assert done.returncode == 0, done.stderr
     assert digest(tmp_path / "0", 6) == digest(tmp_path / "1", 6) == digest(tmp_path / "2", 6)
     line = json.loads((tmp_path / "2" / "metrics.jsonl").read_text().splitlines()[-1])
@@ -89,14 +89,15 @@ def test_the_final_weights_are_the_same_bits_for_0_1_and_2_workers(rlgan, small_
 
 
 @pytest.mark.parametrize("lag", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(rlgan, small_words, tmp_path, digest, lag):
+def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(rlgan, typed, small_words, tmp_path, digest, lag):
     for workers, name in [(0, "straight"), (0, "local"), (2, "ray")]:
         words = ["train", *small_words, "--lag", lag, "--workers", workers, "--run-dir", tmp_path / name]
+        run = rlgan if workers else typed
         if name == "straight":
-            done = rlgan(*words, "--steps", 7)
+            done = run(*words, "--steps", 7)
         else:
-            assert rlgan(*words, "--steps", 3).returncode == 0
-            done = rlgan(*words, "--steps", 7, "--resume")
+            assert run(*words, "--steps", 3).returncode == 0
+            done = run(*words, "--steps", 7, "--resume")
             assert "going on from step 3" in done.stdout
         assert done.returncode == 0, done.stderr
     assert digest(tmp_path / "straight", 7) == digest(tmp_path / "local", 7) == digest(tmp_path / "ray", 7)
@@ -104,9 +105,9 @@ def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(rlgan, small_words
     assert sum("-at-" in name for name in digest(tmp_path / "ray", 7)) == 2 * lag
 
 
-def test_the_lag_is_real(rlgan, small_words, tmp_path, digest):
+def test_the_lag_is_real(typed, small_words, tmp_path, digest):
     for lag in (0, 1):
-        done = rlgan(
+        done = typed(
             "train", *small_words, "--workers", 0, "--steps", 4, "--lag", lag, "--run-dir", tmp_path / str(lag)
         )
         assert done.returncode == 0, done.stderr
@@ -146,7 +147,7 @@ def _newest(run):
 @pytest.mark.parametrize(
     ("name", "whole_group"), [("SIGINT", True), pytest.param("SIGTERM", False, marks=pytest.mark.slow)]
 )
-def test_a_signal_saves_ends_cleanly_and_leaves_nothing_behind(start, nothing_left, rlgan, tmp_path, name, whole_group):
+def test_a_signal_saves_ends_cleanly_and_leaves_nothing_behind(start, nothing_left, typed, tmp_path, name, whole_group):
     """Ctrl-C in a terminal reaches the whole group; `kill` and a scheduler reach the process alone."""
     run = tmp_path / "run"
     words = ["--workers", 1, "--steps", 100_000, "--checkpoint-every", 100_000, "--run-dir", run]
@@ -160,13 +161,13 @@ def test_a_signal_saves_ends_cleanly_and_leaves_nothing_behind(start, nothing_le
     assert "Traceback" not in rest
     nothing_left(process)
     (step,) = [int(entry.name) for entry in (run / "checkpoints").iterdir()]
-    done = rlgan("train", "--run-dir", run, "--resume", "--workers", 0, "--steps", step + 1)
+    done = typed("train", "--run-dir", run, "--resume", "--workers", 0, "--steps", step + 1)
     assert f"going on from step {step}" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("between", [0.5, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_a_second_ctrl_c_ends_all_at_once_and_the_last_whole_checkpoint_is_there(
-    start, nothing_left, rlgan, tmp_path, between
+    start, nothing_left, typed, tmp_path, between
 ):
     """It finds the run at its saving, or at the ending of Ray's processes, which takes some seconds."""
     run = tmp_path / "run"
@@ -185,7 +186,7 @@ def test_a_second_ctrl_c_ends_all_at_once_and_the_last_whole_checkpoint_is_there
     assert "Traceback" not in rest
     assert "error" not in rest
     step = _newest(run)
-    done = rlgan("train", "--run-dir", run, "--resume", "--workers", 0, "--steps", step + 1)
+    done = typed("train", "--run-dir", run, "--resume", "--workers", 0, "--steps", step + 1)
     assert f"going on from step {step}" in done.stdout, done.stderr
 
 
@@ -295,7 +296,7 @@ def test_prometheus_finds_the_numbers_of_a_run_where_it_says(start, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced_and_the_bits_stay(start, rlgan, small_words, tmp_path, digest):
+def test_a_killed_worker_is_replaced_and_the_bits_stay(start, typed, small_words, tmp_path, digest):
     steps = 400
     words = ["--steps", steps, "--run-dir"]
     process = start(*words, tmp_path / "shot", until="step 0")
@@ -306,7 +307,7 @@ def test_a_killed_worker_is_replaced_and_the_bits_stay(start, rlgan, small_words
     assert process.wait(120) == 0, rest
     assert "Rollout worker" in rest
     assert "Other workers make its shards, with the same result" in rest
-    assert rlgan("train", *small_words, "--workers", 0, *words, tmp_path / "calm").returncode == 0
+    assert typed("train", *small_words, "--workers", 0, *words, tmp_path / "calm").returncode == 0
     assert digest(tmp_path / "shot", steps) == digest(tmp_path / "calm", steps)
 
 
@@ -374,12 +375,12 @@ def cluster(head):
 
 
 @pytest.mark.slow
-def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, small_words, tmp_path, digest):
+def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, typed, small_words, tmp_path, digest):
     there = {"RAY_ADDRESS": cluster} | LOOPBACK
     words = ["train", *small_words, "--steps", 3]
     done = _when_it_answers(lambda: rlgan(*words, "--workers", 2, "--run-dir", tmp_path / "there", environment=there))
     assert "on an attached Ray" in done.stdout
-    assert rlgan(*words, "--workers", 0, "--run-dir", tmp_path / "here").returncode == 0
+    assert typed(*words, "--workers", 0, "--run-dir", tmp_path / "here").returncode == 0
     assert digest(tmp_path / "there", 3) == digest(tmp_path / "here", 3)
 
     started = time.monotonic()
@@ -392,7 +393,9 @@ def test_an_attached_cluster_is_used_and_left_running(cluster, rlgan, small_word
 
 
 @pytest.mark.slow
-def test_a_run_whose_head_node_is_killed_is_gone_on_with_on_another(head, start, rlgan, small_words, tmp_path, digest):
+def test_a_run_whose_head_node_is_killed_is_gone_on_with_on_another(
+    head, start, rlgan, typed, small_words, tmp_path, digest
+):
     address, kill = head()
     there = {"RAY_ADDRESS": address, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"} | LOOPBACK
     words = ["--workers", 2, "--checkpoint-every", 5, "--run-dir", tmp_path / "run"]
@@ -415,7 +418,7 @@ def test_a_run_whose_head_node_is_killed_is_gone_on_with_on_another(head, start,
     there |= {"RAY_ADDRESS": address}
     assert "going on" in _when_it_answers(lambda: rlgan(*words, environment=there)).stdout
     assert (
-        rlgan("train", *small_words, "--workers", 0, "--steps", steps, "--run-dir", tmp_path / "calm").returncode == 0
+        typed("train", *small_words, "--workers", 0, "--steps", steps, "--run-dir", tmp_path / "calm").returncode == 0
     )
     assert digest(tmp_path / "run", steps) == digest(tmp_path / "calm", steps)
 

@@ -159,10 +159,10 @@ def gone(process):
 
 
 @pytest.mark.slow
-def test_what_comes_out_has_the_bits_of_a_run_in_peace(shot, rlgan, tmp_path, digest):
+def test_what_comes_out_has_the_bits_of_a_run_in_peace(shot, typed, tmp_path, digest):
     _, path, step = shot
     calm = ["--workers", 0, "--steps", step, "--evaluate-every", 1000, "--run-dir", tmp_path / "calm"]
-    assert rlgan("train", *SMALL, *calm, timeout=600).returncode == 0
+    assert typed("train", *SMALL, *calm).returncode == 0
     assert digest(path, step) == digest(tmp_path / "calm", step)
 
 
@@ -196,7 +196,7 @@ def test_the_metrics_say_what_happened(shot):
 
 
 @pytest.mark.slow
-def test_two_learners_are_shot_at_and_come_to_what_two_in_peace_come_to(start, rlgan, tmp_path, digest):
+def test_two_learners_are_shot_at_and_come_to_what_two_in_peace_come_to(start, typed, tmp_path, digest):
     words = ["--learners", 2, "--workers", 2, "--checkpoint-every", 20, "--evaluate-every", 1000]
     run = start(tmp_path / "shot", *words, "--steps", 200)
     run.until("^step 0:")
@@ -217,7 +217,7 @@ def test_two_learners_are_shot_at_and_come_to_what_two_in_peace_come_to(start, r
     assert digest(tmp_path / "shot", 200) == digest(tmp_path / "calm", 200)
 
     alone = ["--workers", 0, "--steps", 200, "--evaluate-every", 1000, "--run-dir", tmp_path / "one"]
-    assert rlgan("train", *SMALL, *alone, timeout=600).returncode == 0
+    assert typed("train", *SMALL, *alone).returncode == 0
     two, one = (
         json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[-1]) for name in ("calm", "one")
     )
@@ -252,7 +252,7 @@ def test_a_worker_that_raises_stops_the_run_and_is_named(cluster):
 
 
 @pytest.mark.slow
-def test_a_node_of_another_kind_makes_no_shard_unless_asked_for(start, cluster, rlgan, tmp_path, digest):
+def test_a_node_of_another_kind_makes_no_shard_unless_asked_for(start, cluster, typed, tmp_path, digest):
     """A processor without vector instructions, or what torch takes for one."""
     often = ["--checkpoint-every", 20, "--evaluate-every", 50]
     run = start(tmp_path / "run", "--steps", 1_000_000, "--workers", "auto:2-4", *often)
@@ -267,7 +267,7 @@ def test_a_node_of_another_kind_makes_no_shard_unless_asked_for(start, cluster, 
         assert len(run.said("another kind")) == 1
         step = max(int(entry.name) for entry in (tmp_path / "run" / "checkpoints").iterdir())
         calm = ["--workers", 0, "--steps", step, "--evaluate-every", 1000, "--run-dir", tmp_path / "calm"]
-        assert rlgan("train", *SMALL, *calm, timeout=600).returncode == 0
+        assert typed("train", *SMALL, *calm).returncode == 0
         assert digest(tmp_path / "run", step) == digest(tmp_path / "calm", step)
 
         run = start(tmp_path / "refused", "--steps", 3, "--workers", 4)
