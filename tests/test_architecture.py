@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,25 @@ def test_classes_and_protocols_are_small():
         assert len(methods) <= 15, (file, node.name)
         if any("Protocol" in ast.unparse(base) for base in node.bases):
             assert len(members) <= 8, (file, node.name)
+
+
+def _lines_of(file):
+    """The lines that hold only a comment, and all that hold anything."""
+    comments, code = set(), set()
+    nothing = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    with (ROOT / file).open("rb") as source:
+        for token in tokenize.tokenize(source.readline):
+            if token.type == tokenize.COMMENT:
+                comments.add(token.start[0])
+            elif token.type not in nothing | {tokenize.ENCODING}:
+                code.update(range(token.start[0], token.end[0] + 1))
+    return len(comments - code), len(comments | code)
+
+
+def test_reasons_are_given():
+    """Of the lines of the projects that were compared 3.6 to 22 % are comments."""
+    comments, lines = (sum(counts) for counts in zip(*map(_lines_of, TREES), strict=True))
+    assert comments / lines > 0.036
 
 
 def test_nothing_catches_every_exception_without_raising_it_on():
