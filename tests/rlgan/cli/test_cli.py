@@ -140,17 +140,17 @@ def test_the_stories_have_the_words_they_have(rlgan, tmp_path):
     _refused(rlgan("train", "--vocab-size", "100", "--workers", "0", cwd=tmp_path), 1, "394 words", "--vocab-size")
 
 
-def test_a_directory_that_is_not_empty_is_left_as_it_is(rlgan, tmp_path):
+def test_a_directory_that_is_not_empty_is_left_as_it_is(typed, tmp_path):
     (tmp_path / "metrics.jsonl").write_text("years of work")
-    _refused(rlgan("train", "--run-dir", tmp_path), 1, "is not empty", "--run-dir")
-    _refused(rlgan("train", "--run-dir", tmp_path, "--resume"), 1, "holds no run")
+    _refused(typed("train", "--run-dir", tmp_path), 1, "is not empty", "--run-dir")
+    _refused(typed("train", "--run-dir", tmp_path, "--resume"), 1, "holds no run")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["years of work"]
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="this machine has a GPU")
-def test_a_gpu_that_is_not_there_is_said(rlgan, tmp_path):
-    done = rlgan("train", "--workers", "0", "--learner-gpus", "1", "--run-dir", tmp_path / "run")
-    _refused(done, 1, "1 GPUs were asked for", "finds none")
+def test_a_gpu_that_is_not_there_is_said(typed, tmp_path):
+    done = typed("train", "--workers", "0", "--learner-gpus", "1", "--run-dir", tmp_path / "run")
+    _refused(done, 1, "cuda was asked for", "finds 0 GPUs", "--device cpu")
     assert not (tmp_path / "run").exists()
 
 
@@ -245,8 +245,8 @@ def test_a_prompt_that_the_run_can_not_read_is_refused(run, capsys, prompt, said
 
 
 @pytest.mark.parametrize("command", ["evaluate", "sample"])
-def test_what_is_no_run_is_said(rlgan, tmp_path, command):
-    _refused(rlgan(command, tmp_path), 1, "holds no run")
+def test_what_is_no_run_is_said(typed, tmp_path, command):
+    _refused(typed(command, tmp_path), 1, "holds no run")
 
 
 def test_resume_goes_on_from_what_was_saved_and_rewinds_the_metrics(run, small_words, capsys, digest, tmp_path):
@@ -270,9 +270,9 @@ def test_a_run_can_be_resumed_again_and_again(small_words, capsys, digest, tmp_p
     assert digest(parts, 4) == digest(straight, 4)
 
 
-def test_going_on_on_another_kind_of_machine_is_said(rlgan, run):
+def test_going_on_on_another_kind_of_machine_is_said(rlgan, typed, run):
     words = ["train", "--run-dir", run, "--resume", "--steps"]
-    assert "bit-identical" not in rlgan(*words, 5).stdout
+    assert "bit-identical" not in typed(*words, 5).stdout
     done = rlgan(*words, 6, environment={"ATEN_CPU_CAPABILITY": "default"})
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if "not bit-identical" in line]
@@ -301,8 +301,8 @@ def test_resume_with_nothing_left_to_do_does_nothing(run, capsys):
     assert (run / "metrics.jsonl").read_text() == before
 
 
-def test_resume_refuses_a_changed_setting_that_matters(rlgan, run):
-    done = rlgan("train", "--run-dir", run, "--resume", "--steps", "9", "--lambda", "0.5", "--seed", "3")
+def test_resume_refuses_a_changed_setting_that_matters(typed, run):
+    done = typed("train", "--run-dir", run, "--resume", "--steps", "9", "--lambda", "0.5", "--seed", "3")
     _refused(done, 2, "--resume can't change", "--discount 0.9 -> 0.5", "--seed 0 -> 3")
 
 
@@ -315,26 +315,26 @@ def test_resume_refuses_other_data(tmp_path, text, small_words, capsys):
     assert "is not the data" in capsys.readouterr().err
 
 
-def test_resume_falls_back_from_a_truncated_checkpoint_and_says_so(rlgan, tmp_path, small_words, digest):
+def test_resume_falls_back_from_a_truncated_checkpoint_and_says_so(typed, tmp_path, small_words, digest):
     run = tmp_path / "run"
     words = ["train", *small_words, "--workers", "0", "--checkpoint-every", "2", "--run-dir", run]
-    assert rlgan(*words, "--steps", "6").returncode == 0
+    assert typed(*words, "--steps", "6").returncode == 0
     due = digest(run, 6)
     file = run / "checkpoints" / "6" / "generator.safetensors"
     file.write_bytes(file.read_bytes()[:100])
-    done = rlgan("train", "--run-dir", run, "--resume", "--steps", "6")
+    done = typed("train", "--run-dir", run, "--resume", "--steps", "6")
     assert done.returncode == 0, done.stderr
     assert "Checkpoint 6 is damaged: generator.safetensors is not what was saved; it is now 6.unused-" in done.stdout
     assert "going on from step 4" in done.stdout
     assert digest(run, 6) == due
 
 
-def test_a_checkpoint_of_another_run_is_not_taken(rlgan, run, tmp_path, small_words):
+def test_a_checkpoint_of_another_run_is_not_taken(typed, run, tmp_path, small_words):
     other = tmp_path / "other"
-    assert rlgan("train", *small_words, *LOCAL, "--seed", "1", "--run-dir", other).returncode == 0
+    assert typed("train", *small_words, *LOCAL, "--seed", "1", "--run-dir", other).returncode == 0
     shutil.rmtree(run / "checkpoints" / "4")
     shutil.copytree(other / "checkpoints" / "4", run / "checkpoints" / "4")
-    done = rlgan("train", "--run-dir", run, "--resume", "--steps", "5")
+    done = typed("train", "--run-dir", run, "--resume", "--steps", "5")
     assert done.returncode == 0, done.stderr
     assert "Checkpoint 4 is of another recipe or other data" in done.stdout
     assert "no whole checkpoint: starting afresh" in done.stdout
