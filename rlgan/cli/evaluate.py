@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from rlgan.cli.evaluation_tools import evaluation_tools
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
@@ -100,34 +100,6 @@ def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
     return evaluation_tools(
         common.checkpoint, trust_imports=common.trust_imports, device=common.device, data=common.data
     )
-
-
-@contextmanager
-def evaluation_tools(
-    which: str, *, trust_imports: bool, device: str = "cpu", data: str | None = None
-) -> Iterator[EvaluationTools]:
-    """What an evaluation can call on, with the terminal's last line for what is computed now.
-
-    Args:
-        which: of the checkpoints of other runs that it opens.
-        trust_imports: import what those runs name outside of this package.
-        device: where to compute with those runs.
-        data: where the data of all of them lies now; None: where it lay in training.
-    """
-    from rich.console import Console
-
-    from rlgan.runs import evaluation
-    from rlgan.runs.progress import Progress
-    from rlgan.runs.terminal import Terminal
-
-    # On standard error, because standard output has the result, which with --json is for a program.
-    with Terminal(Console(stderr=True)) as terminal:
-
-        def status(what: str) -> None:
-            terminal.show(Progress(what))
-
-        status("measuring")
-        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status, device=device, data=data)
 
 
 def show_headlines(result: Result, lines: list[Headline], typed: str) -> None:

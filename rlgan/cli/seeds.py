@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rlgan.cli.evaluation_tools import evaluation_tools
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, unused_directory
 from rlgan.runs.loading import same_task, saved_settings
@@ -23,7 +24,6 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
         UsageError: the directory can't hold them, or runs that are there differ from what is typed.
         RunError: runs failed.
     """
-    from rlgan.cli.evaluate import evaluation_tools
     from rlgan.cli.main import main
 
     task, name, recipe, run_settings = request.task, request.name, request.recipe, request.run
