@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rlgan.cli.help import Page, asks_for_help
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.paths import beside_python
 from rlgan.cli.typed import as_typed
 from rlgan.errors import UsageError
-from rlgan.runs.observers import Command
 from rlgan.runs.request import DEFAULT_TASK, Asked, Request, default_settings, named_task, resolve_request
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import AtLeast, check, pasteable
 from rlgan.task import TASKS, Task, find_task
+
+if TYPE_CHECKING:  # it imports numpy, which --help does not wait for
+    from rlgan.runs.observers import Command
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def train_one(request: Request) -> None:
     train_run(request, Observers(Terminal(Console()), next_commands=next_commands))
 
 
-def what_next(task: Task, name: str, address: str, stopped: str | None) -> list[Command]:
+def what_next(task: Task, name: str, address: str, stopped: str | None) -> "list[Command]":
     """What can be typed next, when a run has ended.
 
     Args:
