@@ -104,7 +104,9 @@ def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
 
 def show_headlines(result: Result, lines: list[Headline], typed: str) -> None:
     """Print what a person reads first: a line for each number, with what is better and what to compare it with."""
-    print(printable(f"{result['run']}, step {result['step']}"))
+    # What is measured in place of the run's own generator is of no step of it.
+    named = f"{result['run']}, step {result['step']}" if "step" in result else f"{result['policy']} on {result['run']}"
+    print(printable(named))
     better, above = ARROWS, len(max((line.label for line in lines), key=len, default=""))
     if not (sys.stdout.encoding or "").lower().startswith("utf"):
         better = PLAIN_ARROWS
