@@ -1,7 +1,9 @@
 """Directories that hold something: another run's start, a volume's or a job's own files, a run that is training."""
 
 import re
+import shlex
 import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -76,3 +78,15 @@ def test_an_evaluation_looks_again_where_training_removes_what_it_found(started,
     for _ in range(20):
         load_run(str(run), "newest")
     assert process.poll() is None
+
+
+def test_a_current_directory_that_was_removed_is_one_line(gaussian, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    typed = shlex.join([sys.executable, "-m", "rlgan", *gaussian, "--run-dir", str(tmp_path / "run")])
+    command = f"cd {gone} && rmdir {gone} && {typed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "rlgan: error: the current directory has been removed: change to one that is there"
+    ]
