@@ -124,11 +124,18 @@ def result_lines(result: Result) -> list[str]:
     lines.append("Good is what is close to real text in all of them: each by itself can be had cheaply.")
     controls = result.get("controls", [])
     for entry in (result, *controls):
-        title = f"{entry['run']}, step {entry['step']}" if "step" in entry else entry["policy"]
+        title = f"{entry['run']}, step {entry['step']}{_perplexities(entry)}" if "step" in entry else entry["policy"]
         lines += _table(title, [*entry["quality"], result["quality_floor"]])
     for entry in controls:
         lines += _table(f"{result['run']} less {entry['run']}", entry["difference"])
     return lines
+
+
+def _perplexities(entry: Result) -> str:
+    """The perplexities that a table is of: the generator's, and that of softmax(f) where the discriminator has one."""
+    implied = entry.get("implied_test_perplexity")
+    said = "" if implied is None else f", D's implied {implied:.4g}"
+    return f": test perplexity {entry['test_perplexity']:.4g}{said}"
 
 
 def _table(title: str, columns: list[dict[str, float]]) -> list[str]:
