@@ -28,6 +28,9 @@ RECIPES = {
         for method in ("mle", "policygan", "pretraingan", "mixedgan", "curriculum")
         for preset in ("paper", "best")
     },
+    "text-plain": f"text --discriminator-form plain {TEXT}",
+    "text-plain-reinforce": f"text --discriminator-form plain --estimator reinforce --lag 1 {TEXT}",
+    "text-rollouts": f"text --rollouts 24 --lag 1 -k 2 --negatives both {TEXT}",
     "text-best-reinforce": f"text --estimator reinforce {TEXT}",
     "text-best-reinforce-lag": f"text --estimator reinforce --lag 1 -k 2 {TEXT}",
     "text-expected": f"text --weighting expected --reward log_odds --lambda 0.5 {TEXT}",

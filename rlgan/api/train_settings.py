@@ -33,6 +33,7 @@ class TrainSettings(TypedDict, total=False):
     log_every: int
     sinks: Sequence[str]
     preset: Literal["paper", "best"]
+    preset_for: Literal["small", "large"] | None
     # `str` for everything that is named in a table, since it may be `module:object` of the caller's own too.
     method: str
     seed: int

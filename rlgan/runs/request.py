@@ -75,8 +75,9 @@ def resolve_request(task: Task, name: str, ask: Ask) -> Request:
         UsageError: what was asked for makes no sense, or can't be changed by a resume.
         RunError: the saved run can't be read.
     """
-    recipe, run = default_settings(task)
-    asked = ask(recipe, run)
+    run = updated(RunSettings(), task.run_defaults)
+    # Over what the task's record has, and not over the preset of that: a preset may decide what nobody typed.
+    asked = ask(task.defaults, run)
     saved = _saved(asked.run)
     if saved is None:
         # A preset depends on what was asked for beside it, which holds over the preset.

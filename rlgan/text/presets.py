@@ -1,5 +1,7 @@
 """Presets of text: the recipe of the paper, the best that we have for each method, and what follows from a recipe."""
 
+from typing import Any
+
 from rlgan.errors import UsageError
 from rlgan.settings import differences, flatten, resolve, updated
 from rlgan.task import Bounds
@@ -9,7 +11,9 @@ from rlgan.text.settings import OF_THE_DISCRIMINATOR, TextSettings
 
 # Where the paper is silent, the defaults of the fields are its recipe; docs/text.md says what was chosen and why.
 PAPER = TextSettings(preset="paper")
-BEST = updated(
+
+# A discriminator that does not know the generator.
+PLAIN = updated(
     TextSettings(),
     {
         "estimator": "all_tokens",
@@ -26,8 +30,8 @@ BEST = updated(
         "generator_ema_decay": 0.99,
     },
 )
-BEST_REINFORCE = updated(
-    BEST,
+PLAIN_REINFORCE = updated(
+    PLAIN,
     {
         "estimator": "reinforce",
         "weighting": "expected",
@@ -40,16 +44,47 @@ BEST_REINFORCE = updated(
         "discriminator_learning_rate": 8e-3,
     },
 )
-# With a structured discriminator, forward KL goes to softmax(f), and expected log-odds are the reverse KL.
-BEST_STRUCTURED = updated(
-    BEST, {"discriminator_form": "structured", "reward": "log_odds", "discriminator_learning_rate": 3e-3}
-)
-BEST_STRUCTURED_REINFORCE = updated(
-    BEST_STRUCTURED,
-    {"estimator": "reinforce", "weighting": "expected", "baseline": "expected", "reward_limit": 5.0},
-)
-BEST_SCORER = updated(
-    BEST_REINFORCE,
+
+# A structured discriminator, whose log-odds take any limit off: forward KL goes to softmax(f).
+STRUCTURED = updated(PLAIN, {"discriminator_form": "structured", "reward": "log_odds"})
+BEST_FOR: dict[str, dict[str, Any]] = {
+    # Of text that hardly repeats in a run, where dropout only slows the discriminator.
+    "small": {
+        "preset_for": "small",
+        "negatives": "conditional",
+        "generator_learning_rate": 3e-3,
+        "discriminator_learning_rate": 3e-3,
+        "discriminator_dropout": 0.0,
+        "discriminator_word_dropout": 0.0,
+    },
+    # Ten passes over a text, such as the Penn Treebank's.
+    "large": {
+        "preset_for": "large",
+        "batch_size": 128,
+        "negatives": "both",
+        "generator_learning_rate": 2e-3,
+        "discriminator_learning_rate": 3e-3,
+        "generator_ema_decay": 0.995,
+        "decay": "cosine",
+        "decay_epochs": 10.0,
+    },
+}
+# The reward of the sampled token, centred by what was to be expected; what comes later would only add noise.
+REINFORCE = {
+    "estimator": "reinforce",
+    "weighting": "expected",
+    "baseline": "expected",
+    "reward_limit": 5.0,
+    "importance_limit": 2.0,
+}
+REINFORCE_FOR: dict[str, dict[str, Any]] = {
+    "small": {"entropy_bonus": 0.1},
+    # More rollouts are what brings its variance down, and let the generator learn faster.
+    "large": {"entropy_bonus": 0.02, "rollouts": 512, "generator_learning_rate": 4e-3},
+}
+
+SCORER = updated(
+    PLAIN_REINFORCE,
     {
         # A scorer from outside says what it says of the whole text so far, or of one token: this reward suits both.
         "reward": "probability",
@@ -57,29 +92,40 @@ BEST_SCORER = updated(
         "entropy_bonus": 0.3,
     },
 )
-BEST_MLE = updated(PAPER, {"preset": "best", "generator_ema_decay": 0.99})
+MLE = updated(PAPER, {"preset": "best", "generator_ema_decay": 0.99})
+MLE_FOR: dict[str, dict[str, Any]] = {
+    "small": {"preset_for": "small", "generator_learning_rate": 3e-3},
+    "large": {"preset_for": "large"},
+}
+# What `best` is where nothing is typed; `preset_for` stays open, so that it is seen whether it is typed.
+BEST = updated(STRUCTURED, BEST_FOR["small"] | {"preset_for": None})
 
-
-# What `best` is for methods and for estimators that have a recipe of their own.
-BEST_OF_METHOD = {"mle": BEST_MLE}
-BEST_OF_ESTIMATOR = {"reinforce": BEST_REINFORCE}
-BEST_STRUCTURED_OF_ESTIMATOR = {"reinforce": BEST_STRUCTURED_REINFORCE}
 # Three minutes of two cores with all that comes before and after.
 BOUNDS_OF_DATA = {"stories": Bounds(steps=800, minutes=2.4)}
 
 
 def preset_of(typed: TextSettings) -> TextSettings:
-    """The recipe that the typed preset has for the typed method; the best has one for each estimator."""
-    of_estimator, other = (
-        (BEST_STRUCTURED_OF_ESTIMATOR, BEST_STRUCTURED) if typed.structured else (BEST_OF_ESTIMATOR, BEST)
-    )
+    """The recipe that the typed preset has for what is typed beside it.
+
+    The best depends on method, estimator and form of the discriminator, and on the vocabulary.
+    """
     if typed.rewards.scorer is not None:
         _check_no_discriminator(typed)
-        of_estimator, other = {}, BEST_SCORER
-    # By method before estimator: maximum likelihood has no estimator, whatever the field holds.
-    best = BEST_OF_METHOD.get(typed.method, of_estimator.get(typed.policy.estimator, other))
-    preset = {"paper": PAPER, "best": best}[typed.preset]
+    preset = PAPER if typed.preset == "paper" else _best_of(typed)
     return updated(preset, {"method": typed.method})
+
+
+def _best_of(typed: TextSettings) -> TextSettings:
+    if typed.rewards.scorer is not None:
+        return SCORER
+    sampled, mle = typed.policy.estimator == "reinforce", typed.method == "mle"
+    if not typed.structured and not mle:
+        return PLAIN_REINFORCE if sampled else PLAIN
+    size = typed.preset_for or _size_of(typed)
+    # Whatever the other fields hold: maximum likelihood has no estimator and no discriminator.
+    if mle:
+        return updated(MLE, MLE_FOR[size])
+    return updated(STRUCTURED, BEST_FOR[size] | (REINFORCE | REINFORCE_FOR[size] if sampled else {}))
 
 
 def _check_no_discriminator(typed: TextSettings) -> None:
@@ -95,9 +141,19 @@ def _check_no_discriminator(typed: TextSettings) -> None:
         raise UsageError(f"{flag} with --scorer {typed.rewards.scorer}: no discriminator learns, so leave it out")
 
 
+def _size_of(typed: TextSettings) -> str:
+    """Which vocabulary the data has, small or large."""
+    # Late: it may read the data.
+    from rlgan.text.corpora.size import is_large
+
+    return "large" if is_large(typed.corpus) else "small"
+
+
 def labels_of(settings: TextSettings) -> dict[str, str]:
     """What every result of a run says of its recipe: the choices that count in its method."""
     labels = {"preset": settings.preset, "method": settings.method}
+    if settings.preset_for is not None:
+        labels["preset_for"] = settings.preset_for
     if not resolve(settings.method, METHODS).adversarial:
         return labels
     if settings.rewards.scorer is not None:

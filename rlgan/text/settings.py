@@ -207,6 +207,8 @@ class TextSettings:
 
     preset: Literal["paper", "best"] = "best"
     """Where the defaults come from: the paper's recipe and nothing else, or the best that we have."""
+    preset_for: Annotated[Literal["small", "large"] | None, Added(before=None)] = None
+    """The vocabulary that `best` is for: small, or of 5,000 words and more. By default by the data."""
     method: Annotated[str, Choice(METHODS, "method")] = "policygan"
     """How the generator learns (Yala & Song, section 4.2)."""
     seed: Annotated[int, AtLeast(0)] = 0
@@ -290,12 +292,12 @@ class TextSettings:
         if form in MEDIATING_FORMS and negatives not in PLAIN_NEGATIVES:
             raise UsageError(
                 f"--negatives {negatives} with --discriminator-form {form}, which learns real and generated rows by "
-                "likelihood: leave --negatives rollouts"
+                "likelihood: give --negatives rollouts"
             )
         if self.rewards.reward == "token_ratio":
             raise UsageError(
                 f"--reward token_ratio with --discriminator-form {form}: its log-odds belong to one token already, so "
-                "give --reward density_ratio or log_odds"
+                "give --reward density_ratio or log_odds, or --discriminator-form plain"
             )
 
     def _check_compared(self) -> None:

@@ -69,7 +69,7 @@ class TextTask:
             # Where the corpus lies does not count.
             identity=(identity(s, ignored=("data",)), corpus.fingerprint),
             about=(
-                f"{s.method} on text, preset {s.preset}, seed {s.seed}"
+                f"{s.method} on text, preset {s.preset}{_suited(s.preset_for)}, seed {s.seed}"
                 + (f", rewarded by {s.rewards.scorer}" if s.rewards.scorer else ""),
                 f"data: {corpus.name}, {len(corpus.words):,} {kind}; {sizes} {s.corpus.layout} "
                 f"of {s.corpus.length} tokens to train / validate / test",
@@ -132,6 +132,11 @@ class TextTask:
     def evaluator(self, device: torch.device) -> TextEvaluator:
         """What evaluates weights on this corpus."""
         return TextEvaluator(self.settings, self.corpus, device)
+
+
+def _suited(vocabulary: str | None) -> str:
+    """Which of a preset's recipes was taken, where it has one for each vocabulary."""
+    return "" if vocabulary is None else f" for a {vocabulary} vocabulary (--preset-for)"
 
 
 class TextReporter:

@@ -7,7 +7,7 @@ import torch
 from rlgan.errors import UsageError
 from rlgan.settings import check, flatten, updated
 from rlgan.text.estimators.weightings import forward_kl_of_log_odds
-from rlgan.text.presets import BEST, PAPER, labels_of, preset_of
+from rlgan.text.presets import BEST, PAPER, PLAIN, labels_of, preset_of
 from rlgan.text.settings import TextSettings
 
 
@@ -101,9 +101,11 @@ def test_what_could_not_act_is_refused(changes, said):
 
 
 def test_a_result_says_what_counted_in_its_method():
-    assert labels_of(preset_of(dataclasses.replace(BEST, method="mle"))) == {"preset": "best", "method": "mle"}
+    assert labels_of(preset_of(dataclasses.replace(BEST, method="mle"))) == {
+        "preset": "best", "preset_for": "small", "method": "mle",
+    }  # fmt: skip
     assert "weighting" not in labels_of(PAPER)
-    assert labels_of(BEST) == {
+    assert labels_of(PLAIN) == {
         "preset": "best", "method": "policygan", "estimator": "all_tokens", "weighting": "forward_kl",
         "reward": "density_ratio", "reward_control": "none",
     }  # fmt: skip
