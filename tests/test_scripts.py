@@ -144,3 +144,18 @@ def test_check_gpu_without_a_gpu_says_so():
     (line,) = done.stderr.splitlines()
     assert line.startswith("scripts/check-gpu: torch ")
     assert line.endswith(" finds no GPU: give --cpu")
+
+
+def test_the_benchmark_counts_the_products_of_a_step():
+    counted = subprocess.run(
+        [sys.executable, "-c", "import torch, benchmark\n"
+         "with benchmark.Products() as products:\n"
+         "    torch.nn.functional.linear(torch.ones(3, 4), torch.ones(5, 4), torch.ones(5))\n"
+         "    torch.ones(2, 6) @ torch.ones(6, 7)\n"
+         "products.replay(torch.device('cpu'))()\n"
+         "print(products.operations(), sorted(products.shapes.items()))"],
+        capture_output=True, text=True, cwd=ROOT / "scripts", check=True,
+    )  # fmt: skip
+    # Two operations for each number of the result and each step of its sum.
+    assert counted.stdout.split(maxsplit=1)[0] == str(2.0 * (3 * 5 * 4 + 2 * 7 * 6))
+    assert "(((2, 6), (6, 7)), 1), (((3, 4), (4, 5)), 1)" in counted.stdout
