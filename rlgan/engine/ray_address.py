@@ -1,5 +1,6 @@
 """RAY_ADDRESS as people set it: which forms Ray takes, and whether anybody answers there."""
 
+import os
 import re
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from rlgan.errors import RunError
 ANSWER_LIMIT = 30
 _HOST_AND_PORT = re.compile(r"(?:ray://)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/\[\]]+)):(?P<port>\d+)")
 _DUE = "give HOST:PORT of the cluster's head, as 10.0.0.5:6379"
+# Without it Ray takes 127.0.0.1 for this machine's address to others, where such a cluster does not listen.
+_ON_LOOPBACK = "; one that listens on loopback alone is joined with RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0"
 
 
 def check_answers(address: str) -> None:
@@ -20,6 +23,8 @@ def check_answers(address: str) -> None:
         RunError: the address is of another form, or no Ray answers within 30 s; the message says which.
     """
     if address == "auto":
+        # Ray takes the address from a file, which a cluster that was killed has left behind.
+        _check_health(address)
         return
     if address.startswith(("http://", "https://")):
         raise RunError(
@@ -59,8 +64,10 @@ def _check_health(address: str) -> None:
         # such as a missing token, ray.init says better.
         subprocess.run(command, capture_output=True, timeout=ANSWER_LIMIT, check=False)
     except subprocess.TimeoutExpired:
+        loopback = address.startswith(("127.", "localhost:", "[::1]:")) or address == "auto"
+        hint = _ON_LOOPBACK if loopback and "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ else ""
         raise RunError(
-            f"Cannot join a Ray at {address}: no Ray answered there within {ANSWER_LIMIT} s; {_DUE}"
+            f"Cannot join a Ray at {address}: no Ray answered there within {ANSWER_LIMIT} s; {_DUE}{hint}"
         ) from None
     except OSError:
         return  # no `ray` beside this Python: then Ray says what is wrong

@@ -228,3 +228,20 @@ def test_little_shared_memory_warnings_as_errors_few_files_and_a_proxy_make_no_n
     assert ("/dev/shm has 64 MiB free" in done.stdout) == may_mount
     assert "\x1b" not in done.stdout
     assert "Warning" not in done.stdout
+
+
+@pytest.mark.slow
+def test_a_cluster_on_loopback_alone_without_rays_own_switch_is_one_line_that_names_it(
+    rlgan, on_ray, tmp_path, a_cluster, monkeypatch
+):
+    address, environment, _ = a_cluster
+    # This process has set it for a Ray of its own, when it imported Ray.
+    monkeypatch.delenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", raising=False)
+    words = [*on_ray, "--steps", 1, "--run-dir", tmp_path / "run"]
+    joins = environment | {"RAY_ADDRESS": address}
+    done = rlgan(*words, environment={name: value for name, value in joins.items() if "WINDOWS" not in name})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "no Ray answered there within 30 s" in line
+    assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0" in line
+    assert rlgan(*words, environment=joins).returncode == 0
