@@ -327,6 +327,7 @@ def test_a_gradient_of_exactly_0_is_said_once_in_any_recipe(capsys, tmp_path, mo
     (tmp_path / "still.py").write_text("def still(log_odds, log_odds_before):\n    return log_odds * 0\n")
     monkeypatch.chdir(tmp_path)
     words = ["train", "--reward", "still:still", "--estimator", "reinforce", "--baseline", "none", "--workers", "0"]
+    words += ["--entropy-bonus", "0"]
     words += ["--steps", "25", "--batch", "2", "--hidden-size", "4", "--embedding-size", "4", "--run-dir", "run"]
     assert main(words) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if "exactly 0" in line]
