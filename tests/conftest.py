@@ -133,6 +133,8 @@ def toys(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toys")
     (folder / "lines.txt").write_text("\n".join(lines) + "\n")
     settings = {"layout": "sentences", "length": 8, "batch_size": 32, "embedding_size": 32, "hidden_size": 32}
+    # Its log-odds are of the whole text so far: agents earn by how it goes on, and not by the one word alone.
+    settings |= {"discriminator_form": "plain"}
     return rlgan.train(
         "text",
         data=folder / "lines.txt",
