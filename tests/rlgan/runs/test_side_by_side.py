@@ -3,9 +3,9 @@
 import os
 import time
 from functools import partial
-from pathlib import Path
 
 import pytest
+from jobs import say_and_end, wait_for
 
 from rlgan.runs.side_by_side import Job, run_side_by_side
 
@@ -24,18 +24,6 @@ class Notes:
 
     def ended(self, name, code):
         self.all.append(("ended", name, code))
-
-
-def say_and_end(code, send):
-    send({"pid": os.getpid()})
-    return code
-
-
-def wait_for(file, deadline, send):
-    send("waiting")
-    while not Path(file).exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return 0
 
 
 def test_every_job_has_a_process_of_its_own_whose_messages_and_code_arrive():
