@@ -92,7 +92,7 @@ def test_the_installed_command_is_the_same():
         (["train", "--batch-size", "-64"], ["--batch-size is -64"]),
         (["train", "--workers", "-1"], ["--workers is -1"]),
         (["train", "--shards", "5"], ["--shards 5 does not divide --batch-size"]),
-        (["train", "--lambda", "1.5"], ["--discount is 1.5: it must be from 0 to 1"]),
+        (["train", "--lambda", "1.5"], ["--lambda is 1.5: it must be from 0 to 1"]),
         (["train", "--steps", "0"], ["--steps is 0"]),
         (["train", "--resume"], ["--resume needs --run-dir"]),
         (["train", "--frobnicate"], ["--frobnicate"]),
@@ -303,7 +303,7 @@ def test_resume_with_nothing_left_to_do_does_nothing(run, capsys):
 
 def test_resume_refuses_a_changed_setting_that_matters(typed, run):
     done = typed("train", "--run-dir", run, "--resume", "--steps", "9", "--lambda", "0.5", "--seed", "3")
-    _refused(done, 2, "--resume can't change", "--discount 0.9 -> 0.5", "--seed 0 -> 3")
+    _refused(done, 2, "--resume can't change", "--lambda 0.9 -> 0.5", "--seed 0 -> 3")
 
 
 def test_resume_refuses_other_data(tmp_path, text, small_words, capsys):
@@ -457,9 +457,9 @@ def test_a_damaged_run_is_said_in_one_line(run, capsys, file, content):
     ],
 )
 def test_each_method_computes_its_own_terms_and_no_others(tmp_path, text, small_words, method, terms):
-    """On 107 rows an epoch is 7 steps, so that pretraingan passes from its first phase to its second."""
+    """On 180 rows an epoch is 12 steps, so that pretraingan passes from its first phase to its second."""
     run = tmp_path / "run"
-    words = ["train", *small_words, "--workers", "0", "--data", str(text), "--method", method, "--steps", "9"]
+    words = ["train", *small_words, "--workers", "0", "--data", str(text), "--method", method, "--steps", "14"]
     assert main([*words, "--run-dir", str(run)]) == 0
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert {name for name in last if name.startswith("loss_")} == terms
