@@ -463,7 +463,7 @@ def test_each_method_computes_its_own_terms_and_no_others(tmp_path, text, small_
     assert main([*words, "--run-dir", str(run)]) == 0
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert {name for name in last if name.startswith("loss_")} == terms
-    assert last["shards_by_worker"] == {"local": {"mle": 0, "pretraingan": 4}.get(method, 18)}
+    assert last["shards_by_worker"] == {"local": {"mle": 0, "pretraingan": 4}.get(method, 28)}
 
 
 def test_names_of_several_words_are_taken_with_hyphens_too(rlgan, tmp_path, small_words):
