@@ -29,8 +29,8 @@ def run(tmp_path, capsys):
         (["train", "gaussian", "--preset", "worst"], ["--preset", "'worst'"]),
         (["train", "gaussian", "--loss", "wasserstein"], ["--loss", "saturating"]),
         (["train", "gaussian", "--target", "circle"], ["--target", "'circle'", "ring"]),
-        (["train", "gaussian", "--group", "7"], ["--minibatch-group-size 7 does not divide --batch-size 200"]),
-        (["train", "gaussian", "--group", "1"], ["--minibatch-group-size is 1"]),
+        (["train", "gaussian", "--group", "7"], ["--group 7 does not divide --batch-size 200"]),
+        (["train", "gaussian", "--group", "1"], ["--group is 1"]),
         (["train", "gaussian", "--width", "0"], ["--width is 0"]),
         (["train", "gaussian", "--momentum", "nan"], ["--momentum is nan"]),
         (["train", "gaussian", "--seeds", "0"], ["--seeds is 0"]),
@@ -40,7 +40,7 @@ def run(tmp_path, capsys):
         (["reproduce", "figure2", "--out", ""], ["--out '' names no file"]),
         (
             ["train", "gaussian", "--batch", "2000", "--group", "1000"],
-            ["-group-size is 1000", "500 or less"],
+            ["--group is 1000", "500 or less"],
         ),
         (["reproduce", "figure2", "--learning-rate", "-1"], ["is -1.0"]),
     ],
@@ -101,7 +101,7 @@ def test_resume_goes_on_to_the_same_bits(run, tmp_path, digest, capsys):
 
 def test_resume_refuses_another_recipe_and_another_task(run, capsys):
     assert main(["train", "gaussian", "--run-dir", str(run), "--resume", "--group", "50"]) == 2
-    assert "--resume can't change --minibatch-group-size 25 -> 50" in capsys.readouterr().err
+    assert "--resume can't change --group 25 -> 50" in capsys.readouterr().err
     assert main(["train", "--run-dir", str(run), "--resume"]) == 1
     assert "one of gaussian, not of text" in capsys.readouterr().err
     assert main(["evaluate", str(run), "--test-data", "x.txt"]) == 2
