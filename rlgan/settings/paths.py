@@ -51,19 +51,35 @@ def typed_path(flag: str, path: str) -> str:
         path: as it was typed. What stands under the name `~` in the current directory is `./~`.
 
     Raises:
-        UsageError: it starts with the home of nobody.
+        UsageError: it starts with the home of nobody, or can't lead anywhere: it lies beneath a file, or a name in it
+            is too long, say.
 
     Example:
         >>> typed_path("--out", "runs/a~b"), typed_path("--run-dir", "s3://bucket/~x")
         ('runs/a~b', 's3://bucket/~x')
     """
     if not path.startswith("~"):
+        _check_leads(flag, path)
         return path
     # It leaves the home of nobody as it is, where `Path.expanduser` raises a RuntimeError.
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise UsageError(f"{flag} {path}: there is no home directory for {path.partition('/')[0]}; give a whole path")
+    _check_leads(flag, expanded)
     return expanded
+
+
+def _check_leads(flag: str, path: str) -> None:
+    if "://" in path:
+        return
+    try:
+        # A file is also taken with a slash behind its name.
+        os.stat(path.rstrip("/") or path)
+    # What is not there may be what is to be made; whoever reads it says so. A null byte is a ValueError.
+    except (FileNotFoundError, ValueError):
+        return
+    except OSError as error:
+        raise UsageError(f"{flag} {path}: {error.strerror}: give another path") from error
 
 
 def absolute(flag: str, path: str) -> Path:

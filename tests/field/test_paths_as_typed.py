@@ -111,3 +111,40 @@ def test_a_directory_that_may_not_be_written_names_the_flag(rlgan, gaussian, tmp
     done = rlgan(*gaussian, "--steps", 1, cwd=folder)
     assert done.returncode == 1
     assert "--run-dir" in done.stderr
+
+
+LEADS_NOWHERE = ("corpus.txt/below", "n" * 300, "circle")
+
+
+@pytest.mark.parametrize("path", LEADS_NOWHERE, ids=("beneath a file", "a name that is too long", "a circle of links"))
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["train", "gaussian", "--run-dir"], "--run-dir"),
+        (["train", "--data"], "--data"),
+        (["train", "image", "--data"], "--data"),
+        (["train", "image", "--cache"], "--cache"),
+        (["sample", "run", "--out"], "--out"),
+        (["evaluate", "run", "--data"], "--data"),
+        (["evaluate", "run", "--figure"], "--figure"),
+        (["reproduce", "figure-2", "--out"], "--out"),
+        (["sample"], "run"),
+    ],
+)
+def test_a_path_that_can_lead_nowhere_names_its_flag(words, flag, path, monkeypatch, capsys, tmp_path):
+    from rlgan.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    assert main([*words, path]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{flag} {path}: " in line
+    assert "give another path" in line
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["circle", "corpus.txt"]
+
+
+def test_a_file_may_have_a_slash_behind_its_name_and_a_long_address_is_no_path(tmp_path):
+    (tmp_path / "corpus.txt").touch()
+    assert typed_path("--data", f"{tmp_path}/corpus.txt/") == f"{tmp_path}/corpus.txt/"
+    assert typed_path("--run-dir", f"s3://bucket/{'n' * 300}")
