@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import subprocess
+from pathlib import Path
 
 from rlgan.engine.processes import installed
 from rlgan.errors import RunError
@@ -12,6 +13,8 @@ from rlgan.errors import RunError
 ANSWER_LIMIT = 30
 _HOST_AND_PORT = re.compile(r"(?:ray://)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/\[\]]+)):(?P<port>\d+)")
 _DUE = "give HOST:PORT of the cluster's head, as 10.0.0.5:6379"
+# In what Ray says, in capitals or not, where it is about authentication.
+_OF_AUTHENTICATION = ("token", "authenticat")
 # Without it Ray takes 127.0.0.1 for this machine's address to others, where such a cluster does not listen.
 _ON_LOOPBACK = "; one that listens on loopback alone is joined with RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0"
 
@@ -44,6 +47,38 @@ def check_answers(address: str) -> None:
         _check_health(address)
 
 
+def token_hint(said: str) -> str:
+    """What to do, in brackets, where what Ray said is about its token; else nothing.
+
+    Example:
+        >>> token_hint("no route to host")
+        ''
+    """
+    if not any(word in said.lower() for word in _OF_AUTHENTICATION):
+        return ""
+    return (
+        " (set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH where the cluster's token is not in "
+        "~/.ray/auth_token)"
+    )
+
+
+def check_token_file() -> None:
+    """Check that the file of the token can be read, where one is named: Ray itself would end this process.
+
+    Raises:
+        RunError: it can't, or is empty.
+    """
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    if not path or os.environ.get("RAY_AUTH_TOKEN"):
+        return
+    try:
+        empty = not Path(path).read_bytes().strip()
+    except OSError as error:
+        raise RunError(f"RAY_AUTH_TOKEN_PATH {path} can't be read: {error.strerror}; name the token's file") from error
+    if empty:
+        raise RunError(f"RAY_AUTH_TOKEN_PATH {path} is empty: name the file of the token")
+
+
 def refuses(address: str) -> bool:
     """Whether nobody listens at HOST:PORT any more; False also where that can't be told."""
     host, _, port = address.rpartition(":")
@@ -60,9 +95,9 @@ def _check_health(address: str) -> None:
     # Something listens there. In a process of its own, because what Ray waits in can't be interrupted.
     command = [str(installed("ray")), "health-check", "--address", address]
     try:
-        # Its exit code does not count, only that there is an answer: what is wrong,
-        # such as a missing token, ray.init says better.
-        subprocess.run(command, capture_output=True, timeout=ANSWER_LIMIT, check=False)
+        # Its exit code does not count, only that there is an answer: most of what is wrong ray.init says better. A
+        # token that is refused it would try for 30 s, with lines of its own on standard error.
+        said = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_LIMIT, check=False).stderr
     except subprocess.TimeoutExpired:
         loopback = address.startswith(("127.", "localhost:", "[::1]:")) or address == "auto"
         hint = _ON_LOOPBACK if loopback and "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ else ""
@@ -71,3 +106,5 @@ def _check_health(address: str) -> None:
         ) from None
     except OSError:
         return  # no `ray` beside this Python: then Ray says what is wrong
+    if "InvalidAuthToken" in said:
+        raise RunError(f"Cannot join a Ray at {address}: it refuses the token of this process{token_hint(said)}")

@@ -21,7 +21,7 @@ import psutil
 from rlgan.engine.failures import RayError
 from rlgan.engine.machine import check_machine
 from rlgan.engine.processes import STOP_SIGNALS, family, is_running, kill, pending, usable_cpus
-from rlgan.engine.ray_address import check_answers, refuses
+from rlgan.engine.ray_address import check_answers, check_token_file, refuses, token_hint
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 
@@ -93,6 +93,7 @@ def connect(run: EngineSettings, shards: int) -> Connection:
     others = frozenset(family())
     if ray.is_initialized():
         return Connection(joined_before=True, folder=None, others=others)
+    check_token_file()
     # Ray's own processes read them too, each time that they are started.
     set_variables()
     # Read at each call: a process that trains twice may have been given an address in between, or none any more.
@@ -125,9 +126,7 @@ def _join(address: str) -> None:
     # RuntimeError: the cluster has other versions of Ray or Python. RayError: it asks for a token, or for another one.
     except (OSError, ValueError, RuntimeError, RayError) as error:
         line = " ".join(str(error).split())
-        asked = any(word in line.lower() for word in ("token", "authenticat"))
-        hint = " (set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray)" if asked else ""
-        raise RunError(f"Cannot join a Ray at {address}: {line}{hint}") from error
+        raise RunError(f"Cannot join a Ray at {address}: {line}{token_hint(line)}") from error
 
 
 def _start(folder: Path, cpus: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -108,6 +109,29 @@ def test_an_address_of_another_form_or_with_nobody_there_says_what_is_due(addres
     assert "HOST:PORT" in str(raised.value)
     assert "token" not in str(raised.value)
     assert time.monotonic() - start < 15
+
+
+def test_a_token_that_the_cluster_refuses_is_one_line_that_says_where_it_is_set(monkeypatch, tmp_path):
+    """What `ray health-check` says of it, without a cluster; with one it is tested below."""
+    program = tmp_path / "ray"
+    program.write_text("#!/bin/sh\necho Unauthenticated: InvalidAuthToken >&2\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr("rlgan.engine.ray_address.installed", lambda _: program)
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(RunError) as raised:
+        check_answers(f"127.0.0.1:{server.getsockname()[1]}")
+    assert "refuses the token" in str(raised.value)
+    assert "RAY_AUTH_TOKEN_PATH" in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_a_token_file_that_can_not_be_read_is_one_line_that_names_it(rlgan, on_ray, tmp_path, content):
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    done = rlgan(*on_ray, "--steps", 1, "--run-dir", tmp_path / "run", environment={"RAY_AUTH_TOKEN_PATH": str(file)})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"RAY_AUTH_TOKEN_PATH {file} " in line
 
 
 def test_a_long_or_foreign_tmpdir_gives_a_short_folder(monkeypatch, tmp_path):
@@ -244,4 +268,8 @@ def test_a_cluster_on_loopback_alone_without_rays_own_switch_is_one_line_that_na
     (line,) = done.stderr.splitlines()
     assert "no Ray answered there within 30 s" in line
     assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0" in line
+    refused = rlgan(*words, environment=joins | {"RAY_AUTH_TOKEN": "another" * 8})
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert "refuses the token of this process" in line
     assert rlgan(*words, environment=joins).returncode == 0
