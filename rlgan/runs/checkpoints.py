@@ -8,8 +8,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from safetensors import SafetensorError
 from rlgan.errors import RunError
 from rlgan.runs.files import fingerprint, first_line, sync_folder, write_through
 from rlgan.runs.storage import Place, remove
-from rlgan.types import State, Tensors, Weights
+from rlgan.types import State, Weights
 
 MANIFEST = "manifest.json"
 # The key of the manifest that holds the SHA-256 of its other entries.
 MANIFEST_SUM = "sha256_of_the_rest"
+_STEP = re.compile(r"0|[1-9][0-9]*")
 _FILE_NAME = re.compile(r"[a-z_]+(-at-\d+)?")
 _LAGGED_GENERATOR = re.compile(r"generator-at-(\d+)")
 # What reading a checkpoint raises that is cut short, altered, or is something else altogether.
@@ -74,7 +75,8 @@ class Checkpoints:
         if not self.folder.is_dir():
             return []
         # By the names alone: in a store, opening each would take a request.
-        return sorted(int(entry.name) for entry in self.folder.iterdir() if entry.name.isdecimal())
+        # `02`, say, is no name that `save` gives.
+        return sorted(int(entry.name) for entry in self.folder.iterdir() if _STEP.fullmatch(entry.name))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Save a checkpoint, then remove those that need not stay.
@@ -112,19 +114,24 @@ class Checkpoints:
             BrokenCheckpointError: it is not whole, or not of this recipe.
             RunError: an object store does not answer.
         """
-        folder = self.folder / str(step)
-        try:
-            manifest = self._manifest(step)
-            state = {name: _read(folder, name, due) for name, due in manifest["sha256"].items()}
-            if recipe_id is not None and manifest["recipe"] != recipe_id:
-                raise BrokenCheckpointError(f"Checkpoint {step} is of another recipe or other data")
+        with _told_as_broken(self.folder / str(step)):
+            manifest = self._manifest(step, recipe_id)
+            state: State = {name: safetensors.numpy.load(content) for name, content in self._contents(step, manifest)}
             lagged = _take_lagged(state)
             return Checkpoint(
                 int(manifest["step"]), state, manifest["recipe"], manifest["seconds"], manifest["score"], lagged
             )
-        except _READ_ERRORS as error:
-            _check_store_answers(folder, error)
-            raise BrokenCheckpointError(f"Checkpoint {step} is not whole: {first_line(error)}") from error
+
+    def check(self, step: int, recipe_id: str) -> None:
+        """Check every byte of a checkpoint against its sums, a file at a time, without making tensors of them.
+
+        Raises:
+            BrokenCheckpointError: it is not whole, or not of this recipe.
+            RunError: an object store does not answer.
+        """
+        with _told_as_broken(self.folder / str(step)):
+            for _ in self._contents(step, self._manifest(step, recipe_id)):
+                pass
 
     def newest(self, say: Callable[[str], None], recipe_id: str | None = None) -> Checkpoint | None:
         """Load the newest whole checkpoint; say of each newer one why it was skipped. None where there is none."""
@@ -154,9 +161,12 @@ class Checkpoints:
                 else:
                     replaced.rename(final)
         newest = None
-        for step in self.steps():
+        for step in reversed(self.steps()):
             try:
-                newest = self.load(step, recipe_id)
+                if newest is None:
+                    newest = self.load(step, recipe_id)
+                else:
+                    self.check(step, recipe_id)
             except BrokenCheckpointError as error:
                 broken = self.folder / str(step)
                 # Renamed, not removed: it may be another run's checkpoint that somebody copied here.
@@ -179,17 +189,24 @@ class Checkpoints:
         steps = self.steps()
         return f"the last whole checkpoint is {self.folder / str(steps[-1])}" if steps else "no checkpoint exists yet"
 
-    def _manifest(self, step: int) -> dict[str, Any]:
+    def _manifest(self, step: int, recipe_id: str | None = None) -> dict[str, Any]:
         """The manifest of a checkpoint, without its own sum.
 
         Raises:
-            BrokenCheckpointError: it is not what was saved.
+            BrokenCheckpointError: it is not what was saved, or is of another recipe than that.
             OSError, ValueError, AttributeError, KeyError: it is not there, or is no manifest.
         """
         manifest: dict[str, Any] = json.loads((self.folder / str(step) / MANIFEST).read_bytes())
         if manifest.pop(MANIFEST_SUM) != fingerprint(manifest) or manifest["step"] != step:
             raise BrokenCheckpointError(f"Checkpoint {step} is damaged: {MANIFEST} is not what was saved")
+        if recipe_id is not None and manifest["recipe"] != recipe_id:
+            raise BrokenCheckpointError(f"Checkpoint {step} is of another recipe or other data")
         return manifest
+
+    def _contents(self, step: int, manifest: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+        """The names and the contents of the files of a checkpoint, each of which has the sum that it must have."""
+        for name, due in manifest["sha256"].items():
+            yield name, _read(self.folder / str(step), name, due)
 
     def _scores(self) -> dict[int, float]:
         """The scores by step of the checkpoints that have one."""
@@ -259,8 +276,8 @@ def _write(folder: Place, checkpoint: Checkpoint) -> None:
     write_through(folder / MANIFEST, content.encode())
 
 
-def _read(folder: Place, name: str, due: str) -> Tensors:
-    """Read a group of tensors whose file must have this SHA-256."""
+def _read(folder: Place, name: str, due: str) -> bytes:
+    """Read the file of a group of tensors, which must have this SHA-256."""
     # The name comes from a file that anybody may have written: `../../secret` must not lead out of the folder.
     if not _FILE_NAME.fullmatch(name):
         raise BrokenCheckpointError(
@@ -269,8 +286,7 @@ def _read(folder: Place, name: str, due: str) -> Tensors:
     content = (folder / f"{name}.safetensors").read_bytes()
     if hashlib.sha256(content).hexdigest() != due:
         raise BrokenCheckpointError(f"Checkpoint {folder.name} is damaged: {name}.safetensors is not what was saved")
-    tensors: Tensors = safetensors.numpy.load(content)
-    return tensors
+    return content
 
 
 def _take_lagged(state: State) -> list[Weights]:
@@ -280,6 +296,16 @@ def _take_lagged(state: State) -> list[Weights]:
         Weights(int(version), state.pop(f"generator-at-{version}"), state.pop(f"discriminator-at-{version}"))
         for version in versions
     ]
+
+
+@contextmanager
+def _told_as_broken(folder: Place) -> Iterator[None]:
+    """Turn what reading a checkpoint raises into a BrokenCheckpointError."""
+    try:
+        yield
+    except _READ_ERRORS as error:
+        _check_store_answers(folder, error)
+        raise BrokenCheckpointError(f"Checkpoint {folder.name} is not whole: {first_line(error)}") from error
 
 
 def _check_store_answers(folder: Place, error: Exception) -> None:
