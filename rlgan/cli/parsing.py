@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import io
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -99,8 +100,16 @@ def _check_flags(words: list[str], kind: type[Any], program: str) -> None:
     known += [f"--no-{setting.flag.removeprefix('--')}" for setting in settings if setting.kind is bool]
     for word in itertools.takewhile(lambda word: word != "--", words):
         flag = word.partition("=")[0].replace("_", "-")  # tyro takes underscores for hyphens
+        if (typed := _hyphens(flag)) in known and typed != flag:
+            raise UsageError(f"{flag} is no flag: type {typed}, with hyphens, of which two come first")
         if flag.startswith("--") and not flag.startswith("--tyro-") and flag not in known:
             raise UsageError(f"there is no flag {flag}{meant(flag, known) or '.'} See {program} --help")
+
+
+def _hyphens(flag: str) -> str:
+    """A flag with two hyphens before it, where it has one, or dashes: they come with what is copied from a page."""
+    dashes = re.match(r"[-\u2010-\u2015\u2212]+", flag)
+    return "--" + re.sub(r"[\u2010-\u2015\u2212]", "-", flag[dashes.end() :]) if dashes else flag
 
 
 def meant(name: str, known: Iterable[str]) -> str:

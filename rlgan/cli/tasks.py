@@ -20,14 +20,16 @@ def task_of_run(words: list[str]) -> list[Task]:
     """
     # From the bare words, which can be parsed only when it is known whose flags are among them.
     for word in words:
-        file = Path(os.path.expanduser(word)) / "config.json"
-        if not word.startswith("-") and file.is_file():
-            try:
-                name = json.loads(file.read_bytes()).get("task")
-            except (ValueError, AttributeError):  # damaged: said when the run is opened
-                break
-            if ":" in str(name) and "--trust-imports" in words:
-                return [find_task(name)]
+        if word.startswith("-"):
+            continue
+        try:
+            name = json.loads((Path(os.path.expanduser(word)) / "config.json").read_bytes()).get("task")
+        except OSError:  # no run; a prompt may be longer than a name of a file may be
+            continue
+        except (ValueError, AttributeError):  # damaged: said when the run is opened
+            break
+        if ":" in str(name) and "--trust-imports" in words:
+            return [find_task(name)]
     return [find_task(name) for name in TASKS]
 
 

@@ -49,7 +49,7 @@ def _in_figures(flag: str, value: str, kind: Any) -> str:
     if number.is_finite() and number == number.to_integral_value():
         return str(int(number))
     if parts == {int}:
-        raise UsageError(f"{flag} is {value}: it must be a whole number, as 1000 or 1e3")
+        raise UsageError(f"{flag} is {value or 'empty'}: it must be a whole number, as 1000 or 1e3")
     return value
 
 

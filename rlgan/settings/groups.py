@@ -6,6 +6,7 @@ recipe.
 """
 
 import dataclasses
+import math
 import types
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -229,7 +230,9 @@ def _check_value(setting: Setting, value: Any) -> None:
             # Of a union, as a number or a word or None, a limit concerns the values of its own kind alone.
             concerned = isinstance(number, str if isinstance(limit, Matching) else int | float)
             if concerned and not limit.holds(number):
-                raise UsageError(f"{setting.flag} is {number}: it must be {limit.due}")
+                # `more than 0` would be no answer to infinity.
+                finite = "a finite number, " if isinstance(number, float) and not math.isfinite(number) else ""
+                raise UsageError(f"{setting.flag} is {number}: it must be {finite}{limit.due}")
 
 
 def matches(value: Any, kind: Any) -> bool:

@@ -43,3 +43,33 @@ def test_what_is_no_whole_number_says_what_is_due(gaussian, capsys, value):
 def test_an_error_names_the_flag_that_was_typed(capsys, words, due):
     assert main(["train", "--workers", "0", *words]) == 2
     assert f"rlgan: error: {due}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400"])
+def test_what_is_no_finite_number_says_so(gaussian, capsys, value):
+    assert main([*gaussian, "--generator-learning-rate", value]) == 2
+    assert "it must be a finite number, more than 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", ["\u2013steps", "\u2014steps", "-\u2013steps", "-steps", "\u2013\u2013steps=2"])
+def test_dashes_that_a_page_made_of_hyphens_are_said(gaussian, capsys, typed):
+    assert main([*gaussian, typed, "2"]) == 2
+    assert f"{typed.partition('=')[0]} is no flag: type --steps" in capsys.readouterr().err
+
+
+def test_a_dash_within_a_flag_is_said_too(capsys):
+    assert main(["train", "--batch\u2010size", "8"]) == 2
+    assert "type --batch-size" in capsys.readouterr().err
+
+
+def test_a_flag_with_nothing_behind_its_equals_sign_is_said(gaussian, capsys):
+    assert main([*gaussian, "--steps="]) == 2
+    assert "--steps is empty: it must be a whole number" in capsys.readouterr().err
+
+
+def test_a_value_that_is_longer_than_a_name_of_a_file_may_be_is_no_path(gaussian, capsys, tmp_path):
+    run = str(tmp_path / "run")
+    assert main([*gaussian, "--steps", "1", "--run-dir", run]) == 0
+    capsys.readouterr()
+    assert main(["sample", run, "--prompt", "word " * 2000]) == 2
+    assert "--prompt is for text" in capsys.readouterr().err
