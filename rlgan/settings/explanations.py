@@ -37,16 +37,25 @@ def explanations(kind: type[Any]) -> Mapping[str, str]:
 
 def summary(kind: type[Any]) -> str:
     """The first sentence of a group's docstring, without its full stop."""
-    return (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ").removesuffix(".")
+    # Out of the source too: where docstrings are stripped (python -OO), a dataclass has its signature for one.
+    written = next(
+        (ast.get_docstring(node) for node in _classes(kind.__module__) if node.name == kind.__qualname__), None
+    )
+    return (written or inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ").removesuffix(".")
+
+
+@cache
+def _of_module(name: str) -> Mapping[str, Mapping[str, str]]:
+    return {node.name: _of_class(node) for node in _classes(name)}
 
 
 @cache  # a module is parsed once for all its groups
-def _of_module(name: str) -> Mapping[str, Mapping[str, str]]:
+def _classes(name: str) -> tuple[ast.ClassDef, ...]:
     try:
         tree = ast.parse(Path(str(inspect.getsourcefile(sys.modules[name]))).read_bytes())
     except (KeyError, TypeError, OSError, SyntaxError):  # typed into an interpreter, say
-        return {}
-    return {node.name: _of_class(node) for node in tree.body if isinstance(node, ast.ClassDef)}
+        return ()
+    return tuple(node for node in tree.body if isinstance(node, ast.ClassDef))
 
 
 def _of_class(node: ast.ClassDef) -> dict[str, str]:

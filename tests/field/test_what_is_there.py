@@ -2,8 +2,10 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -90,3 +92,33 @@ def test_a_current_directory_that_was_removed_is_one_line(gaussian, tmp_path):
     assert done.stderr.splitlines() == [
         "rlgan: error: the current directory has been removed: change to one that is there"
     ]
+
+
+def test_what_editors_and_file_managers_leave_in_a_run_counts_for_nothing(rlgan, gaussian, tmp_path):
+    run = tmp_path / "run"
+    assert rlgan(*gaussian, "--steps", 2, "--run-dir", run).returncode == 0
+    # A byte order mark and Windows' line ends, as Notepad saves.
+    config = (run / "config.json").read_bytes()
+    (run / "config.json").write_bytes(b"\xef\xbb\xbf" + config.replace(b"\n", b"\r\n"))
+    names = ["._2", "02", "2 (conflicted copy)", "\u0663"]
+    for name in names:
+        (run / "checkpoints" / name).mkdir()
+    (run / "._config.json").touch()
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    done = rlgan("train", "gaussian", "--workers", 0, "--run-dir", copy, "--resume", "--steps", 3)
+    assert done.returncode == 0, done.stderr
+    assert "going on from step 2" in done.stdout
+    assert {entry.name for entry in (copy / "checkpoints").iterdir()} == {"2", "3", *names}
+    # A copy that goes on leaves the original as it was.
+    assert {entry.name for entry in (run / "checkpoints").iterdir()} == {"2", *names}
+
+
+def test_without_docstrings_help_and_a_run_are_the_same(rlgan, gaussian, tmp_path):
+    for name, environment in (("plain", {}), ("optimized", {"PYTHONOPTIMIZE": "2", "PYTHONHASHSEED": "7"})):
+        done = rlgan(*gaussian, "--steps", 2, "--run-dir", tmp_path / name, environment=environment)
+        assert done.returncode == 0, done.stderr
+        (tmp_path / f"{name}.help").write_text(rlgan("train", "gaussian", "--help", environment=environment).stdout)
+    saved = Path("checkpoints") / "2" / "generator.safetensors"
+    assert (tmp_path / "plain" / saved).read_bytes() == (tmp_path / "optimized" / saved).read_bytes()
+    assert (tmp_path / "plain.help").read_text() == (tmp_path / "optimized.help").read_text()
