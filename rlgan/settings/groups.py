@@ -17,7 +17,7 @@ from tyro.conf import Positional
 from rlgan.errors import UsageError
 from rlgan.settings.choices import Choice, is_import
 from rlgan.settings.explanations import Metavar, explanations
-from rlgan.settings.limits import LIMITS, Limit, Matching
+from rlgan.settings.limits import LIMITS, AtLeast, Limit, Matching, MoreThan
 from rlgan.settings.paths import TypedPath, typed_path
 
 S = TypeVar("S")
@@ -231,8 +231,10 @@ def _check_value(setting: Setting, value: Any) -> None:
             concerned = isinstance(number, str if isinstance(limit, Matching) else int | float)
             if concerned and not limit.holds(number):
                 # `more than 0` would be no answer to infinity.
-                finite = "a finite number, " if isinstance(number, float) and not math.isfinite(number) else ""
-                raise UsageError(f"{setting.flag} is {number}: it must be {finite}{limit.due}")
+                endless = isinstance(limit, AtLeast | MoreThan) and not math.isfinite(number)
+                raise UsageError(
+                    f"{setting.flag} is {number}: it must be {'a finite number, ' if endless else ''}{limit.due}"
+                )
 
 
 def matches(value: Any, kind: Any) -> bool:
