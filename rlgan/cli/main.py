@@ -86,12 +86,22 @@ def _run(words: list[str], ended_by: list[int]) -> int:
     if words[0] not in COMMANDS:
         near = meant(words[0], COMMANDS)
         raise UsageError(f"unknown command {words[0]!r}{near or '.'} Give one of {', '.join(COMMANDS)}")
+    if not _has_locks():
+        raise RunError("rlgan needs Linux or macOS, whose locks this Python does not have (fcntl): on Windows, use WSL")
     try:
         os.getcwd()
     except FileNotFoundError:  # torch's mathematics would end this process with words of its own
         raise RunError("the current directory has been removed: change to one that is there") from None
     # Imported by its name, so that one command does not wait for what the others import.
     return _terminably(lambda: resolve(words[0], COMMANDS)(words[1:]), ended_by)
+
+
+def _has_locks() -> bool:
+    try:
+        import fcntl  # noqa: F401 - Windows has none
+    except ImportError:
+        return False
+    return True
 
 
 def _terminably(work: Callable[[], int | None], ended_by: list[int]) -> int:

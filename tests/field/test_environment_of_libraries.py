@@ -52,6 +52,16 @@ sys.meta_path.insert(0, Missing())
 """
 
 
+@pytest.mark.parametrize("library", ["tensorboard", "fcntl"])
+def test_a_library_that_is_missing_or_broken_is_one_line(rlgan, gaussian, tmp_path, library):
+    (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{library}'\")")
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    done = rlgan(*gaussian, "--steps", 1, "--run-dir", tmp_path / "run", environment={"PYTHONPATH": path})
+    assert library in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) <= 1
+
+
 def test_a_run_without_workers_needs_no_ray(rlgan, gaussian, tmp_path):
     """As on a machine with a GPU that has torch and no package index."""
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_RAY)

@@ -52,6 +52,14 @@ def test_a_project_with_folders_of_our_names_in_a_long_tmpdir_without_a_home(con
     assert set(Path("/tmp").glob("rlgan-*")) <= folders
 
 
+def test_a_clone_in_the_current_directory_is_not_taken_for_the_package(rlgan, tmp_path):
+    (tmp_path / "rlgan").mkdir()
+    (tmp_path / "rlgan" / "README.md").touch()
+    done = rlgan("--version", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("rlgan ")
+
+
 def test_what_is_typed_as_module_and_object_travels_from_the_current_directory(console, tmp_path):
     (tmp_path / "mine.py").write_text("import torch\n\nclass Mine(torch.nn.Tanh):\n    pass\n", encoding="utf-8")
     words = ["train", "gaussian", "--workers", 1, "--steps", 1, "--activation", "mine:Mine"]
