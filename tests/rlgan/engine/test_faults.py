@@ -65,11 +65,13 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         for name, value in LOOPBACK.items():
             patch.setenv(name, value)
-        from ray._raylet import AuthenticationTokenLoader
+        from ray._raylet import AuthenticationTokenLoader, get_authentication_mode
         from ray.cluster_utils import Cluster
 
         # Ray keeps the first token that a process has read, and an earlier test may have had one of its own.
         AuthenticationTokenLoader.instance().reset_cache()
+        # And the mode in which a process has first imported it: without tokens the cluster must do without them too.
+        patch.setenv("RAY_AUTH_MODE", "token" if get_authentication_mode() else "disabled")
         cluster = Cluster(True, head_node_args={"num_cpus": 2, "include_dashboard": False, "no_monitor": True})
         cluster.add_node(num_cpus=1)
         cluster.add_node(num_cpus=1)
@@ -247,7 +249,7 @@ def test_a_worker_that_raises_stops_the_run_and_is_named(cluster):
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].strip().startswith(("RuntimeError", "KeyError", "Missing")), done.stderr
-    assert len(re.findall(r"^Rollout worker \d \(process \d+ on 127.0.0.1\) raised", done.stdout, re.M)) == 1
+    assert len(re.findall(r"^Rollout worker \d \(process \d+ on [\d.]+\) raised", done.stdout, re.M)) == 1
     assert "died" not in done.stdout
 
 
