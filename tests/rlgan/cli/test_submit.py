@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -139,7 +141,8 @@ def test_a_job_is_stopped_whole_goes_on_when_submitted_again_and_its_exit_code_i
         job = re.search(r"rlgan-[0-9a-f]{12}", "".join(lines))[0]
         subprocess.run(
             [BIN / "ray", "job", "stop", "--address", address, job],
-            check=True, capture_output=True, env=os.environ | submit.AUTHENTICATION, timeout=PATIENCE,
+            check=True, capture_output=True, env=os.environ | submit.AUTHENTICATION | {"no_proxy": "127.0.0.1"},
+                timeout=PATIENCE,
         )  # fmt: skip
         rest = stopped.stdout.read()
         assert stopped.wait(PATIENCE) == 143, rest
@@ -217,7 +220,11 @@ def test_where_following_breaks_the_job_that_goes_on_is_named(monkeypatch, capsy
 
     monkeypatch.setattr(job_submission, "JobSubmissionClient", Client)
     monkeypatch.setattr(submit.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
-    assert main(["submit", "--address", "http://h:1", "--", "train", "--run-dir", "/r"]) == 1
+    # It is asked first whether it is there at all.
+    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert main(["submit", "--address", address, "--", "train", "--run-dir", "/r"]) == 1
     assert "the job goes on; to follow it: RAY_AUTH_MODE=token" in capsys.readouterr().out
 
 
