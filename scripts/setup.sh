@@ -25,7 +25,9 @@ if [ "$(cat .venv/rlgan-setup 2>/dev/null)" != "$sum" ]; then
     mkdir .venv
     echo "not finished" >.venv/rlgan-setup
     "$python" -m venv .venv
-    .venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+    # As a path, not by setuptools' finder, before which Python takes any folder called rlgan in the current directory.
+    .venv/bin/python -m pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat \
+        --editable '.[dev]'
     # The oldest Gymnasium that is supported, beside the newest: the environment is tested on both.
     .venv/bin/python -m pip install --quiet --no-deps --target .venv/gymnasium-1.2.2 gymnasium==1.2.2
     echo "$sum" >.venv/rlgan-setup
