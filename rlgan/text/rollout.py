@@ -244,13 +244,12 @@ class RolloutGenerator:
         Yala & Song, section 4.1: "in principle, we can average several rollouts".
         """
         s = self.settings
-        states = tuple(episode.states)
         # At the last place nothing comes after the token: its Q is its own.
         for t in range(int(written.mask.any(axis=0).sum()) - 1):
             alive, prefix = written.mask[:, t + 1], written.tokens[:, : t + 1]  # who goes on after place t, with what
             total = q_values[:, t].copy()
             for _ in range(s.monte_carlo_rollouts - 1):
-                other = self._continuation(alive, prefix, states[t], episode, rng)
+                other = self._continuation(alive, prefix, episode.states[t], episode, rng)
                 rewards = np.hstack([written.rewards[:, : t + 1], other.rewards[:, t + 1 :]])
                 mask = np.hstack([written.mask[:, : t + 1], other.mask[:, t + 1 :]])
                 total += self.returns(rewards, mask, s.discount)[:, t]
@@ -267,7 +266,9 @@ class RolloutGenerator:
         if episode.readings is not None:
             episode.readings.restart(rows, begun)
         place = prefix.shape[1]
-        result = self._continue_from(begun[:, -1], state, self._uniforms(place, rng), episode)
+        # With a list of its own: nobody goes on from the states of a continuation, and they would add up.
+        apart = replace(episode, states=[])
+        result = self._continue_from(begun[:, -1], state, self._uniforms(place, rng), apart)
         counted = alive[:, None] & (np.arange(self.settings.length) >= place)
         return self._fetch(result, counted, rng, rewards=True)
 
