@@ -6,7 +6,7 @@ which the training loop and the processes ask. The table `TASKS` is the only pla
 your own is named `package.module:TASK` in place of a name: see docs/extending.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -89,6 +89,8 @@ class Task:
     evaluate: Operation  # (LoadedRun, options, EvaluationTools) -> Result
     # The typed settings -> the defaults of their preset.
     preset: Callable[[Any], Any] = lambda settings: type(settings)()
+    # (The typed settings, the names of what was typed) -> None; raises UsageError for what counts for nothing there.
+    check_typed: Callable[[Any, Collection[str]], None] = lambda *_: None
     labels: Callable[[Any], dict[str, str]] = lambda _: {}  # what every result says of the recipe
     title: Callable[[Any], str] = lambda _: ""  # of the recipe, in the name of a run's directory
     bounds: Callable[[Any], Bounds] = lambda _: Bounds(epochs=1)  # of a run for which none is given

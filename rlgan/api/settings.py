@@ -35,7 +35,7 @@ def asking(settings: Mapping[str, Any], kind: type[Any], *, trust_imports: bool)
         # Already here: the command line's parser has done it by now too, and presets are looked up by these values.
         check_values(recipe)
         check_values(run)
-        return Asked(recipe, run, trust_imports)
+        return Asked(recipe, run, frozenset(given), trust_imports)
 
     return ask
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from rlgan.cli.help import Page, asks_for_help
 from rlgan.cli.parsing import command, parse
 from rlgan.cli.paths import beside_python
-from rlgan.cli.typed import as_typed
+from rlgan.cli.typed import as_typed, typed_names
 from rlgan.errors import UsageError
 from rlgan.runs.request import DEFAULT_TASK, Asked, Request, default_settings, named_task, resolve_request
 from rlgan.runs.settings import RunSettings
@@ -59,13 +59,14 @@ def requested(name: str, words: list[str]) -> tuple[Request, CommandSettings]:
         defaults = kind(_typed_preset(task, words, kind, page), default_settings(task)[1], CommandSettings())
         parse(kind, words, page, defaults)  # ends here
     typed: list[CommandSettings] = []
+    names = frozenset(typed_names(words, kind))
 
     # Parsed more than once: what the flags leave out depends on the preset, or on the run that is continued, which
     # the flags themselves name.
     def ask(recipe: Any, run: RunSettings) -> Asked:
         said = parse(kind, words, page, kind(recipe, run, CommandSettings()))
         typed.append(said.command)
-        return Asked(said.recipe, said.run, said.command.trust_imports)
+        return Asked(said.recipe, said.run, names, said.command.trust_imports)
 
     try:
         request = resolve_request(task, name, ask)

@@ -66,11 +66,36 @@ def as_typed(message: str, words: list[str], kind: type[Any]) -> str:
         >>> as_typed("--discount is 7.0: it must be from 0 to 1", ["--lambda", "7"], TextSettings)
         '--lambda is 7.0: it must be from 0 to 1'
     """
-    flags = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    flags = _flags(words)
     for other, flag in _other_names(kind):
         if other in flags and flag not in flags:
             message = re.sub(rf"{re.escape(flag)}(?![\w-])", other, message)
     return message
+
+
+def typed_names(words: list[str], kind: type[Any]) -> Iterator[str]:
+    """The names of the settings that were typed, whatever their values.
+
+    Args:
+        words: as they were typed.
+        kind: a dataclass of settings.
+
+    Example:
+        >>> from rlgan.text.settings import TextSettings
+        >>> list(typed_names(["-k", "2", "--seed=7"], TextSettings))
+        ['seed', 'discriminator_steps']
+    """
+    flags = _flags(words)
+    others = list(_other_names(kind))
+    for setting in all_settings(kind):
+        without = f"--no-{setting.flag.removeprefix('--')}"
+        if flags & {setting.flag, without, *(other for other, flag in others if flag == setting.flag)}:
+            yield setting.name
+
+
+def _flags(words: list[str]) -> set[str]:
+    """The flags among words, with hyphens."""
+    return {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("-")}
 
 
 def _other_names(kind: type[Any]) -> Iterator[tuple[str, str]]:

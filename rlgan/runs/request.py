@@ -34,6 +34,7 @@ class Asked:
 
     recipe: Any
     run: RunSettings
+    names: frozenset[str]  # of the settings that were asked for, also where their value is that which holds anyhow
     trust_imports: bool = False
 
 
@@ -78,6 +79,7 @@ def resolve_request(task: Task, name: str, ask: Ask) -> Request:
     run = updated(RunSettings(), task.run_defaults)
     # Over what the task's record has, and not over the preset of that: a preset may decide what nobody typed.
     asked = ask(task.defaults, run)
+    task.check_typed(asked.recipe, asked.names)
     saved = _saved(asked.run)
     if saved is None:
         # A preset depends on what was asked for beside it, which holds over the preset.

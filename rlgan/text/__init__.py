@@ -4,7 +4,7 @@
 """
 
 from rlgan.task import Operation, Task
-from rlgan.text.presets import BEST, bounds_of, labels_of, preset_of
+from rlgan.text.presets import BEST, bounds_of, check_typed, labels_of, preset_of
 from rlgan.text.settings import EvaluateOptions, SampleOptions
 from rlgan.text.tables import TABLES
 
@@ -18,6 +18,7 @@ TASK = Task(
     sample=Operation("rlgan.text.sampling:sample_lines", SampleOptions),
     evaluate=Operation("rlgan.text.evaluation:evaluate_run", EvaluateOptions),
     preset=preset_of,
+    check_typed=check_typed,
     labels=labels_of,
     title=lambda settings: str(settings.method),
     bounds=bounds_of,

@@ -1,9 +1,10 @@
 """Presets of text: the recipe of the paper, the best that we have for each method, and what follows from a recipe."""
 
+from collections.abc import Collection
 from typing import Any
 
 from rlgan.errors import UsageError
-from rlgan.settings import differences, flatten, resolve, updated
+from rlgan.settings import all_settings, resolve, updated
 from rlgan.task import Bounds
 from rlgan.text.estimators import WEIGHTED_ESTIMATORS
 from rlgan.text.methods import METHODS
@@ -109,8 +110,6 @@ def preset_of(typed: TextSettings) -> TextSettings:
 
     The best depends on method, estimator and form of the discriminator, and on the vocabulary.
     """
-    if typed.rewards.scorer is not None:
-        _check_no_discriminator(typed)
     preset = PAPER if typed.preset == "paper" else _best_of(typed)
     return updated(preset, {"method": typed.method})
 
@@ -128,17 +127,22 @@ def _best_of(typed: TextSettings) -> TextSettings:
     return updated(STRUCTURED, BEST_FOR[size] | (REINFORCE | REINFORCE_FOR[size] if sampled else {}))
 
 
-def _check_no_discriminator(typed: TextSettings) -> None:
-    """Check that nothing was typed of a discriminator, which a scorer takes the place of.
+def check_typed(typed: TextSettings, names: Collection[str]) -> None:
+    """Check that nothing was typed of a discriminator where a scorer takes its place.
+
+    Args:
+        typed: the settings.
+        names: of those that were typed, whatever their values.
 
     Raises:
         UsageError: it was.
     """
-    # What is typed holds over `BEST`, the defaults of the command line: there the two differ.
-    others = tuple(name for name in flatten(typed) if name not in OF_THE_DISCRIMINATOR)
-    if typed_of_it := differences(BEST, typed, ignored=others):
-        flag = typed_of_it[0].partition(" ")[0]
-        raise UsageError(f"{flag} with --scorer {typed.rewards.scorer}: no discriminator learns, so leave it out")
+    if typed.rewards.scorer is None:
+        return
+    for setting in all_settings(TextSettings):
+        if setting.name in OF_THE_DISCRIMINATOR.intersection(names):
+            scorer = f"--scorer {typed.rewards.scorer}"
+            raise UsageError(f"{setting.flag} with {scorer}: no discriminator learns, so leave it out")
 
 
 def _size_of(typed: TextSettings) -> str:

@@ -172,11 +172,11 @@ class DiscriminatorSettings:
 
 
 # What counts for nothing where a scorer stands in the discriminator's place.
-OF_THE_DISCRIMINATOR = (
+OF_THE_DISCRIMINATOR = frozenset((
     "discriminator_learning_rate", "discriminator_steps", "discriminator_core", "discriminator_dropout",
     "discriminator_word_dropout", "discriminator_form", "negatives", "discriminator_embedding_size",
     "discriminator_hidden_size",
-)  # fmt: skip
+))  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,13 @@ def test_the_settings_of_the_discriminator_are_all_that_are_named_so():
         (["--scorer", "{}:even", "--baseline", "expected"], "give --baseline leave_one_out"),
         (["--scorer", "{}:even", "--method", "mle"], "--method mle, which learns from no rewards"),
         (["--scorer", "{}:even", "--reward-control", "random_discriminator"], "give one of them"),
-        (["--scorer", "{}:even", "-k", "2"], "--discriminator-steps with --scorer"),
+        (["--scorer", "{}:even", "-k", "2"], "-k with --scorer"),
         (["--scorer", "{}:even", "--discriminator-form", "plain"], "no discriminator learns, so leave it out"),
         (["--scorer", "{}:even", "--discriminator-dropout", "0.1"], "--discriminator-dropout with --scorer"),
+        # The values of the preset, which change nothing.
+        (["--scorer", "{}:even", "--discriminator-form", "structured"], "--discriminator-form with --scorer"),
+        (["--discriminator_dropout=0", "--scorer", "{}:even"], "--discriminator-dropout with --scorer"),
+        (["-k", "1", "--scorer", "{}:even"], "-k with --scorer"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else None,
 )
