@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ class Bench:
                 reader, writer = os.pipe()
                 os.close(reader)
                 out = opened.enter_context(os.fdopen(writer, "w"))
-            self.driver = subprocess.Popen(typed, stdout=out, stderr=self.log, env=surroundings)
+            # Where this was started by nohup, what it starts would ignore SIGHUP, which is one of the faults.
+            heed = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+            self.driver = subprocess.Popen(typed, stdout=out, stderr=self.log, env=surroundings, preexec_fn=heed)
 
     def actors(self, kind: str) -> list[psutil.Process]:
         """The processes of the cluster's actors of a kind."""
@@ -160,7 +163,11 @@ class Bench:
             due = (1,)
         else:
             self.driver.kill()
-        if self.driver.wait(PATIENCE) not in due:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.driver.wait(PATIENCE)
+        if self.driver.poll() is None:
+            raise SystemExit(f"{kind}: the run did not end within {PATIENCE} s: see {self.log.name}")
+        if self.driver.returncode not in due:
             raise SystemExit(f"{kind}: the run ended with {self.driver.returncode}, not {due}: see {self.log.name}")
 
     def stop_cluster(self) -> None:

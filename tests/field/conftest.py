@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -63,7 +64,10 @@ def started(tmp_path):
 
     def start(*words, environment=None, **options):
         surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-        options = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
+        # The tests may have been started by nohup, which all that they start would inherit.
+        heed = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        options = {"cwd": tmp_path, "preexec_fn": heed} | pipes | options
         process = subprocess.Popen(
             [sys.executable, "-m", "rlgan", *map(str, words)], env=surroundings | (environment or {}), **options
         )

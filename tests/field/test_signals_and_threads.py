@@ -107,6 +107,7 @@ def test_a_terminal_that_is_closed_signals_twice_and_the_run_saves(on_ray, tmp_p
     typed = [sys.executable, "-m", "rlgan", *on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run]
     shell, terminal = pty.fork()
     if not shell:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.execvp("bash", ["bash", "--norc", "-i"])
     os.write(terminal, f"{shlex.join(map(str, typed))}\n".encode())
     wait_until(lambda: steps_of(run))
