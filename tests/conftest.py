@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -148,19 +149,29 @@ def toys(tmp_path_factory):
 
 
 @pytest.fixture
-def learned_by():
-    """Run an example by an interpreter; gives the mean returns of random pages and of those of the trained agent."""
+def learned_by(toys):
+    """Check that an example's agent learns, by an interpreter, within three minutes of two cores.
 
-    def run(python, example, path, *words):
+    A page has 8 tokens with a reward of at most 1 each; random pages end early and earn some 0.8.
+    """
+
+    def run(python, example):
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         file = ROOT / "scripts" / "examples" / f"{example}.py"
         surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         done = subprocess.run(
-            [python, file, path, *words],
+            [python, file, toys.path],
             capture_output=True, text=True, timeout=1800, env=surroundings | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
         said = dict(re.findall(r"^(random policy|after learning): mean return (\S+)$", done.stdout, flags=re.M))
-        return float(said["random policy"]), float(said["after learning"])
+        before, after = float(said["random policy"]), float(said["after learning"])
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        print(f"{example}: {before:.2f} -> {after:.2f}, {seconds:.0f} CPU seconds")
+        assert before < 1.5
+        assert after > before + 2
+        assert seconds < 2 * 180
 
     return run
 

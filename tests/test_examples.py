@@ -55,13 +55,7 @@ def test_ppo_raises_the_return_by_two_over_the_random_policys(ppo, toys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("example", "library"),
-    [("sb3_ppo", "stable_baselines3"), ("sb3_maskable_ppo", "sb3_contrib"), ("torchrl_ppo", "torchrl")],
-)
-def test_agents_of_libraries_learn_where_those_are_installed(learned_by, toys, example, library):
-    """By itself in `scripts/test --long agents`."""
-    pytest.importorskip(library)
-    before, after = learned_by(sys.executable, example, toys.path)
-    assert before < 1.5
-    assert after > before + 2
+@pytest.mark.parametrize("example", ["sb3_ppo", "sb3_maskable_ppo", "torchrl_ppo"])
+def test_agents_of_libraries_raise_the_return_by_two_over_the_random_policys(learned_by, example):
+    """RLlib's is in `scripts/test --long agents`: it needs another Gymnasium than the newest."""
+    learned_by(sys.executable, example)
