@@ -27,6 +27,47 @@ TASKS = {"text": "rlgan.text:TASK", "image": "rlgan.images:TASK", "gaussian": "r
 
 Say = Callable[[str], None]  # tells a person a line
 Result = dict[str, Any]  # for JSON
+
+
+class Status(Protocol):
+    """Shows a person what is computed now."""
+
+    def __call__(self, what: str, done: float | None = None, /) -> None:
+        """Show it.
+
+        Args:
+            what: in a few words.
+            done: how much of all that is to be computed, in [0, 1]; None where that can't be told.
+        """
+        ...
+
+
+class Stages:
+    """Shows what is computed now, and how much of all is done by what came before it.
+
+    Args:
+        status: shows it.
+        total: the weights of all stages.
+
+    Example:
+        >>> stages = Stages(print, total=4)
+        >>> stages.begin("reading", 1)
+        reading 0.0
+        >>> stages.begin("measuring", 3)
+        measuring 0.25
+    """
+
+    def __init__(self, status: Status, total: float) -> None:
+        self._status = status
+        self._total = total
+        self._done = 0.0
+
+    def begin(self, what: str, weight: float) -> None:
+        """Begin with a stage, which takes so long beside the others."""
+        self._status(what, min(self._done / self._total, 1.0))
+        self._done += weight
+
+
 Better = Literal["lower", "higher", "nearer"]  # of a measure; nearer to what it is compared with
 HEADLINES = 10  # numbers that a person reads at once
 
@@ -274,7 +315,7 @@ class EvaluationTools:
     load_run: Callable[[str], LoadedRun]  # another run, of the same kind of checkpoint
     prepare: Callable[[LoadedRun], LoadedTask]  # the run's task with its data, which is what the run was trained on
     measure: Callable[[LoadedRun, LoadedTask], Result]  # what training measures, and which run it is
-    status: Say  # shows what is computed now
+    status: Status  # shows what is computed now
 
 
 def find_task(name: str) -> Task:

@@ -43,6 +43,9 @@ class Lines:
     def show(self, progress: Progress) -> None:
         """Do nothing: callbacks tell how far a run is."""
 
+    def status(self, what: str, done: float | None = None, /) -> None:
+        """Do nothing."""
+
     def __enter__(self) -> "Lines":
         return self
 

@@ -104,9 +104,8 @@ class Run:
         with isolated():
             from rlgan.runs.evaluation import evaluation_tools
 
-            # A function around it, because a `Say` returns nothing and what is given here may return anything.
-            def say(line: str) -> None:
-                status(line)
+            def say(what: str, done: float | None = None, /) -> None:  # noqa: ARG001 lines have no fraction
+                status(what)
 
             where = None if data is None else os.fspath(data)
             tools = evaluation_tools(self._checkpoint, trust_imports=self._trust_imports, status=say, data=where)

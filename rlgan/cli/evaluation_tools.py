@@ -21,14 +21,10 @@ def evaluation_tools(
     from rich.console import Console
 
     from rlgan.runs import evaluation
-    from rlgan.runs.progress import Progress
     from rlgan.runs.terminal import Terminal
 
     # On standard error, because standard output has the result, which with --json is for a program.
     with Terminal(Console(stderr=True)) as terminal:
-
-        def status(what: str) -> None:
-            terminal.show(Progress(what))
-
-        status("measuring")
-        yield evaluation.evaluation_tools(which, trust_imports=trust_imports, status=status, device=device, data=data)
+        yield evaluation.evaluation_tools(
+            which, trust_imports=trust_imports, status=terminal.status, device=device, data=data
+        )

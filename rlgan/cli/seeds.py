@@ -14,7 +14,7 @@ from rlgan.runs.request import Request
 from rlgan.runs.seeds import train_seeds
 from rlgan.runs.start import new_directory
 from rlgan.settings import differences, flatten, resolve, updated
-from rlgan.task import EvaluationTools, Result, Task
+from rlgan.task import EvaluationTools, Result, Stages, Task
 
 
 def train_several(request: Request, count: int, words: list[str]) -> None:
@@ -71,7 +71,11 @@ def evaluate_seeds(runs: Sequence[Path], which: str, tools: EvaluationTools) -> 
         if which == "newest" and one.step != first.step:
             steps = f"step {one.step}, {runs[0]} at step {first.step}"
             print(f"{run} is at {steps}: --resume brings them to the end", file=sys.stderr)
-    found = [tools.measure(one, tools.prepare(one)) for one in opened]
+    found, stages = [], Stages(tools.status, len(opened))
+    for one in opened:
+        task = tools.prepare(one)
+        stages.begin(f"measuring {one.path}", 1)
+        found.append(tools.measure(one, task))
     summary: Result = resolve(first.task.seeds, {})(found)
     return summary
 

@@ -26,7 +26,7 @@ from rlgan.images.sources import SPLITS, Job, MadePictures, Pixels, Source, Spli
 from rlgan.types import Map
 
 MAKING = ".making-"  # begins the name of a cache that is not whole yet
-REPORT_EVERY = 10.0  # seconds between lines of progress
+REPORT_EVERY = 30.0  # seconds between lines of progress
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     task = tools.prepare(run)
     result = tools.measure(run, task)
     if options.inception is not None:
+        tools.status("the distance by Inception's features")
         test = task.pictures.test()  # type: ignore[attr-defined]
         made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(run.device))
         result["fid"] = inception_fid(made, test, Path(options.inception))

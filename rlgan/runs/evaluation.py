@@ -6,18 +6,18 @@ from rlgan.engine.processes import in_processes
 from rlgan.runs.files import fingerprint
 from rlgan.runs.loading import load_run, measure, prepare_task
 from rlgan.settings import resolve, updated
-from rlgan.task import EvaluationTools, LoadedRun, LoadedTask, Say
+from rlgan.task import EvaluationTools, LoadedRun, LoadedTask, Status
 
 
 def evaluation_tools(
-    which: str, *, trust_imports: bool, status: Say, device: str = "cpu", data: str | None = None
+    which: str, *, trust_imports: bool, status: Status, device: str = "cpu", data: str | None = None
 ) -> EvaluationTools:
     """What an evaluation can call on.
 
     Args:
         which: of the checkpoints of other runs that it opens: `newest` or `best`.
         trust_imports: import what those runs name outside of this package.
-        status: is told what is computed now.
+        status: shows what is computed now.
         device: where to compute with those runs.
         data: where the data of all of them lies now; None: where it lay in training.
     """
@@ -33,11 +33,11 @@ class PreparedTasks:
     """Gives the tasks of runs with their data, which runs on the same data share: it is read once.
 
     Args:
-        status: is told what is computed now.
+        status: shows what is computed now.
         data: where the data of all of them lies now; None: where it lay in training.
     """
 
-    def __init__(self, status: Say, data: str | None = None) -> None:
+    def __init__(self, status: Status, data: str | None = None) -> None:
         self._status = status
         self._data = data
         self._last: dict[str, LoadedTask] = {}  # by the task's name
@@ -58,4 +58,5 @@ class PreparedTasks:
             if fingerprint(*task.facts.identity) == run.recipe_id:
                 return task
         self._last[run.task.name] = prepare_task(run, in_processes, self._status, self._data)
+        self._status("measuring")
         return self._last[run.task.name]

@@ -88,6 +88,10 @@ class Forecaster:
             self._last = round(progress.step / progress.done)
         self._display.show(progress)
 
+    def status(self, what: str, done: float | None = None, /) -> None:
+        """Show what is done before or after training."""
+        self._display.status(what, done)
+
     def __enter__(self) -> "Forecaster":
         """Begin to measure."""
         self._display.__enter__()

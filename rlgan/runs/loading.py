@@ -4,9 +4,9 @@ A run's directory may come from an untrusted source. It is data, not a program: 
 outside of this package is imported only where the person who opens it says so (`trust_imports`).
 """
 
-import functools
 import sys
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from rlgan.device import prepare
@@ -14,9 +14,10 @@ from rlgan.errors import DataError, RunError, UsageError
 from rlgan.runs.checkpoints import BrokenCheckpointError, Checkpoint
 from rlgan.runs.directory import RunDirectory
 from rlgan.runs.files import fingerprint
+from rlgan.runs.progress import PREPARING, counted
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import all_settings, check, flatten, foreign_names, is_import, read, updated
-from rlgan.task import TASKS, Facts, LoadedRun, LoadedTask, Result, Say, Task, find_task, load_task
+from rlgan.task import TASKS, Facts, LoadedRun, LoadedTask, Result, Say, Status, Task, find_task, load_task
 from rlgan.types import Map
 
 LOOKS = 10  # for a checkpoint, where training removes those that were found
@@ -159,7 +160,7 @@ def load_run(path: str, which: str, *, trust_imports: bool = False, device: str 
     if not trust_imports:
         check_trust(settings, run.config_file)
     # On standard error, since --json promises one object and nothing else on standard output.
-    checkpoint = open_checkpoint(run, which, saved["recipe_id"], functools.partial(print, file=sys.stderr))
+    checkpoint = open_checkpoint(run, which, saved["recipe_id"], partial(print, file=sys.stderr))
     return LoadedRun(
         str(run.path), task, settings, checkpoint.step, checkpoint.weights, checkpoint.recipe_id, run.words, device
     )
@@ -170,13 +171,13 @@ def recipe_ids(facts: Facts) -> list[str]:
     return [fingerprint(*identity) for identity in (facts.identity, *facts.former_identities)]
 
 
-def prepare_task(run: LoadedRun, map_: Map, status: Say, data: str | None = None) -> LoadedTask:
+def prepare_task(run: LoadedRun, map_: Map, status: Status, data: str | None = None) -> LoadedTask:
     """The task of a run with its data, prepared.
 
     Args:
         run: the run.
         map_: applies a function to items in several processes.
-        status: is told what is done.
+        status: shows what is done.
         data: where the data lies now; None: where it lay in training.
 
     Raises:
@@ -184,6 +185,7 @@ def prepare_task(run: LoadedRun, map_: Map, status: Say, data: str | None = None
         RunError: it is not what the run was trained on.
     """
     settings = run.settings if data is None else updated(run.settings, {"data": data})
+    status("reading the data")
     # Not every task can be measured on other data.
     other = "; --test-data takes another test set" if hasattr(run.task.evaluate.options, "test_data") else ""
     try:
@@ -197,7 +199,7 @@ def prepare_task(run: LoadedRun, map_: Map, status: Say, data: str | None = None
             f"{loaded.facts.data} is not the data that {run.path} was trained on: give that with --data, or put it "
             f"back{other}"
         )
-    loaded.prepare(map_, status)
+    loaded.prepare(counted(map_, partial(status, PREPARING)), status)
     return loaded
 
 

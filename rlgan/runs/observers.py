@@ -35,6 +35,10 @@ class Display(Protocol):
         """Show where the run stands."""
         ...
 
+    def status(self, what: str, done: float | None = None, /) -> None:
+        """Show what is done before or after training, and how much of it, in [0, 1], is done."""
+        ...
+
     def __enter__(self) -> object:
         """Begin to show the progress."""
         ...

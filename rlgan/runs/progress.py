@@ -1,9 +1,9 @@
 """Where a run stands, as its display shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rlgan.types import Metrics
+from rlgan.types import Item, Map, Metrics, Result
 
 # What of an update's metrics is shown, in this order; tasks have those that they have.
 SHOWN = {
@@ -22,6 +22,7 @@ MEASURED = {
 }
 
 EVALUATING = "evaluating"
+PREPARING = "preparing the data"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,24 @@ def cells(shown: Mapping[str, tuple[str, str]], metrics: Metrics) -> dict[str, s
         {"D's loss": '0.693'}
     """
     return {label: form.format(metrics[name]) for name, (label, form) in shown.items() if name in metrics}
+
+
+def counted(map_: Map, show: Callable[[float], object]) -> Map:
+    """A map that shows after each result how many there are, in [0, 1].
+
+    Example:
+        >>> list(counted(map, print)(str.upper, ["a", "b"]))
+        0.5
+        1.0
+        ['A', 'B']
+    """
+
+    def counting(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        for count, result in enumerate(map_(function, items), 1):
+            show(count / len(items))
+            yield result
+
+    return counting
 
 
 def clock(seconds: float) -> str:

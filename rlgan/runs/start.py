@@ -5,6 +5,7 @@ import datetime
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, check_saved, unused_directory
 from rlgan.runs.loading import recipe_ids
 from rlgan.runs.observers import Display, Observers
-from rlgan.runs.progress import Progress
+from rlgan.runs.progress import PREPARING, counted
 from rlgan.runs.request import Request
 from rlgan.runs.settings import RunSettings
 from rlgan.runs.training import train
@@ -49,7 +50,7 @@ def train_run(request: Request, observers: Observers) -> str:
 def _trained(request: Request, observers: Observers) -> tuple[RunDirectory, str | None]:
     """Train one run; gives its directory, which is not closed yet, and what stopped it, or None."""
     task, run, display = request.task, request.run, observers.display
-    display.show(Progress("reading the data"))
+    display.status("reading the data")
     loaded = load_task(task, request.recipe)
     recipe_id, *former = recipe_ids(loaded.facts)
     if request.saved is not None and request.saved["recipe_id"] in former:
@@ -62,7 +63,7 @@ def _trained(request: Request, observers: Observers) -> tuple[RunDirectory, str 
     if run.bounds == Bounds():
         run = replace(run, bounds=task.bounds(request.recipe))
     # Before the directory is claimed: where no engine can be had, nothing is left behind.
-    display.show(Progress("starting the processes"))
+    display.status("starting the processes")
     engine = make_engine(loaded, run, display.say)
     directory = RunDirectory(run.run_dir) if run.run_dir else None
     try:
@@ -174,8 +175,8 @@ def _train_with(
             _say_if_moved(display, engine.kinds, (request.saved or {}).get("kinds", engine.kinds))
             if loaded.facts.cache_dir is not None:
                 _say_if_decoded_otherwise(display, (request.saved or {}).get("versions", {}).get("pillow"))
-    display.show(Progress("preparing the data"))
-    loaded.prepare(engine.map, display.say)
+    display.status(PREPARING)
+    loaded.prepare(counted(engine.map, partial(display.status, PREPARING)), display.say)
     labels = request.task.labels(loaded.settings)
     return train(loaded, labels, request.run, directory, start, recipe_id, engine, observers)
 

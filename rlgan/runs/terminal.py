@@ -48,7 +48,7 @@ class Terminal:
         self._console = console
         self._log: Path | None = None
         self._progress = Progress("starting")
-        self._shown = self._spoken = time.monotonic()
+        self._shown = self._spoken = self._begun = time.monotonic()
         self._draws = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(
             console=console, get_renderable=self._table, refresh_per_second=2, transient=True, auto_refresh=self._draws
@@ -78,6 +78,13 @@ class Terminal:
     def show(self, progress: Progress) -> None:
         """Show where the run stands."""
         self._progress, self._shown = progress, time.monotonic()
+
+    def status(self, what: str, done: float | None = None, /) -> None:
+        """Show what is computed, and where that can be told the fraction that is done, in [0, 1], and the times."""
+        # Where it falls, something else has begun.
+        if done is None or done < (self._progress.done or 0.0):
+            self._begun = time.monotonic()
+        self.show(Progress(what, done=done, seconds=time.monotonic() - self._begun))
 
     def __enter__(self) -> "Terminal":
         """Begin to show where the run stands."""

@@ -1,6 +1,6 @@
 """The quality and diversity of what a run writes, over sampling temperatures, beside the same numbers of real text."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,11 +14,17 @@ from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
 from rlgan.text.vocabulary import UNKNOWN, to_words
 from rlgan.types import AnyTokens, Metrics, Rollout
 
+# About how long each stage takes beside the others.
+READING, SAMPLING, MODELLING, MEASURING = 1.0, 1.0, 4.0, 3.0
+
 PROTOCOL = {
     "language_model": lm.PROTOCOL,
     "bleu": "mean over sentences, uniform weights, smoothing floor 0.1 (Chen & Cherry's first)",
     "frechet": NGRAM_FEATURES,
 }
+
+Begin = Callable[[str, float], object]
+"""Told what is computed next, and how long that takes beside other stages."""
 
 
 class TextBenchmark:
@@ -28,14 +34,14 @@ class TextBenchmark:
         corpus: `lm_score` is by a language model of its training rows.
         samples: rows that a language model for `reverse_lm_score` is trained on, at most as many as the corpus has.
         device: where to compute.
-        tell: shows what is computed next.
+        begin: shows what is computed next, and is told how long that takes beside other stages.
 
     Raises:
         RunError: a held-out split has a single row.
     """
 
-    def __init__(self, corpus: Corpus, samples: int, device: torch.device, tell: Callable[[str], None]) -> None:
-        self.corpus, self.device, self.tell = corpus, device, tell
+    def __init__(self, corpus: Corpus, samples: int, device: torch.device, begin: Begin) -> None:
+        self.corpus, self.device, self.begin = corpus, device, begin
         # The floor is measured on as many training rows; more of them would be the same rows again.
         self.samples = min(samples, len(corpus.train.tokens))
         # BLEU, distinct-n and the Fréchet distance change with the number of rows: it is the same for all.
@@ -47,15 +53,14 @@ class TextBenchmark:
         self._reference_texts = _split(corpus, self.references)
         self._reference_features = ngram_features(self.references.tokens, corpus.words)
         self._known = quality.digests(_known(corpus))
-        tell("a language model of the real text")
+        begin("a language model of the real text", MODELLING)
         self.language_model = lm.language_model(corpus, corpus.train, device)
 
-    def generated(self, written: Mapping[float, Rollout]) -> list[Metrics]:
-        """Measure what a run wrote, `self.samples` sequences at each temperature."""
-        return [self._generated(temperature, made) for temperature, made in written.items()]
-
-    def _generated(self, temperature: float, made: Rollout) -> Metrics:
-        self.tell(f"temperature {temperature:g}: measuring")
+    def generated(self, temperature: float, write: Callable[[], Rollout]) -> Metrics:
+        """Measure what a run writes at a temperature, `self.samples` sequences."""
+        self.begin(f"temperature {temperature:g}: sampling", SAMPLING)
+        made = write()
+        self.begin(f"temperature {temperature:g}: measuring", MEASURING)
         entropy = -float(made.log_probs.sum() / made.mask.sum())
         return {"temperature": temperature, "generator_entropy": entropy} | self.written(Rows(made.tokens, made.mask))
 
@@ -65,7 +70,7 @@ class TextBenchmark:
 
     def floor(self) -> Metrics:
         """Measure validation text, and for `reverse_lm_score` training text, in place of what a run writes."""
-        self.tell("real text: measuring")
+        self.begin("real text: measuring", MEASURING)
         corpus = self.corpus
         return self.measure(batch(corpus.validation, self.rows, 0, 0), batch(corpus.train, self.samples, 0, 0))
 

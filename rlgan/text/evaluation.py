@@ -3,14 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from rlgan.device import prepare
 from rlgan.errors import RunError
 from rlgan.settings import differences
-from rlgan.task import EvaluationTools, LoadedRun, Result
-from rlgan.text.benchmark import PROTOCOL, TextBenchmark, difference
+from rlgan.task import EvaluationTools, LoadedRun, Result, Stages, Status
+from rlgan.text.benchmark import MEASURING, MODELLING, PROTOCOL, READING, SAMPLING, TextBenchmark, difference
 from rlgan.text.corpora.files import with_test
 from rlgan.text.corpus import Corpus
 from rlgan.text.methods.method import find_method
@@ -34,15 +35,16 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         corpus, unknown = with_test(task.corpus, Path(options.test_data), run.settings.corpus)
         task = replace(task, corpus=corpus)
         tested = {"test_data": options.test_data, "test_unknown_words": unknown}
-    benchmark = None
-    if not options.quick:
-        benchmark = TextBenchmark(task.corpus, options.samples, prepare(run.device), tools.status)
     # Rising, because a figure draws a curve through them in this order; each is measured once.
     temperatures = sorted(set(options.temperatures))
+    stages = _stages(tools.status, 1 + len(controls), 0 if options.quick else len(temperatures))
+    benchmark = None
+    if not options.quick:
+        benchmark = TextBenchmark(task.corpus, options.samples, prepare(run.device), stages.begin)
     if options.policy is not None:
         results = [measured_policy(options.policy, run, task.corpus, benchmark, temperatures)]
     else:
-        results = [_measured(each, task, benchmark, temperatures) for each in (run, *controls)]
+        results = [_measured(each, task, benchmark, temperatures, stages) for each in (run, *controls)]
     result = results[0] | tested
     if benchmark:
         result |= {"quality_floor": benchmark.floor(), "quality_rows": benchmark.rows}
@@ -77,16 +79,27 @@ def _task_of(run: LoadedRun, tools: EvaluationTools) -> TextTask:
     return cast(TextTask, tools.prepare(run))
 
 
-def _measured(run: LoadedRun, task: TextTask, benchmark: TextBenchmark | None, temperatures: Sequence[float]) -> Result:
+def _stages(status: Status, runs: int, temperatures: int) -> Stages:
+    """Shows how far an evaluation of so many runs is; without temperatures, one without their quality."""
+    of_text = MODELLING + MEASURING if temperatures else 0.0
+    return Stages(status, runs * (READING + temperatures * (SAMPLING + MEASURING)) + of_text)
+
+
+def _measured(
+    run: LoadedRun, task: TextTask, benchmark: TextBenchmark | None, temperatures: Sequence[float], stages: Stages
+) -> Result:
     """What is found of a run on the data of a task, and which run it is."""
+    stages.begin(f"measuring {run.path}", READING)
     evaluator = task.with_settings(run.settings).evaluator(prepare(run.device))
     evaluation = evaluator.evaluate(run.weights)
     result: Result = {"run": run.path, "step": run.step, "data": task.settings.corpus.data}
     result |= run.task.labels(run.settings) | evaluation.metrics | evaluation.series
     if benchmark:
         result["test_perplexity_carried"] = evaluator.carried_perplexity(run.weights)
-        written = evaluator.samples(run.weights, benchmark.samples, temperatures, benchmark.tell)
-        result["quality"] = benchmark.generated(written)
+        result["quality"] = [
+            benchmark.generated(each, partial(evaluator.samples, run.weights, benchmark.samples, each))
+            for each in temperatures
+        ]
     return result
 
 

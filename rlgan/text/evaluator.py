@@ -1,7 +1,6 @@
 """What training measures of text as it goes."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from rlgan.learning.weights import load
 from rlgan.rng import Purpose, stream
-from rlgan.task import Say
 from rlgan.text import measures, ngrams
 from rlgan.text.assembly import sampler
 from rlgan.text.corpora.token_kinds import find_token_kind
@@ -116,13 +114,9 @@ class TextEvaluator:
         rng = stream(self.settings.seed, Purpose.EVALUATION, 0, 2)
         return measures.carried_perplexity(self.rollouts.generator, self.corpus.test.tokens, rng)
 
-    def samples(self, weights: Weights, count: int, temperatures: Sequence[float], tell: Say) -> dict[float, Rollout]:
-        """What weights write at each temperature, without rewards; `tell` shows which one is sampled."""
-        written = {}
-        for temperature in temperatures:
-            tell(f"temperature {temperature:g}: sampling")
-            written[temperature] = generate(self._at(temperature), weights, count, self.settings.seed, rewards=False)
-        return written
+    def samples(self, weights: Weights, count: int, temperature: float) -> Rollout:
+        """What weights write at a temperature, without rewards."""
+        return generate(self._at(temperature), weights, count, self.settings.seed, rewards=False)
 
     def _at(self, temperature: float) -> RolloutGenerator:
         settings = self.rollouts.settings

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rlgan.errors import UsageError
 from rlgan.task import LoadedRun, Result
 from rlgan.text import ngrams
-from rlgan.text.benchmark import TextBenchmark
+from rlgan.text.benchmark import MEASURING, SAMPLING, TextBenchmark
 from rlgan.text.corpus import Corpus, Rows, unigram_perplexity
 from rlgan.text.given_policy import GivenPolicy
 from rlgan.text.schedule import EVALUATION_ROWS
@@ -40,7 +40,7 @@ def measured_policy(
     if benchmark:
         result["quality"] = []
         for temperature in temperatures:
-            benchmark.tell(f"temperature {temperature:g}: sampling and measuring")
+            benchmark.begin(f"temperature {temperature:g}: sampling and measuring", SAMPLING + MEASURING)
             rows = _written(policy, run, corpus, benchmark.samples, temperature)
             entry = {"temperature": temperature} | _entropy(policy, rows, temperature)
             result["quality"].append(entry | benchmark.written(rows))

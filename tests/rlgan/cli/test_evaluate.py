@@ -10,6 +10,7 @@ from refusals import assert_refused
 
 from rlgan.cli.main import main
 from rlgan.runs.evaluation import evaluation_tools
+from rlgan.runs.terminal import Terminal
 from rlgan.text import language_model
 
 WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"
@@ -89,6 +90,24 @@ def test_data_that_runs_share_is_read_once(run, runs, tmp_path):
     assert control.corpus is first.corpus
     assert control.settings.rewards.reward_control == "shuffled"
     assert (other.corpus.name, len(other.corpus.words)) == ("text.txt", 9)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(("words", "fewest"), [(["--temperatures", "0.7", "1"], 7), (["--quick"], 2)])
+def test_an_evaluation_says_how_much_of_it_is_done(run, runs, monkeypatch, words, fewest):
+    shown = []
+    monkeypatch.setattr(Terminal, "status", lambda _, what, done=None: shown.append((what, done)))
+    words = [*words, *([] if "--quick" in words else ["--samples", "30"])]
+    assert main(["evaluate", str(run), "--control", str(runs / "control"), *words]) == 0
+    stages = [(what, done) for what, done in shown if done is not None]
+    assert len(stages) >= fewest
+    fractions = [done for _, done in stages]
+    assert fractions[0] == 0
+    assert fractions == sorted(set(fractions))
+    assert fractions[-1] < 1
+    # The last one takes all that is left: weights of stages that come, and of no others, are counted.
+    left = {"--quick": 1 / 2}.get(words[0], 3 / 25)
+    assert fractions[-1] == pytest.approx(1 - left)
 
 
 def test_quick_leaves_out_what_takes_long(run, capsys):

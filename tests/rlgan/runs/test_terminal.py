@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from rlgan.runs import terminal
-from rlgan.runs.progress import Progress
+from rlgan.runs.progress import Progress, counted
 from rlgan.runs.terminal import Terminal
 
 CELLS = {
@@ -56,6 +56,28 @@ def test_the_table_is_no_wider_than_the_terminal_and_says_all(width, encoding):
 def test_what_has_no_end_that_is_known_has_no_percentage():
     lines, _ = _drawn(80, progress=Progress("preparing the data"))
     assert re.fullmatch(r"preparing the data\s+0:00 so far", lines[0])
+
+
+def test_what_comes_before_training_has_the_times_of_its_own_kind(monkeypatch):
+    """A quarter after 10 s: 30 s are left. Where the fraction falls, something else has begun."""
+    now = [100.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    display = Terminal(console)
+    display.status("preparing the data")
+    now[0] = 110.0
+    display.status("preparing the data", 0.25)
+    assert re.search(r"^preparing the data .*25%  0:10 elapsed  0:30 left$", str(display._table()))
+    now[0] = 112.0
+    display.status("measuring", 0.0)
+    now[0] = 114.0
+    assert re.search(r"^measuring .* 0%  0:02 elapsed$", str(display._table()))
+
+
+def test_a_map_that_is_counted_gives_the_same_and_says_after_each_how_many():
+    shown = []
+    assert list(counted(map, shown.append)(abs, [-1, -2, 3, 4])) == [1, 2, 3, 4]
+    assert shown == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_no_color_leaves_the_colours_out(monkeypatch):
