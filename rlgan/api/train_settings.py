@@ -17,7 +17,7 @@ class TrainSettings(TypedDict, total=False):
     steps: int | None
     epochs: float | None
     minutes: float | None
-    workers: int | str
+    workers: int | str | None
     worker_cpus: float
     device: str
     rollout_gpus: float | None

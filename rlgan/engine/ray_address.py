@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 from rlgan.engine.processes import installed
@@ -45,6 +46,14 @@ def check_answers(address: str) -> None:
     # At ray:// a server for clients listens, and not the one that the health check asks.
     if not address.startswith("ray://"):
         _check_health(address)
+
+
+def on_cluster() -> bool:
+    """Whether there is a Ray to use: at RAY_ADDRESS, or one that this process has joined."""
+    if os.environ.get("RAY_ADDRESS") not in (None, "", "local"):
+        return True
+    # Not imported for this: where it was not yet, this process has joined none.
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
 
 
 def token_hint(said: str) -> str:

@@ -15,9 +15,10 @@ _AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 class EngineSettings:
     """The processes that compute. Only --mixed-fleet changes the result, and --learners changes its last bits."""
 
-    workers: Annotated[int, AtLeast(0), Metavar("N")] | str = 2
+    workers: Annotated[int, AtLeast(0), Metavar("N")] | str | None = None
     """Rollout workers (Ray actors). 0: everything in this process, without Ray; the same result, bit for bit. auto or
-    auto:MIN-MAX: as many as there is room for on the nodes, which may come and go, and as the shards keep busy."""
+    auto:MIN-MAX: as many as there is room for on the nodes, which may come and go, and as the shards keep busy. By
+    default 2 on a cluster, with several learners, and with --lag where there are 3 CPUs or more; else 0."""
     worker_cpus: Annotated[float, MoreThan(0)] = 1.0
     """CPUs that Ray reserves for each rollout worker, which computes with one thread in any case."""
     device: Device = "auto"
@@ -96,8 +97,8 @@ class EngineSettings:
             >>> EngineSettings(workers="auto:1-8").fleet(shards=4)
             (1, 4)
         """
-        if isinstance(self.workers, int):
-            return self.workers, self.workers
+        if not isinstance(self.workers, str):
+            return self.workers or 0, self.workers or 0
         _, _, bounds = self.workers.partition(":")
         fewest, _, most = bounds.partition("-")
         # More workers than shards would have nothing to do.
@@ -117,7 +118,7 @@ class EngineSettings:
                 )
         if self.learners > 1 and self.workers == 0:
             raise UsageError(f"--learners {self.learners} with --workers 0, one process: give 1 worker or more")
-        if ":" in self.device and self.workers != 0:
+        if ":" in self.device and self.workers not in (0, None):
             raise UsageError(
                 f"--device {self.device} with rollout workers, to which Ray deals the GPUs: give --workers 0, or "
                 "--device cuda and the GPUs to use in CUDA_VISIBLE_DEVICES"

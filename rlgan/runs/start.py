@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rlgan import __version__
+from rlgan.engine.default_workers import default_workers
+from rlgan.engine.processes import usable_cpus
+from rlgan.engine.ray_address import on_cluster
+from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, check_saved, unused_directory
 from rlgan.runs.loading import recipe_ids
@@ -98,7 +102,19 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
         UsageError: the learners can't share a batch.
         RunError: Ray can't be started or joined, or has too little.
     """
-    facts, settings = loaded.facts, run.engine
+    if run.engine.workers is not None:
+        return _engine(loaded, run.engine, say)
+    settings, facts = run.engine, loaded.facts
+    workers, reason = default_workers(
+        settings, facts.shards, facts.lag, cpus=usable_cpus(), on_cluster=on_cluster(), on_gpu=_on_gpu(settings)
+    )
+    engine = _engine(loaded, replace(settings, workers=workers), say)
+    engine.where += f"; by default --workers {workers}: {reason}"
+    return engine
+
+
+def _engine(loaded: LoadedTask, settings: EngineSettings, say: Say) -> Any:
+    facts = loaded.facts
     if settings.workers == 0:
         # Imported here, as the engine on Ray is below: a run without workers needs no Ray, which takes long to import.
         from rlgan.engine.local import LocalEngine
@@ -120,6 +136,14 @@ def make_engine(loaded: LoadedTask, run: RunSettings, say: Say) -> Any:
     from rlgan.engine.ray_engine import RayEngine
 
     return RayEngine(loaded, settings, say)
+
+
+def _on_gpu(settings: EngineSettings) -> bool:
+    """Whether one process would compute on a GPU."""
+    import torch  # late, as with all that not every command needs
+
+    device = settings.device_of_one_process
+    return device != "cpu" and (device != "auto" or torch.cuda.is_available())
 
 
 def _check_directory(run: RunSettings) -> None:
