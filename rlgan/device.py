@@ -1,5 +1,6 @@
 """How torch is set up in every process that computes, so that the same numbers come out everywhere; and processes."""
 
+import ctypes
 import os
 import platform
 import warnings
@@ -12,6 +13,10 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from rlgan.errors import RunError
+
+# Of mallopt(3), from malloc.h: M_MMAP_MAX, so that large arrays come from the heap; M_TRIM_THRESHOLD, the free bytes at
+# the heap's end that are kept; M_ARENA_MAX: the heap of a thread of its own could not hold them.
+MALLOC_PARAMETERS = {-4: 0, -1: 2**31 - 1, -8: 1}
 
 
 def prepare(name: str) -> torch.device:
@@ -30,6 +35,7 @@ def prepare(name: str) -> torch.device:
     # numpy's too: on a machine that does other work, its threads wait for each other (80 times the CPU time, seen).
     threadpool_limits(1)
     torch.use_deterministic_algorithms(True)
+    _keep_freed_memory()
     # It would fill what no kernel has written yet, a pass over memory each time; nothing here reads that.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # TF32 keeps 10 bits of a factor's mantissa; for convolutions torch uses it unless told otherwise.
@@ -44,6 +50,20 @@ def prepare(name: str) -> torch.device:
     # Chosen for the whole process: a graph is captured, and a stream made, on the current device.
     torch.cuda.set_device(int(index or 0))
     return torch.device("cuda", int(index or 0))
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep freed memory, up to 2 GiB, for what is allocated next.
+
+    Left alone, glibc gives every array of more than 32 MiB back to the system when it is freed. The next one consists
+    of pages that the system has to fill with zeros at their first use: for an array of [64, 20, 10000] that takes four
+    times as long as a softmax over it.
+    """
+    # mallopt(3) is glibc's; other C libraries have none, or ignore it.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in MALLOC_PARAMETERS.items():
+            mallopt(parameter, value)
 
 
 def kind(device: torch.device) -> str:

@@ -44,6 +44,8 @@ from rlgan.types import Rollout
 Step = Callable[[], Any]
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
+# Products of matrices, and where the first of the two stands among the arguments.
+MATRICES = {torch.ops.aten.mm: 0, torch.ops.aten.bmm: 0, torch.ops.aten.addmm: 1}
 SECONDS = 1.0  # of each turn
 TURNS = 5
 
@@ -80,10 +82,14 @@ class Products(TorchDispatchMode):
         self.shapes: Counter[Shapes] = Counter()
 
     def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
-        matrices = {torch.ops.aten.mm.default: 0, torch.ops.aten.bmm.default: 0, torch.ops.aten.addmm.default: 1}
-        if (first := matrices.get(operation)) is not None:
-            left, right = arguments[first : first + 2]
-            self.shapes[tuple(left.shape), tuple(right.shape)] += 1
+        first = MATRICES.get(operation.overloadpacket)
+        if first is None:
+            # In inference mode whole layers arrive here, such as a GRU: taken apart, their products arrive one by one.
+            with self:
+                result = operation.decompose(*arguments, **(options or {}))
+            return operation(*arguments, **(options or {})) if result is NotImplemented else result
+        left, right = arguments[first : first + 2]
+        self.shapes[tuple(left.shape), tuple(right.shape)] += 1
         return operation(*arguments, **(options or {}))
 
     def operations(self) -> float:
@@ -92,15 +98,16 @@ class Products(TorchDispatchMode):
 
     def replay(self, device: torch.device) -> Step:
         """The same products, of random numbers, and nothing else."""
-        made = [
-            (torch.randn(left, device=device), torch.randn(right, device=device), times)
-            for (left, right), times in self.shapes.items()
-        ]
+        made = []
+        for (left, right), times in self.shapes.items():
+            factors = torch.randn(left, device=device), torch.randn(right, device=device)
+            # Into memory that is there: to get it is no product.
+            made.append((*factors, factors[0] @ factors[1], times))
 
         def all_products() -> None:
-            for left, right, times in made:
+            for left, right, out, times in made:
                 for _ in range(times):
-                    left @ right
+                    torch.matmul(left, right, out=out)
 
         return all_products
 

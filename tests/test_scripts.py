@@ -152,10 +152,13 @@ def test_the_benchmark_counts_the_products_of_a_step():
          "with benchmark.Products() as products:\n"
          "    torch.nn.functional.linear(torch.ones(3, 4), torch.ones(5, 4), torch.ones(5))\n"
          "    torch.ones(2, 6) @ torch.ones(6, 7)\n"
+         "    with torch.inference_mode():\n"
+         "        torch.nn.GRU(9, 8, batch_first=True)(torch.ones(10, 1, 9), torch.ones(1, 10, 8))\n"
          "products.replay(torch.device('cpu'))()\n"
          "print(products.operations(), sorted(products.shapes.items()))"],
         capture_output=True, text=True, cwd=ROOT / "scripts", check=True,
     )  # fmt: skip
     # Two operations for each number of the result and each step of its sum.
-    assert counted.stdout.split(maxsplit=1)[0] == str(2.0 * (3 * 5 * 4 + 2 * 7 * 6))
+    gru = 10 * 24 * (9 + 8)  # three gates of inputs and of states
+    assert counted.stdout.split(maxsplit=1)[0] == str(2.0 * (3 * 5 * 4 + 2 * 7 * 6 + gru))
     assert "(((2, 6), (6, 7)), 1), (((3, 4), (4, 5)), 1)" in counted.stdout
