@@ -339,6 +339,10 @@ def main() -> int:
 def compare(options: argparse.Namespace, words: list[str]) -> int:
     """Do what is asked; print it, and give the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and end the cluster on the way out
+    # Where this is ignored, as under nohup, so would it be by the runs, which are to save at it. A handler is not
+    # handed on to a process that is started.
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     rng = random.Random(options.seed)
     faults = [KINDS[i % len(KINDS)] for i in range(options.kills)]
     rng.shuffle(faults)
