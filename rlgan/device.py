@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from rlgan.errors import RunError
+from rlgan.errors import RunError, is_lack_of_memory, memory_in_use
 
 # Of mallopt(3), from malloc.h: M_MMAP_MAX, so that large arrays come from the heap; M_TRIM_THRESHOLD, the free bytes at
 # the heap's end that are kept; M_ARENA_MAX: the heap of a thread of its own could not hold them.
@@ -79,7 +79,7 @@ def kind(device: torch.device) -> str:
 
 @contextmanager
 def naming_what_is_too_large(what: str) -> Iterator[None]:
-    """Say in one line that a GPU has not enough memory for what is computed within.
+    """Say in one line that a GPU, or this machine, has not enough memory for what is computed within.
 
     Args:
         what: what it is, and how large, to follow "has not enough memory for".
@@ -94,6 +94,12 @@ def naming_what_is_too_large(what: str) -> Iterator[None]:
         raise RunError(
             f"the GPU has not enough memory for {what}: {most:.1f} of its {whole:.1f} GiB were in use at most; give a "
             "smaller --batch-size, or smaller networks"
+        ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise RunError(
+            f"not enough memory for {what}: {memory_in_use(error)}; give a smaller --batch-size, or smaller networks"
         ) from error
 
 

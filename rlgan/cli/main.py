@@ -10,7 +10,7 @@ from functools import partial
 
 from rlgan import __version__
 from rlgan.cli.parsing import meant
-from rlgan.errors import RunError, UsageError
+from rlgan.errors import RunError, UsageError, is_lack_of_memory, memory_in_use
 from rlgan.runs.streams import escaping_streams, silence, unread_is_no_fault
 from rlgan.settings import printable, resolve
 from rlgan.task import TASKS, find_task
@@ -123,8 +123,12 @@ def _guarded(work: Callable[[list[int]], int]) -> int:
         if isinstance(error, OSError):
             silence(sys.stdout)  # it may be what failed, and would fail again when this process ends
         return _fail(error, 1)
-    except MemoryError as error:
-        return _fail(f"not enough memory: {error}", 1)
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        return _fail(
+            f"not enough memory: {memory_in_use(error)}; give a smaller --batch-size, smaller networks or less data", 1
+        )
     except KeyboardInterrupt:
         number = next(iter(ended_by), signal.SIGINT)
         return _fail(WORDS.get(number, f"ended by {signal.Signals(number).name}"), 128 + number)

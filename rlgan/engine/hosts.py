@@ -15,7 +15,7 @@ from rlgan.engine.ray_environment import ray
 
 import torch
 
-from rlgan.device import kind, prepare
+from rlgan.device import kind, naming_what_is_too_large, prepare
 from rlgan.engine.processes import Location, Usage
 from rlgan.learning import group as parallel
 from rlgan.learning.group import ALONE
@@ -150,7 +150,8 @@ class LearnerHost:
 
     def evaluate(self) -> Evaluation:
         """Measure the current weights."""
-        return self._evaluator.evaluate(self._learner.evaluated_weights())
+        with naming_what_is_too_large("an evaluation"):
+            return self._evaluator.evaluate(self._learner.evaluated_weights())
 
     def sees(self, file: str) -> bool:
         """Return whether a file of the driver's exists on this node too."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from rlgan.device import kind, prepare
+from rlgan.device import kind, naming_what_is_too_large, prepare
 from rlgan.engine.processes import in_processes, memory
 from rlgan.engine.settings import EngineSettings
 from rlgan.learning.group import ALONE
@@ -60,7 +60,8 @@ class LocalLearner:
 
     def evaluate(self) -> Evaluation:
         """Measure the current weights."""
-        return self._evaluator.evaluate(self._learner.evaluated_weights())
+        with naming_what_is_too_large("an evaluation"):
+            return self._evaluator.evaluate(self._learner.evaluated_weights())
 
 
 class LocalRollouts:

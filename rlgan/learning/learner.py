@@ -73,7 +73,7 @@ class Learner:
 
         Raises:
             DivergenceError: a loss or a gradient is not finite; the networks are as before that update.
-            RunError: a GPU has not enough memory.
+            RunError: a GPU, or this machine, has not enough memory.
             LearnerLostError: other learners share the batch, and one does not answer.
         """
         started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -9,10 +10,10 @@ from rlgan.errors import RunError
 from rlgan.learning.distances import frechet_distance
 from rlgan.text import language_model as lm
 from rlgan.text import ngrams as quality
-from rlgan.text.corpus import Corpus, Rows, batch
-from rlgan.text.ngrams import NGRAM_FEATURES, ngram_features
+from rlgan.text.corpus import Corpus, Rows, batch, chunks
+from rlgan.text.ngrams import NGRAM_FEATURES, Digests, ngram_features
 from rlgan.text.vocabulary import UNKNOWN, to_words
-from rlgan.types import AnyTokens, Metrics, Rollout
+from rlgan.types import Metrics, Rollout
 
 # About how long each stage takes beside the others.
 READING, SAMPLING, MODELLING, MEASURING = 1.0, 1.0, 4.0, 3.0
@@ -43,7 +44,7 @@ class TextBenchmark:
     def __init__(self, corpus: Corpus, samples: int, device: torch.device, begin: Begin) -> None:
         self.corpus, self.device, self.begin = corpus, device, begin
         # The floor is measured on as many training rows; more of them would be the same rows again.
-        self.samples = min(samples, len(corpus.train.tokens))
+        self.samples = min(samples, corpus.train.shape[0])
         # BLEU, distinct-n and the Fréchet distance change with the number of rows: it is the same for all.
         self.rows = min(self.samples, len(corpus.validation.tokens), len(corpus.test.tokens))
         if self.rows < 2:
@@ -52,7 +53,7 @@ class TextBenchmark:
         # What every temperature is compared with is computed once.
         self._reference_texts = _split(corpus, self.references)
         self._reference_features = ngram_features(self.references.tokens, corpus.words)
-        self._known = quality.digests(_known(corpus))
+        self._known = _known(corpus)
         begin("a language model of the real text", MODELLING)
         self.language_model = lm.language_model(corpus, corpus.train, device)
 
@@ -117,8 +118,10 @@ def _split(corpus: Corpus, rows: Rows) -> list[list[str]]:
     return to_words(corpus.words, rows.tokens)
 
 
-def _known(corpus: Corpus) -> AnyTokens:
+def _known(corpus: Corpus) -> Digests:
     """What a generator may have learned by heart: the training rows; of windows, those from any place of the text."""
+    if corpus.stop_token is not None:
+        return np.concatenate([quality.digests(rows.tokens) for rows in chunks(corpus.train)])
     tokens = corpus.train.tokens
     # Windows were cut in order and without a gap, so that they are the text again. A view, which needs no more memory.
-    return sliding_window_view(tokens.reshape(-1), tokens.shape[1]) if corpus.stop_token is None else tokens
+    return quality.digests(sliding_window_view(tokens.reshape(-1), tokens.shape[1]))

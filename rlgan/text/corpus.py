@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,32 @@ from rlgan.rng import Purpose, stream
 from rlgan.text.corpora.account import Account
 from rlgan.types import AnyTokens
 
-CHUNK = 2**15  # rows of a large corpus that are copied at a time
+CHUNK = 2**12  # rows of a large corpus that are copied at a time: they fit into a processor's cache
+
+Places = slice | NDArray[np.int64]
+
+
+class RowSource(Protocol):
+    """N rows of a text, which are there or are made when they are asked for; V is the size of the vocabulary."""
+
+    @property
+    def tokens(self) -> AnyTokens:
+        """Of all rows [N, T], V where nothing stands: for held-out rows, or where there is memory for all of them."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Of all rows [N, T], true where a token counts: the first tokens of a row, or all."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N and T."""
+        ...
+
+    def take(self, places: Places, /) -> "Rows":
+        """The rows at some places."""
+        ...
 
 
 # Compared by identity (eq=False), here and below: `==` of two arrays is an array.
@@ -26,10 +52,20 @@ class Rows:
     tokens: AnyTokens  # [N, T] V where nothing stands
     mask: NDArray[np.bool_]  # [N, T] true where a token counts: the first tokens of a row, or all
 
-    def chunks(self) -> "Iterator[Rows]":
-        """All rows, some at a time: of a large corpus there is no memory for a copy."""
-        for first in range(0, len(self.tokens), CHUNK):
-            yield Rows(self.tokens[first : first + CHUNK], self.mask[first : first + CHUNK])
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N and T."""
+        return self.tokens.shape
+
+    def take(self, places: Places, /) -> "Rows":
+        """The rows at some places."""
+        return Rows(self.tokens[places], self.mask[places])
+
+
+def chunks(rows: RowSource) -> Iterator[Rows]:
+    """All rows, some at a time: of a large corpus there is no memory for a copy."""
+    for first in range(0, rows.shape[0], CHUNK):
+        yield rows.take(slice(first, first + CHUNK))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +74,7 @@ class Corpus:
 
     name: str
     words: tuple[str, ...]  # token -> word, with `<unk>` and `<eos>` where it is a text
-    train: Rows
+    train: RowSource
     validation: Rows
     test: Rows
     stop_token: int | None  # `<eos>` where it ends a row, None where rows are windows
@@ -59,11 +95,11 @@ class Corpus:
         """SHA-256 of the vocabulary and of all rows: the same exactly where the data is the same."""
         digest = hashlib.sha256("\n".join(self.words).encode())
         for rows in (self.train, self.validation, self.test):
-            digest.update(f"\n{rows.tokens.shape}".encode())
+            digest.update(f"\n{rows.shape}".encode())
             # In one byte order on every machine, so that the fingerprint is the same.
-            for some in rows.chunks():
+            for some in chunks(rows):
                 digest.update(some.tokens.astype("<i8").tobytes())
-            for some in rows.chunks():
+            for some in chunks(rows):
                 digest.update(some.mask.tobytes())
         return digest.hexdigest()
 
@@ -74,21 +110,21 @@ def unigram_perplexity(corpus: Corpus, rows: Rows) -> float:
     A word that training does not have counts as if it had been there once.
     """
     counts = np.zeros(len(corpus.words), np.int64)
-    for some in corpus.train.chunks():
+    for some in chunks(corpus.train):
         counts += np.bincount(some.tokens[some.mask], minlength=len(counts))
     log_probs = np.log(np.maximum(counts, 1) / np.maximum(counts, 1).sum())
     return float(np.exp(-log_probs[rows.tokens[rows.mask]].mean()))
 
 
-def batch(rows: Rows, size: int, index: int, seed: int) -> Rows:
+def batch(rows: RowSource, size: int, index: int, seed: int) -> Rows:
     """Batch `index` of the endless reading of `rows`: pass after pass, each in an order of its own.
 
     A pure function of its arguments. Batches follow each other without gap or overlap, also from one pass to the next.
     """
-    count = len(rows.tokens)
+    count = rows.shape[0]
     passes, places = np.divmod(np.arange(index * size, (index + 1) * size), count)
     chosen = np.concatenate([_order(count, seed, int(pass_))[places[passes == pass_]] for pass_ in np.unique(passes)])
-    return Rows(rows.tokens[chosen], rows.mask[chosen])
+    return rows.take(chosen)
 
 
 # Kept, because every batch of a pass asks for it; a batch may reach from one pass into the next.

@@ -9,7 +9,7 @@ import torch
 from rlgan.rng import Purpose, stream
 from rlgan.settings import updated
 from rlgan.text.assembly import learner
-from rlgan.text.corpus import Corpus, Rows, batch
+from rlgan.text.corpus import Corpus, Rows, RowSource, batch
 from rlgan.text.measures import perplexity
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.presets import PAPER
@@ -28,10 +28,10 @@ PROTOCOL = (
 MAXIMUM_LIKELIHOOD = Plan(supervision=1.0, discriminator_steps=0)
 
 
-def language_model(corpus: Corpus, rows: Rows, device: torch.device) -> TextGenerator:
+def language_model(corpus: Corpus, rows: RowSource, device: torch.device) -> TextGenerator:
     """Train `LANGUAGE_MODEL` on rows of a corpus's vocabulary, from the same first weights each time."""
     # Of the corpus only what shapes the rows: size, rate and seed are the same for all, or scores would not compare.
-    settings = updated(LANGUAGE_MODEL, {"layout": corpus.layout, "length": rows.tokens.shape[1]})
+    settings = updated(LANGUAGE_MODEL, {"layout": corpus.layout, "length": rows.shape[1]})
     source = _Batches(rows, settings.batch_size, settings.seed)
     made = learner(settings, corpus.words, source, device)
     for step in range(UPDATES):
@@ -48,7 +48,7 @@ def score(model: TextGenerator, rows: Rows) -> float:
 class _Batches:
     """Rows in batches, one for each step."""
 
-    rows: Rows
+    rows: RowSource
     size: int
     seed: int
 

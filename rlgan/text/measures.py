@@ -1,16 +1,18 @@
 """Measures of text that read it with a network: perplexity and what the discriminator says."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from rlgan.learning.weights import sample_noise
 from rlgan.text.losses import gather_log_probs
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
-from rlgan.types import AnyTokens, Float, Mask, Tokens
+from rlgan.types import AnyTokens, Float, Mask
 
 # Rows read at a time: 64 x 20 x 10,000 log-probabilities are 51 MB.
 CHUNK = 64
@@ -69,7 +71,11 @@ def log_odds(discriminator: TextDiscriminator, tokens: AnyTokens, log_probs: Flo
         log_probs: float32 [N, T], what the generator gave the tokens; for a form that reads it.
     """
     device = discriminator.device
-    scores = torch.cat([discriminator(torch.tensor(chunk, device=device)) for chunk in _chunks(tokens, device)])
+    # Here and below as a whole from the start: many small results, kept among large ones that are given back, would
+    # leave holes in memory that nothing fits into.
+    scores = torch.empty(tokens.shape, device=device)
+    for rows, chunk in _chunks(tokens, device):
+        scores[rows] = discriminator(chunk)
     if log_probs is not None:
         scores = discriminator.form.log_odds(scores, torch.tensor(log_probs, device=device))
     return scores.cpu().numpy()
@@ -78,12 +84,12 @@ def log_odds(discriminator: TextDiscriminator, tokens: AnyTokens, log_probs: Flo
 @torch.inference_mode()
 def log_probs(generator: TextGenerator, tokens: AnyTokens, rng: np.random.Generator) -> Float:
     """Log-probabilities float32 [N, T] of the tokens of rows [N, T] by the generator, one z per row."""
-    device, found = generator.device, []
-    for chunk in _chunks(tokens, device):
+    device = generator.device
+    found = torch.empty(tokens.shape, device=device)
+    for rows, chunk in _chunks(tokens, device):
         noise = torch.from_numpy(sample_noise(rng, len(chunk), generator.noise_size)).to(device)
-        there = torch.tensor(chunk, device=device)
-        found.append(gather_log_probs(generator(there, noise), there))
-    return torch.cat(found).cpu().numpy()
+        found[rows] = gather_log_probs(generator(chunk, noise), chunk)
+    return found.cpu().numpy()
 
 
 @torch.inference_mode()
@@ -95,11 +101,10 @@ def implied_perplexity(discriminator: TextDiscriminator, tokens: AnyTokens) -> f
         tokens: [N, T], V where a row has ended.
     """
     nats, count = 0.0, 0
-    for chunk in _chunks(tokens, discriminator.device):
-        there = torch.tensor(chunk, device=discriminator.device)
-        implied = functional.log_softmax(discriminator.all_next_log_odds(there), dim=-1)
-        mask = chunk < discriminator.vocab_size
-        nats -= float(gather_log_probs(implied, there).cpu().numpy()[mask].sum(dtype=np.float64))
+    for rows, chunk in _chunks(tokens, discriminator.device):
+        implied = functional.log_softmax(discriminator.all_next_log_odds(chunk), dim=-1)
+        mask = tokens[rows] < discriminator.vocab_size
+        nats -= float(gather_log_probs(implied, chunk).cpu().numpy()[mask].sum(dtype=np.float64))
         count += int(mask.sum())
     return two_to_the_entropy(nats, count)
 
@@ -131,7 +136,9 @@ def two_to_the_entropy(nats: float, count: int) -> float:
     return float(2.0 ** min(bits, 1000.0))  # a number, for JSON
 
 
-def _chunks(tokens: AnyTokens, device: torch.device) -> list[Tokens]:
+def _chunks(tokens: AnyTokens, device: torch.device) -> Iterator[tuple[slice, Tensor]]:
+    """Rows, some at a time: which ones, and their tokens on a device, int64, by which torch looks things up."""
     size = CHUNK_ON_GPU if device.type == "cuda" else CHUNK
-    # int64, by which torch looks things up.
-    return [tokens[i : i + size].astype(np.int64) for i in range(0, len(tokens), size)]
+    for first in range(0, len(tokens), size):
+        rows = slice(first, first + size)
+        yield rows, torch.tensor(tokens[rows], dtype=torch.int64, device=device)

@@ -61,7 +61,7 @@ class TextTask:
     def facts(self) -> Facts:
         """What the loop and the processes have to know of it."""
         s, corpus = self.settings, self.corpus
-        sizes = " / ".join(f"{len(rows.tokens):,}" for rows in (corpus.train, corpus.validation, corpus.test))
+        sizes = " / ".join(f"{rows.shape[0]:,}" for rows in (corpus.train, corpus.validation, corpus.test))
         shards = s.shards if self.schedule.method.adversarial else 0
         kind = "characters" if s.corpus.tokens == "characters" else "words"
         return Facts(
@@ -91,7 +91,7 @@ class TextTask:
     def _account(self) -> dict[str, object]:
         """What there is to learn from, for config.json."""
         corpus = self.corpus
-        rows = {name: len(getattr(corpus, name).tokens) for name in ("train", "validation", "test")}
+        rows = {name: getattr(corpus, name).shape[0] for name in ("train", "validation", "test")}
         account = corpus.account.as_json(corpus.layout) if corpus.account else {}
         return {"rows": rows, "vocabulary": len(corpus.words)} | account
 
@@ -102,7 +102,7 @@ class TextTask:
         corpus = self.corpus
         held_out = len(corpus.validation.tokens) + len(corpus.test.tokens)
         reads_rewards = make_estimator(self.settings.policy, self.settings.rewards).reads_rewards
-        return TextSchedule(self.settings, len(corpus.train.tokens), held_out, reads_rewards)
+        return TextSchedule(self.settings, corpus.train.shape[0], held_out, reads_rewards)
 
     @property
     def reporter(self) -> "TextReporter":

@@ -65,7 +65,9 @@ def lay_out(
         [line_lengths(split, end) for split in splits], counts, table == words.index(UNKNOWN), settings.length
     )
     streams = [TokenStream(part, split, end, len(words)) for split, part in zip(splits, names, strict=True)]
-    train, validation, test = (find_layout(layout).rows(each, settings.length) for each in streams)
+    train, *held_out = (find_layout(layout).rows(each, settings.length) for each in streams)
+    # Evaluations read these as a whole, again and again; they are a tenth of a large text at most.
+    validation, test = (rows.take(slice(None)) for rows in held_out)
     return Corpus(name, words, train, validation, test, stop_token(layout, words), layout=layout, account=account)
 
 

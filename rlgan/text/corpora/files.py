@@ -11,7 +11,7 @@ from rlgan.errors import DataError
 from rlgan.text.corpora.advice import advice, chosen_layout
 from rlgan.text.corpora.build import lay_out, line_lengths
 from rlgan.text.corpora.layouts import TokenStream, find_layout
-from rlgan.text.corpora.reading import Numbering, Numbers, count, read_text, renumber
+from rlgan.text.corpora.reading import Numbering, Numbers, count, naming_a_large_text, read_text, renumber
 from rlgan.text.corpora.splits import find_split, split_files
 from rlgan.text.corpora.token_kinds import find_token_kind
 from rlgan.text.corpus import Corpus, Rows
@@ -123,7 +123,7 @@ def encode(path: Path, words: Sequence[str], settings: CorpusSettings) -> tuple[
     table = [tokens.get(word, tokens[UNKNOWN]) for word in numbering.words]
     renumber(numbers, np.array(table, np.int32))
     stream = TokenStream(str(file), numbers, tokens[END], len(words))
-    return find_layout(str(settings.layout)).rows(stream, settings.length), unknown
+    return find_layout(str(settings.layout)).rows(stream, settings.length).take(slice(None)), unknown
 
 
 def with_test(corpus: Corpus, path: Path, settings: CorpusSettings) -> tuple[Corpus, int]:
@@ -132,6 +132,7 @@ def with_test(corpus: Corpus, path: Path, settings: CorpusSettings) -> tuple[Cor
     Raises:
         DataError: it can't be read.
     """
-    rows, unknown = encode(path, corpus.words, settings)
+    with naming_a_large_text(path):
+        rows, unknown = encode(path, corpus.words, settings)
     # The new text is not written in the known language, so that its floor is unknown.
     return dataclasses.replace(corpus, test=rows, true_log_probs=None), unknown

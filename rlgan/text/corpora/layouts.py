@@ -4,15 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rlgan.errors import DataError
 from rlgan.settings import resolve
 from rlgan.text.corpora import LAYOUTS
-from rlgan.text.corpus import Rows
+from rlgan.text.corpus import Places, Rows, RowSource
 from rlgan.text.vocabulary import END
 from rlgan.types import AnyTokens
-
-CHUNK = 2**15  # rows that are laid out together
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Layout:
         ends_with_eos: whether `<eos>` ends a row, so that a generator which writes it has finished its row.
     """
 
-    rows: Callable[[TokenStream, int], Rows]
+    rows: Callable[[TokenStream, int], RowSource]
     ends_with_eos: bool
 
 
@@ -60,7 +59,7 @@ def windows(stream: TokenStream, length: int) -> Rows:
     return Rows(rows, np.broadcast_to(np.True_, rows.shape))
 
 
-def sentences(stream: TokenStream, length: int) -> Rows:
+def sentences(stream: TokenStream, length: int) -> RowSource:
     """Give every line a row, with its `<eos>`: cut where it is longer, filled up with V where it is shorter.
 
     Example:
@@ -69,18 +68,40 @@ def sentences(stream: TokenStream, length: int) -> Rows:
                [3, 3, 1]])
     """
     stops = np.flatnonzero(stream.tokens == stream.end)
-    starts = np.concatenate([[0], stops[:-1] + 1])
-    tokens = np.empty((len(stops), length), stream.tokens.dtype)
-    mask = np.empty(tokens.shape, np.bool_)
-    # By and by: the places of all rows at once would take as much memory as the text, four times.
-    for first in range(0, len(stops), CHUNK):
-        part = slice(first, first + CHUNK)
-        places = starts[part, None] + np.arange(length)
-        mask[part] = places <= stops[part, None]
+    return _Sentences(stream, stops, length)
+
+
+# Compared by identity: `==` of two arrays is an array.
+@dataclass(frozen=True, eq=False)
+class _Sentences:
+    """Rows that are made of the text when they are asked for: filled up, all of them would take more than the text."""
+
+    stream: TokenStream
+    stops: NDArray[np.int64]  # [N] where each line has its `<eos>`
+    length: int
+
+    @property
+    def tokens(self) -> AnyTokens:
+        return self.take(slice(None)).tokens
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        return self.take(slice(None)).mask
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self.stops), self.length
+
+    def take(self, places: Places, /) -> Rows:
+        stream, count = self.stream, len(self.stops)
+        which = np.arange(*places.indices(count)) if isinstance(places, slice) else places
+        starts = np.where(which == 0, 0, self.stops[which - 1] + 1)
+        stops = self.stops[which, None]
+        read = starts[:, None] + np.arange(self.length)
+        mask = read <= stops
         # Places behind the end of the stream are read from its last token, and do not count.
-        read = stream.tokens[np.minimum(places, len(stream.tokens) - 1)]
-        tokens[part] = np.where(mask[part], read, stream.vocab_size)
-    return Rows(tokens, mask)
+        tokens = stream.tokens[np.minimum(read, len(stream.tokens) - 1)]
+        return Rows(np.where(mask, tokens, stream.vocab_size), mask)
 
 
 WINDOWS = Layout(windows, ends_with_eos=False)

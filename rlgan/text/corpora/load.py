@@ -9,6 +9,7 @@ from rlgan.text.corpora import DATASETS
 from rlgan.text.corpora.files import load_text
 from rlgan.text.corpora.layouts import stop_token
 from rlgan.text.corpora.oracle import from_directory, is_oracle
+from rlgan.text.corpora.reading import naming_a_large_text
 from rlgan.text.corpus import Corpus
 from rlgan.text.settings import CorpusSettings
 
@@ -38,10 +39,5 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
         return settings.data, corpus
     # Absolute, since the run may be resumed or evaluated from another directory.
     path = absolute("--data", settings.data)
-    try:
+    with naming_a_large_text(path):
         return str(path), from_directory(path, settings) if is_oracle(path) else load_text(path, settings)
-    except MemoryError as error:
-        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
-        raise DataError(
-            f"not enough memory for {path} of {size / 1e6:,.0f} MB: give a part of it, as head -c makes one"
-        ) from error

@@ -3,6 +3,7 @@
 import array
 import codecs
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +46,25 @@ class Numbering(dict[str, int]):
     def words(self) -> list[str]:
         """All words by number; `MARK` is none."""
         return list(self)
+
+
+@contextmanager
+def naming_a_large_text(path: Path) -> Iterator[None]:
+    """Say in one line that this machine has not enough memory for a text that is read within.
+
+    Args:
+        path: of the file, or of the directory with a file for each split.
+
+    Raises:
+        DataError: it has not.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
+        raise DataError(
+            f"not enough memory for {path} of {size / 1e6:,.0f} MB: give a part of it, as head -c makes one"
+        ) from error
 
 
 def read_text(file: Path, numbering: Numbering, kind: TokenKind) -> Numbers:

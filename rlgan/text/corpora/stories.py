@@ -53,7 +53,7 @@ def load_stories(
                 len(language.words),
             ),
             length,
-        )
+        ).take(slice(None))
         for split, (name, count) in enumerate(
             [("train", train_count), ("validation", held_out_count), ("test", held_out_count)]
         )

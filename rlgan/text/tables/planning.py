@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rlgan.settings import updated
 from rlgan.table import RecipeOf
 from rlgan.text.corpora.load import load_corpus
-from rlgan.text.corpus import Corpus
+from rlgan.text.corpus import Corpus, chunks
 from rlgan.text.schedule import TextSchedule
 from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
@@ -48,6 +48,6 @@ class Planning:
             "fingerprint": corpus.fingerprint,
             "words": len(corpus.words),
             "layout": corpus.layout,
-            "length": corpus.train.tokens.shape[1],
-            "train_tokens": int(corpus.train.mask.sum()),
+            "length": corpus.train.shape[1],
+            "train_tokens": sum(int(rows.mask.sum()) for rows in chunks(corpus.train)),
         }
