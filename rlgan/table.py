@@ -102,3 +102,4 @@ class TableResults:
 
     facts: Mapping[str, Any]
     rows: tuple[RowResult, ...]
+    formats: tuple[str, ...] = ("png",)  # in which its figure is asked for

@@ -156,11 +156,45 @@ class Figure:
 
     Args:
         summary: what it shows, in a line for --help.
-        draw: `module:function`, called with a `FigureRequest`.
+        draw: `module:function`, called with a `FigureRequest`; writes the figure, and gives the paragraphs of its
+            caption.
+        seeds: how many runs it shows of a recipe where nothing is said.
+        epochs: of the run that it is drawn from, which is trained as `rlgan train` does; None where `draw` trains.
     """
 
     summary: str
     draw: str
+    seeds: int = 1
+    epochs: float | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What an evaluation of a run has left."""
+
+    step: int
+    epoch: float
+    metrics: Mapping[str, Any]  # its line in metrics.jsonl
+    pictures: Mapping[str, Path]  # PNG files by name
+
+
+Tell = Callable[[float], None]  # tells which fraction of some work is done
+
+
+class SideBySide(Protocol):
+    """Does the same work on several items, in processes of their own, and shows how far they are."""
+
+    def __call__(self, work: Callable[[Any, Tell], Any], items: Mapping[str, Any], /) -> list[Any]:
+        """What the work gives of each item, in their order; all is picklable.
+
+        Args:
+            work: called with an item, and with what it tells which fraction of it is done.
+            items: by what each is called.
+
+        Raises:
+            RunError: one can't be done, or somebody asked to stop.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -169,10 +203,12 @@ class FigureRequest:
 
     paper: Any  # settings of the preset `paper`
     chosen: Any  # settings of the preset that was asked for
-    out: Path  # the PNG file to write
-    map_: "Map"  # applies a function to items in several processes
+    out: Path  # the file to write, in the format that its name ends in
+    side_by_side: SideBySide
     say: Say
     device: str = "cpu"  # where to train, as `rlgan.device.prepare` takes it
+    seeds: tuple[int, ...] = (0,)
+    snapshots: tuple[Snapshot, ...] = ()  # of the run of the chosen recipe, where the figure is drawn from one
 
 
 # The protocols here ask for properties, not attributes: mypy takes an attribute of a protocol for one that can be set,
@@ -316,6 +352,7 @@ class EvaluationTools:
     prepare: Callable[[LoadedRun], LoadedTask]  # the run's task with its data, which is what the run was trained on
     measure: Callable[[LoadedRun, LoadedTask], Result]  # what training measures, and which run it is
     status: Status  # shows what is computed now
+    command: str = ""  # as it was typed
 
 
 def find_task(name: str) -> Task:

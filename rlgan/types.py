@@ -127,6 +127,7 @@ class Evaluation:
     texts: list[str]  # samples, for people
     histograms: dict[str, NDArray[Any]]  # values by name, [N]
     pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)  # by name, [height, width, 3]
+    animated: tuple[str, ...] = ()  # names of pictures whose course over training is shown as one animation
 
 
 class Map(Protocol):

@@ -1,9 +1,10 @@
 """`rlgan evaluate RUN ...`: what the run's task measures, for people or as JSON."""
 
 import json
+import shlex
 import sys
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -89,6 +90,7 @@ def evaluate(words: list[str]) -> None:
     # whose config is not read before the words are.
     own = getattr(options, run.task.name, None) or run.task.evaluate.options()
     with _tools(common) as tools:
+        tools = replace(tools, command=shlex.join(["rlgan", "evaluate", *words]))
         result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)
     if common.json or common.all:
         show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)

@@ -5,10 +5,10 @@ import io
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import command, parse
@@ -46,6 +46,8 @@ class TableSettings:
     """What the runs compute on: cpu, cuda, cuda:N, or auto: a GPU where there is one, which all runs share."""
     report_only: bool = False
     """Train nothing: make the table of what is in --out."""
+    format: Literal["png", "pdf"] = "png"
+    """The format of the figure; pdf: as PDF too, beside the PNG that the table shows."""
 
 
 def make_table(name: str, words: list[str]) -> None:
@@ -68,7 +70,8 @@ def make_table(name: str, words: list[str]) -> None:
     check(common)
     folder = TableFolder(Path(common.out or f"runs/{name}"), name)
     folder.manifest()  # first: what is there may be something else
-    report = partial(_report, task, folder)
+    formats = ("png",) if common.format == "png" else ("png", common.format)
+    report = partial(_report, task, folder, formats)
     if common.report_only:
         say(report())
         return
@@ -147,9 +150,11 @@ def _row_name(row: str, before: Any, after: Any) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", f"{row}-{named}").strip("-")
 
 
-def _report(task: Task, folder: TableFolder) -> str:
+def _report(task: Task, folder: TableFolder, formats: tuple[str, ...]) -> str:
     """Write the files of a table, of what there is so far; gives the path of the first."""
-    files: Files = resolve(task.tables[folder.table].report, {})(folder.results(task.defaults))
+    files: Files = resolve(task.tables[folder.table].report, {})(
+        replace(folder.results(task.defaults), formats=formats)
+    )
     folder.write(files)
     return str(folder.path / next(iter(files)))
 

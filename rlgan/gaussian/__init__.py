@@ -29,8 +29,8 @@ TASK = Task(
     networks="rlgan.gaussian.players:networks_of",
     seeds="rlgan.gaussian.measures:summarise",
     figures={
-        "figure2": Figure("density and D before and after training", "rlgan.gaussian.reproduce:figure2"),
-        "figure3": Figure("the losses of both players", "rlgan.gaussian.reproduce:figure3"),
+        "figure2": Figure("density and D before and after training", "rlgan.gaussian.reproduce:figure2", seeds=5),
+        "figure3": Figure("the losses of both players", "rlgan.gaussian.reproduce:figure3", seeds=5),
         "figure4": Figure("the effect of pre-training D", "rlgan.gaussian.reproduce:figure4"),
     },
 )

@@ -8,14 +8,17 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from rlgan.drawing import pixels
 from rlgan.gaussian import figures, measures, mixtures
 from rlgan.gaussian.coverage import coverage
+from rlgan.gaussian.figures import Seen
 from rlgan.gaussian.mixtures import Mixture
 from rlgan.gaussian.networks import PerceptronDiscriminator
 from rlgan.types import Evaluation, Float, Metrics
 
 # Samples that are compared with a mixture: as many as PacGAN's (Lin et al. 2018, section 4.1).
 COVERAGE_SAMPLES = 2_500
+TITLE = "generated samples and the data, {}"
 
 
 class Target(Protocol):
@@ -75,8 +78,15 @@ class Normal:
             "collapsed": float(flat.std() < measures.COLLAPSED),
             "discriminator_distance": float(np.abs(curve - 0.5)[measures.INNER].max()),
         }
-        picture = figures.pixels(figures.densities({"": (flat, curve)}))
-        return Evaluation(metrics, series={}, texts=[], histograms={"generated": flat}, pictures={"density": picture})
+        picture = pixels(figures.densities({"": {TITLE.format(self.mixture.name): [Seen(flat, curve)]}}))
+        return Evaluation(
+            metrics,
+            series={},
+            texts=[],
+            histograms={"generated": flat},
+            pictures={"density": picture},
+            animated=("density",),
+        )
 
     def brief(self, metrics: Metrics) -> str:
         """The distances beside their floors."""
@@ -113,9 +123,11 @@ class Modes:
         """Modes and quality; D, a function of the plane, is not measured."""
         # No more of them: one good sample is enough for a mode to count, so that more samples would find more modes.
         made, real = made[:COVERAGE_SAMPLES], real[:COVERAGE_SAMPLES]
-        picture = figures.pixels(figures.scatters({"": made}, real))
+        picture = pixels(figures.scatters({TITLE.format(self.mixture.name): made}, real))
         metrics = coverage(made, self.mixture)
-        return Evaluation(metrics, series={}, texts=[], histograms={}, pictures={"scatter": picture})
+        return Evaluation(
+            metrics, series={}, texts=[], histograms={}, pictures={"scatter": picture}, animated=("scatter",)
+        )
 
     def brief(self, metrics: Metrics) -> str:
         """Modes and quality beside those of the data."""

@@ -31,7 +31,9 @@ TASK = Task(
     networks="rlgan.images.players:networks_of",
     figures={
         "figure5": Figure(
-            "the average picture, and pictures after epochs 2, 5, 10 and 17", "rlgan.images.reproduce:figure5"
+            "the average picture, and pictures after epochs 2, 5, 10 and 17",
+            "rlgan.images.reproduce:figure5",
+            epochs=17,
         )
     },
 )

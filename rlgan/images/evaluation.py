@@ -79,7 +79,7 @@ class ImageEvaluator:
 
     def evaluate(self, weights: Weights) -> Evaluation:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`."""
-        pictures = {}
+        pictures = dict[str, Pixels]()
         if weights.raw:
             load(self.generator, weights.raw)
             pictures["samples_without_average"] = grids.grid(self.made(SHOWN), COLUMNS)
@@ -91,7 +91,8 @@ class ImageEvaluator:
         spread = measures.feature_spread(features) / max(real_spread, LEAST_SPREAD)
         metrics |= {"feature_spread": spread, "collapsed": float(spread < COLLAPSED)}
         metrics |= {"count": float(len(made)), "held_out": float(len(self.test))}
-        return Evaluation(metrics, series={}, texts=[], histograms={}, pictures=pictures | self._drawn(made, weights))
+        pictures |= self._drawn(made, weights)
+        return Evaluation(metrics, series={}, texts=[], histograms={}, pictures=pictures, animated=("samples",))
 
     def _drawn(self, made: Pixels, weights: Weights) -> dict[str, Pixels]:
         rng = stream(self.settings.seed, Purpose.EVALUATION, 3)

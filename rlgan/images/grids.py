@@ -1,20 +1,13 @@
 """Grids of pictures, themselves pictures: uint8 [height, width, 3]."""
 
-import math
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from rlgan.learning.distances import Double
 
 Pictures = NDArray[np.uint8]
 
 GAP = 2  # white pixels between pictures
-MARGIN = 16  # between panels with titles
-TITLE = 20  # pixels of a title's height
 CHUNK = 512  # training pictures read at a time: 50 MB as float64, which holds their squares exactly
 
 
@@ -35,18 +28,17 @@ def grid(pictures: Pictures, columns: int) -> Pictures:
     return page
 
 
-def labelled(panels: Mapping[str, Pictures]) -> Pictures:
-    """Lay pictures [height, width, 3] out in a row, pixel for pixel, each under its title."""
-    font = ImageFont.load_default(TITLE * 3 // 4)
-    widths = [max(panel.shape[1], math.ceil(font.getbbox(title)[2]) + 1) for title, panel in panels.items()]
-    height = TITLE + max(panel.shape[0] for panel in panels.values())
-    page = Image.new("RGB", (sum(widths) + MARGIN * (len(widths) - 1), height), "white")
-    left = 0
-    for (title, panel), width in zip(panels.items(), widths, strict=True):
-        ImageDraw.Draw(page).text((left, 0), title, "black", font)
-        page.paste(Image.fromarray(panel), (left, TITLE))
-        left += width + MARGIN
-    return np.asarray(page)
+def cut(page: Pictures, size: int) -> Pictures:
+    """Cut a grid apart into its pictures [N, S, S, 3], with the white ones that the last row may lack at its end.
+
+    Example:
+        >>> cut(grid(np.zeros((4, 8, 8, 3), np.uint8), columns=2), size=8).shape
+        (4, 8, 8, 3)
+    """
+    rows, columns = ((length + GAP) // (size + GAP) for length in page.shape[:2])
+    padded = np.pad(page, ((0, GAP), (0, GAP), (0, 0)))
+    cells = padded.reshape(rows, size + GAP, columns, size + GAP, 3)[:, :size, :, :size]
+    return cells.transpose(0, 2, 1, 3, 4).reshape(-1, size, size, 3)
 
 
 def nearest(made: Pictures, train: Pictures, count: int) -> NDArray[np.int64]:
@@ -80,12 +72,6 @@ def neighbours(made: Pictures, train: Pictures, count: int) -> Pictures:
     found = nearest(made, train, count)
     rows = np.concatenate([made[:, None], train[found.ravel()].reshape(*found.shape, *made.shape[1:])], axis=1)
     return grid(rows.reshape(-1, *made.shape[1:]), columns=found.shape[1] + 1)
-
-
-def save_png(picture: Pictures, file: Path) -> None:
-    """Write a picture [height, width, 3] as PNG."""
-    # Without loss: the artefacts of JPEG would pass for the generator's.
-    Image.fromarray(picture).save(file, format="PNG")
 
 
 def _vectors(pictures: Pictures) -> Double:

@@ -1,11 +1,11 @@
-"""Figure 5 of Yala & Song, from a run of our own: trained here, drawn, and said in numbers."""
+"""Figure 5 of Yala & Song, from a run of our own."""
 
-from rlgan.device import prepare
-from rlgan.images.grids import grid, labelled, save_png
-from rlgan.images.measures import mean_picture
-from rlgan.images.sampling import sample
-from rlgan.images.task import ImageTask
-from rlgan.task import FigureRequest
+from collections.abc import Sequence
+
+from rlgan.drawing import read_picture, save
+from rlgan.images.figures import side_by_side
+from rlgan.images.grids import cut, grid
+from rlgan.task import FigureRequest, Snapshot
 
 # After which figure 5 shows samples, and how many.
 EPOCHS = (2, 5, 10, 17)
@@ -13,21 +13,26 @@ SHOWN = 24
 COLUMNS = 4
 
 
-def figure5(request: FigureRequest) -> None:
+def figure5(request: FigureRequest) -> list[str]:
     """The average picture, and pictures of the same noise after epochs 2, 5, 10 and 17, laid out as in the paper."""
-    device = prepare(request.device)
-    task = ImageTask.load(request.chosen)
-    for line in task.facts.about:
-        request.say(line)
-    task.prepare(request.map_, request.say)
-    learner, evaluator, schedule = task.learner(device), task.evaluator(device), task.schedule
-    panels = {"the average picture": mean_picture(task.pictures.train())}
-    for epoch in range(1, EPOCHS[-1] + 1):
-        for step in range(schedule.steps(epoch - 1), schedule.steps(epoch)):
-            learner.update(step, schedule.plan(step), [])
-        if epoch in EPOCHS:
-            weights = learner.evaluated_weights()
-            request.say(f"epoch {epoch}: {task.reporter.summary(evaluator.evaluate(weights))[0]}")
-            made = sample(task.settings, weights, SHOWN, task.settings.seed, device)
-            panels[f"after epoch {epoch}"] = grid(made, COLUMNS)
-    save_png(labelled(panels), request.out)
+    settings, snapshots = request.chosen, request.snapshots
+    panels = {"the average picture": read_picture(snapshots[0].pictures["average_picture"])}
+    for shown in shown_of(snapshots):
+        made = cut(read_picture(shown.pictures["samples"]), settings.pictures.size)[:SHOWN]
+        panels[f"after epoch {shown.epoch:g}\nrFID {shown.metrics['rfid']:.1f}"] = grid(made, COLUMNS)
+    heading = f"Pictures that G makes of the same noise, preset {settings.preset}, seed {settings.seed}"
+    save(side_by_side(heading, panels), request.out)
+    last = snapshots[-1].metrics
+    return [
+        f"The average training picture, and {SHOWN} pictures that G makes of the same noise in each panel, as training "
+        "goes on. Yala & Song, section 3, figure 5.",
+        f"rFID is the Fréchet distance of random convolutions, no FID: {last['rfid_floor']:.1f} for other real "
+        f"pictures, {last['rfid_mean_picture']:.1f} for the average picture.",
+    ]
+
+
+def shown_of(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """Those after the paper's epochs, as far as the run has come, and the last where it ends elsewhere."""
+    due = [next((each for each in snapshots if each.epoch >= epoch), None) for epoch in EPOCHS]
+    found = {each.step: each for each in (*due, snapshots[-1]) if each is not None and each.step > 0}
+    return list(found.values())

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rlgan.device import prepare
-from rlgan.images.grids import grid, save_png
+from rlgan.drawing import save_png
+from rlgan.images.grids import grid
 from rlgan.images.players import make_networks
 from rlgan.images.settings import ImageSettings, SampleOptions
 from rlgan.learning.weights import load, sample_noise
 from rlgan.rng import Purpose, stream
-from rlgan.settings import new_png
+from rlgan.settings import new_picture
 from rlgan.task import LoadedRun
 from rlgan.types import Float, Weights
 
@@ -50,7 +51,7 @@ def sample(settings: ImageSettings, weights: Weights, count: int, seed: int, dev
 
 def draw_samples(run: LoadedRun, count: int, seed: int, options: SampleOptions) -> Iterator[str]:
     """Draw a grid of samples into a file for `rlgan sample RUN`, and give the file's name."""
-    out = new_png("--out", "samples" if options.out is None else options.out, force=options.force)
+    out = new_picture("--out", "samples" if options.out is None else options.out, force=options.force)
     made = sample(run.settings, run.weights, count, seed, prepare(run.device))
     save_png(grid(made, math.ceil(math.sqrt(count))), out)
     yield str(out)

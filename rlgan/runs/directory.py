@@ -4,7 +4,7 @@
     RUN/vocabulary.json    the words by token, where the task is text
     RUN/metrics.jsonl      a line per evaluation
     RUN/events/            for TensorBoard
-    RUN/pictures/          what evaluations drew: <name>-epoch-<epoch>.png
+    RUN/pictures/          what evaluations drew: <name>-epoch-<epoch>-step-<step>.png, and <name>.gif
     RUN/log.txt            what the terminal said
     RUN/checkpoints/       see rlgan.runs.checkpoints
 

@@ -20,6 +20,7 @@ from rlgan.settings import flatten, read
 from rlgan.table import Files, RowResult, RunResult, TableResults
 
 MANIFEST = "table.json"
+ROW = {"row", "group", "words", "recipe", "seeds"}  # what it says of each row
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ class TableFolder:
                 raise UsageError(f"--out {self.path} is there and holds no table: give another path, or an empty one")
             return None
         manifest = read_json(file)
-        if not isinstance(manifest, dict) or not {"table", "facts", "rows"} <= manifest.keys():
+        if (
+            not isinstance(manifest, dict)
+            or not {"table", "facts", "rows"} <= manifest.keys()
+            or not all(row.keys() >= ROW for row in manifest["rows"].values())
+        ):
             raise RunError(f"{file} can't be read: it is damaged, or of another version of rlgan")
         if manifest["table"] != self.table:
             raise UsageError(f"--out {self.path} holds {manifest['table']}, not {self.table}: give another path")

@@ -32,9 +32,11 @@ from rlgan.settings.limits import AtLeast, Below, Between, Device, Matching, Mor
 from rlgan.settings.paths import (
     TypedPath,
     absolute,
+    caption_file,
     check_address,
     check_new,
-    new_png,
+    new_figure,
+    new_picture,
     pasteable,
     printable,
     typed_path,
@@ -42,8 +44,8 @@ from rlgan.settings.paths import (
 
 __all__ = [
     "Added", "AtLeast", "Below", "Between", "Choice", "Device", "Matching", "Metavar", "MoreThan", "OneOf",
-    "Setting", "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "check",
+    "Setting", "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "caption_file", "check",
     "check_address", "check_new", "check_values", "declared", "differences", "flatten", "foreign_names", "identity",
-    "imported_objects", "is_import", "modules_found_here", "new_png", "old_flags", "own_imports", "pasteable",
-    "printable", "read", "resolve", "summary", "typed_path", "updated",
+    "imported_objects", "is_import", "modules_found_here", "new_figure", "new_picture", "old_flags", "own_imports",
+    "pasteable", "printable", "read", "resolve", "summary", "typed_path", "updated",
 ]  # fmt: skip

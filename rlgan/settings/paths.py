@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,18 +153,50 @@ def check_new(flag: str, file: Path, *, force: bool = False) -> None:
         raise UsageError(f"{flag} {file}: there is no directory {file.parent}")
 
 
-def new_png(flag: str, name: str, *, force: bool = False) -> Path:
-    """A PNG file to write, which is not there yet unless `force` is given; .png is added to a name without an ending.
+def new_picture(flag: str, name: str, endings: Sequence[str] = (".png",), *, force: bool = False) -> Path:
+    """A file to draw into, which is not there yet unless `force` is given.
+
+    Args:
+        flag: that it was typed after.
+        name: of the file; one without an ending gets the first one.
+        endings: that it may have.
+        force: whether it may take the place of a file.
 
     Raises:
         UsageError: the name has another ending, or the file can't be written without losing one.
     """
-    out = Path(name)
+    out, due = Path(name), " or ".join(endings)
     if not out.name:
-        raise UsageError(f"{flag} {name!r} names no file: give one that ends in .png")
+        raise UsageError(f"{flag} {name!r} names no file: give one that ends in {due}")
     if not out.suffix:
-        out = out.with_name(f"{out.name}.png")
-    if out.suffix != ".png":
-        raise UsageError(f"{flag} {out}: give a file that ends in .png")
+        out = out.with_name(f"{out.name}{endings[0]}")
+    if out.suffix not in endings:
+        raise UsageError(f"{flag} {out}: give a file that ends in {due}")
     check_new(flag, out, force=force)
     return out
+
+
+def new_figure(flag: str, name: str, endings: Sequence[str], *, force: bool = False) -> Path:
+    """The same for a figure, beside which its caption is written.
+
+    Raises:
+        UsageError: the name has another ending, or one of the two can't be written without losing a file.
+    """
+    out = new_picture(flag, name, endings, force=force)
+    caption = caption_file(out)
+    if caption.is_dir() or (caption.exists() and not force):
+        raise UsageError(
+            f"{flag} {out}: its caption would go to {caption}, which is there already: give another name"
+            + ("" if force else ", or --force")
+        )
+    return out
+
+
+def caption_file(file: Path) -> Path:
+    """Where the caption of a figure lies.
+
+    Example:
+        >>> caption_file(Path("figure2.png")).name
+        'figure2.md'
+    """
+    return file.with_suffix(".md")

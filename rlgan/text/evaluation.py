@@ -9,7 +9,7 @@ from typing import cast
 
 from rlgan.device import prepare
 from rlgan.errors import RunError
-from rlgan.settings import differences
+from rlgan.settings import differences, new_figure
 from rlgan.task import EvaluationTools, LoadedRun, Result, Stages, Status
 from rlgan.text.benchmark import MEASURING, MODELLING, PROTOCOL, READING, SAMPLING, TextBenchmark, difference
 from rlgan.text.corpora.files import with_test
@@ -54,12 +54,22 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
             _compared(result, run, control, found) for control, found in zip(controls, results[1:], strict=True)
         ]
     if options.figure is not None:
-        # Late: matplotlib takes long to import, and most evaluations draw nothing.
-        from rlgan.text.figures import quality_against_diversity
-
-        curves = {entry["run"]: entry["quality"] for entry in (result, *result.get("controls", []))}
-        quality_against_diversity(Path(options.figure), curves, result["quality_floor"])
+        _draw(result, options, tools.command)
     return result
+
+
+def _draw(result: Result, options: EvaluateOptions, command: str) -> None:
+    # Late: matplotlib takes long to import, and most evaluations draw nothing.
+    from rlgan.text.figures import write_quality
+
+    entries = (result, *result.get("controls", []))
+    of = ", ".join(
+        f"{entry['run']} at step {entry['step']}" if "step" in entry else entry["policy"] for entry in entries
+    )
+    facts = {"command": f"`{command}`", "runs": of, "samples at each temperature": f"{result['quality_samples']:,}"}
+    # What was not there before the measuring may be there now: that is no reason to lose what took minutes.
+    file = new_figure("--figure", str(options.figure), (".png", ".pdf"), force=True)
+    write_quality(file, {entry["run"]: entry["quality"] for entry in entries}, result["quality_floor"], facts)
 
 
 def _own_task(run: LoadedRun, tools: EvaluationTools) -> TextTask:

@@ -1,63 +1,84 @@
-"""Figures, drawn without a screen."""
+"""Quality against diversity of text, as `rlgan evaluate --figure` draws it."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rlgan.drawing import Look, looks, new_figure, save, save_caption, styled
+
 Point = Mapping[str, float]  # measures by name
-COLOURS = ("#1f5fa8", "#c2571a", "#5b8c2a", "#8a4fa3")  # of the curves, in turn
 ROOM = 11  # points of the page between the labels of a curve
+CAPTION = (
+    "Quality against diversity of generated text, a curve for each run and a point for each sampling temperature, "
+    "which stands beside it. Left, by language models: lm_score is that of generated text under a model of real text, "
+    "reverse_lm_score that of real text under a model of generated text, in nats per token; less is better. Right, by "
+    "n-grams of up to 4 words: BLEU-4 against the test set, and Self-BLEU-4 of the generated texts among themselves. "
+    "The star is real text.",
+    "A generator that repeats one good sentence has quality without diversity, one that draws words by chance has "
+    "diversity without quality: a single point says little, how near to real text a curve comes says more.",
+)
 
 
-def quality_against_diversity(file: Path, curves: Mapping[str, Sequence[Point]], real: Point) -> None:
-    """Draw quality against diversity, a curve per run and a point per temperature, twice: by language models, by BLEU.
-
-    A generator that repeats one good sentence has quality without diversity, one that draws words by chance diversity
-    without quality: a single point says little, how near to real text a curve comes says more.
+def write_quality(file: Path, curves: Mapping[str, Sequence[Point]], real: Point, facts: Mapping[str, str]) -> None:
+    """Draw quality against diversity into a PNG or PDF, and write its caption beside it.
 
     Args:
-        file: a PNG is written there.
+        file: to write, in the format that its name ends in.
+        curves: by the name of a run, its measures by rising temperature.
+        real: the measures of real text.
+        facts: how it was made, for the caption.
+    """
+    save(quality_against_diversity(curves, real), file)
+    save_caption(file, "Quality against diversity", CAPTION, facts)
+
+
+@styled()
+def quality_against_diversity(curves: Mapping[str, Sequence[Point]], real: Point) -> Figure:
+    """Draw quality against diversity, a curve per run and a point per temperature, twice: by language models, by BLEU.
+
+    Args:
         curves: by the name of a run, its measures by rising temperature.
         real: the measures of real text.
     """
-    # Not by pyplot, which picks a backend for a screen and keeps every figure until it is told to close it.
-    figure = Figure(figsize=(11, 5.2), dpi=150, layout="constrained")
+    figure = new_figure(10, 5)
     by_models, by_bleu = figure.subplots(1, 2)
     by_models.set(
-        title="By language models, nats per token",
-        xlabel="reverse_lm_score: real text, by a model of these texts\n← better: they lack nothing",
-        ylabel="← better: nothing unlike real text\nlm_score: these texts, by a model of real text",
+        title="By language models",
+        xlabel="reverse_lm_score, nats per token\n← better: nothing of real text is lacking",
+        ylabel="← better: nothing unlike real text\nlm_score, nats per token",
     )
     by_bleu.set(
         title="By n-grams",
-        xlabel="self_bleu_4: how much these texts are alike\n← more diverse",
+        xlabel="self_bleu_4: how much the texts are alike\n← more diverse",
         ylabel="bleu_4: how much they are like the test set\nmore alike →",
     )
     _draw(by_models, curves, real, "reverse_lm_score", "lm_score")
     _draw(by_bleu, curves, real, "self_bleu_4", "bleu_4")
     handles, labels = by_models.get_legend_handles_labels()
-    title = "A point is a sampling temperature"
-    figure.legend(handles, labels, title=title, loc="outside upper center", ncols=2, frameon=False)
+    title = "Quality against diversity of generated text: a point is a sampling temperature"
+    figure.legend(handles, labels, title=title, loc="outside upper center", ncols=2)
     figure.draw_without_rendering()  # so that it is known where the points lie
     for axes, x, y in ((by_models, "reverse_lm_score", "lm_score"), (by_bleu, "self_bleu_4", "bleu_4")):
-        for points, colour in zip(curves.values(), itertools.cycle(COLOURS), strict=False):
-            _label(axes, points, x, y, colour)
-    figure.savefig(file, format="png")
+        for points, look in zip(curves.values(), looks(), strict=False):
+            _label(axes, points, x, y, look)
+    return figure
 
 
 def _draw(axes: Axes, curves: Mapping[str, Sequence[Point]], real: Point, x: str, y: str) -> None:
-    for (name, points), colour in zip(curves.items(), itertools.cycle(COLOURS), strict=False):
-        axes.plot([point[x] for point in points], [point[y] for point in points], "o-", color=colour, label=name)
-    axes.plot(real[x], real[y], "*", color="black", markersize=15, label="real text")
+    for (name, points), look in zip(curves.items(), looks(), strict=False):
+        axes.plot(
+            [point[x] for point in points],
+            [point[y] for point in points],
+            label=name,
+            **vars(look),
+        )
+    axes.plot(real[x], real[y], "*", color="black", markersize=13, label="real text")
     axes.margins(0.1)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
-def _label(axes: Axes, points: Sequence[Point], x: str, y: str, colour: str) -> None:
+def _label(axes: Axes, points: Sequence[Point], x: str, y: str, look: Look) -> None:
     """Write the temperatures beside the points, the lowest first; where one would cover another it is left out."""
     rising = (points[-1][x] - points[0][x]) * (points[-1][y] - points[0][y]) > 0
     taken: list[tuple[float, float]] = []
@@ -71,6 +92,6 @@ def _label(axes: Axes, points: Sequence[Point], x: str, y: str, colour: str) -> 
                 xytext=(-5 if rising else 5, 5),  # on the side where the curve does not run
                 ha="right" if rising else "left",
                 textcoords="offset points",
-                color=colour,
-                fontsize=9,
+                color=look.color,
+                fontsize=8,
             )

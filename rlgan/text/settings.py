@@ -4,7 +4,6 @@ Each group is what one part of the algorithm is made from; the tables of names s
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import arg
@@ -12,7 +11,19 @@ from tyro.conf import arg
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import Added, AtLeast, Below, Between, Choice, Metavar, MoreThan, TypedPath, Was, check_new, resolve
+from rlgan.settings import (
+    Added,
+    AtLeast,
+    Below,
+    Between,
+    Choice,
+    Metavar,
+    MoreThan,
+    TypedPath,
+    Was,
+    new_figure,
+    resolve,
+)
 from rlgan.text.baselines import BASELINES, COMPARING_BASELINES, EXPECTING_BASELINES
 from rlgan.text.controls import COMPARING_CONTROLS, CONTROLS
 from rlgan.text.corpora import DATASETS, LAYOUTS, SPLITS, TOKEN_KINDS
@@ -361,7 +372,7 @@ class EvaluateOptions:
     control: tuple[Annotated[str, TypedPath(), Metavar("RUN ...")], ...] = ()
     """Runs on the same data that learned nothing from a discriminator, to report what this one gained over them."""
     figure: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
-    """Draw quality against diversity into this PNG."""
+    """Draw quality against diversity into this file, a PNG or a PDF; its caption is written beside it as FILE.md."""
     force: bool = False
     """Replace the file of --figure where it is there already."""
     policy: Annotated[str, Choice({}, "policy"), Metavar("MODULE:OBJECT")] | None = None
@@ -380,6 +391,6 @@ class EvaluateOptions:
         if self.figure is not None:
             if self.quick:
                 raise UsageError("--figure shows what --quick leaves out: give one of them")
-            check_new("--figure", Path(self.figure), force=self.force)
+            new_figure("--figure", self.figure, (".png", ".pdf"), force=self.force)
         if self.policy is not None and self.control:
             raise UsageError("--control is what the run itself is held against, not a --policy: give one of them")

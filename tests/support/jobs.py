@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from rlgan.errors import RunError
+
 
 def say_and_end(code, send):
     send({"pid": os.getpid()})
@@ -15,3 +17,11 @@ def wait_for(file, deadline, send):
     while not Path(file).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     return 0
+
+
+def half_of(item, tell):
+    """Tell of the middle; what can't be halved fails."""
+    tell(0.5)
+    if item is None:
+        raise RunError("it has no half")
+    return item / 2

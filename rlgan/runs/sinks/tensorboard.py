@@ -12,6 +12,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from rlgan.drawing import new_figure, styled
 from rlgan.runs.sinks.sink import Record, SinkContext
 from rlgan.runs.sinks.tags import DESCRIPTIONS, QUALITY, charts, evaluation_tags, summed_over_workers, training_tag
 from rlgan.types import Evaluation, Metrics
@@ -125,10 +126,12 @@ def _plain(value: Any) -> str | float:
     return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
+@styled()
 def _curves(series: Mapping[str, Sequence[float]]) -> Figure:
     """What is measured by position in the sequence: a panel for each, beside each other."""
-    figure = Figure(figsize=(5 * len(series), 3.5), layout="constrained")
+    figure = new_figure(5 * len(series), 3.5)
     for axes, (name, values) in zip(figure.subplots(1, len(series), squeeze=False)[0], series.items(), strict=True):
-        axes.plot(range(1, len(values) + 1), values)
-        axes.set(title=name.replace("_", " "), xlabel="position in the sequence")
+        axes.plot(range(1, len(values) + 1), values, marker="o")
+        words = name.replace("_", " ")
+        axes.set(title=words, xlabel="position in the sequence, tokens", ylabel=words.removesuffix(" by position"))
     return figure

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rlgan import __version__
+from rlgan.drawing import encoded
 from rlgan.table import Files, RowResult, TableResults
 from rlgan.text.tables.curves import quality_panels
 from rlgan.text.tables.reading import DASH, markdown, spread
@@ -77,10 +78,11 @@ def report(results: TableResults) -> Files:
         lines += missing(rows, lambda run: bool(run.evaluations), names)
         if any(each.found for each in shown):
             panels[group] = ({each.title: each.curve() for each in shown if each.found}, _floor(shown))
+    figure = quality_panels(panels)
     return {
         "scratch.md": "\n".join(lines).encode(),
         "scratch.csv": to_csv([line for row in results.rows for line in _csv_lines(row)]),
-        "scratch.png": quality_panels(panels),
+        **{f"scratch.{form}": encoded(figure, form) for form in results.formats},
     }
 
 
@@ -140,6 +142,9 @@ def _text(group: str, facts: Mapping[str, Any], shown: Sequence[Shown]) -> list[
         *markdown(bleu[0], bleu[1:]),
         "",
         "![lm against reverse over temperatures](scratch.png)",
+        "",
+        "The language-model score of what each row writes against the reverse score, a curve through the sampling "
+        "temperatures; of several seeds the medians. The star is real text.",
         "",
     ]
 

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from rlgan import __version__
+from rlgan.drawing import encoded
 from rlgan.table import Files, RowResult, RunResult, TableResults
 from rlgan.text.tables.curves import Curve, perplexity_against_words
 from rlgan.text.tables.reading import DASH, Line, best_evaluation, evaluation_after, markdown, spread, titles
@@ -19,6 +20,11 @@ PAPER = {
     "mixedgan": "nan / nan",
 }
 PAPER_UNTRAINED = "10,000"
+CAPTION = (
+    "Test perplexity against the words of the training text that were seen, both in logarithms, at every evaluation "
+    "after the first step. Of several seeds the line is the median, the band reaches from the least to the greatest. "
+    "Dashed are controls, whose rewards carry no information. The recipes are those below.",
+)
 
 
 def report(results: TableResults) -> Files:
@@ -27,10 +33,11 @@ def report(results: TableResults) -> Files:
     names = titles(results.rows)
     lines = _head(results.facts) + _perplexities(results) + recipes(results.rows, names)
     lines += missing(results.rows, lambda run: evaluation_after(run, epochs) is not None, names)
+    figure = perplexity_against_words(_curves(results), _unigram(results))
     return {
         "table1.md": "\n".join(lines).encode(),
         "table1.csv": to_csv([_csv_line(row, run, results.facts) for row in results.rows for run in row.runs]),
-        "table1.png": perplexity_against_words(_curves(results), _unigram(results)),
+        **{f"table1.{form}": encoded(figure, form) for form in results.formats},
     }
 
 
@@ -66,7 +73,7 @@ def _perplexities(results: TableResults) -> list[str]:
     names = titles(results.rows)
     lines = [[names[row.name], *_cells(row, list(dict.fromkeys(marks)))] for row in results.rows]
     lines.append(["the paper, untrained", PAPER_UNTRAINED, *[DASH] * (len(heads) - 2)])
-    return [*markdown(heads, lines), "", "![Test perplexity against words seen](table1.png)", ""]
+    return [*markdown(heads, lines), "", "![Test perplexity against words seen](table1.png)", "", *CAPTION, ""]
 
 
 def _cells(row: RowResult, marks: Sequence[float]) -> list[str]:

@@ -1,5 +1,6 @@
 """`rlgan train gaussian` and what goes with it, from outside, as a person types it."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from rlgan.cli.main import main
+from rlgan.gaussian.settings import PAPER
 
 SHORT = ["train", "gaussian", "--steps", "40", "--evaluate-every", "20"]
 
@@ -38,6 +40,8 @@ def run(tmp_path, capsys):
         (["reproduce", "figure9"], ["figure9", "figure2"]),
         (["reproduce", "figure2", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
         (["reproduce", "figure2", "--out", ""], ["--out '' names no file"]),
+        (["reproduce", "figure2", "--out", "a.png", "--format", "pdf"], ["--out a.png", "ends in .pdf"]),
+        (["reproduce", "figure2", "--minutes", "3"], ["--minutes", "figure2 trains its recipe to the end"]),
         (
             ["train", "gaussian", "--batch", "2000", "--group", "1000"],
             ["--group is 1000", "500 or less"],
@@ -153,18 +157,41 @@ def test_sigterm_stops_and_saves_all_seeds(tmp_path):
     assert list((folder / "seed-0" / "checkpoints").iterdir())
 
 
-@pytest.mark.parametrize("figure", ["figure2", "figure3", "figure4"])
-def test_a_figure_is_a_png(tmp_path, monkeypatch, capsys, figure):
+@pytest.mark.parametrize(("figure", "form"), [("figure2", "png"), ("figure3", "pdf"), ("figure4", "png")])
+def test_a_figure_is_drawn_of_several_seeds_and_says_their_numbers(tmp_path, monkeypatch, capsys, figure, form):
     from rlgan.gaussian import reproduce
     from rlgan.gaussian.settings import GaussianSettings
     from rlgan.task import FigureRequest
 
+    def one_after_the_other(work, items):
+        return [work(item, told.append) for item in items.values()]
+
+    told = []
     monkeypatch.setattr(reproduce, "PRETRAINING", (0, 5))
-    recipes = [GaussianSettings(iterations=20), GaussianSettings(iterations=20, seed=1)]
-    out = tmp_path / "out.png"
-    getattr(reproduce, figure)(FigureRequest(*recipes, out, map, print))
-    assert out.read_bytes().startswith(b"\x89PNG")
-    assert capsys.readouterr().out.count("W1") == 2
+    recipes = [GaussianSettings(iterations=20, preset="paper"), GaussianSettings(iterations=20)]
+    out = tmp_path / f"out.{form}"
+    request = FigureRequest(*recipes, out, one_after_the_other, print, seeds=(3, 4))
+    lines = getattr(reproduce, figure)(request)
+    assert out.read_bytes().startswith(b"\x89PNG" if form == "png" else b"%PDF")
+    said = capsys.readouterr().out
+    assert all(said.count(f"seed {seed}: W1") == 2 for seed in (3, 4))
+    assert sum("2 seeds: median W1" in line for line in lines) == 2
+    assert told.count(1.0) == 4
+
+
+def test_a_figure_has_its_caption_beside_it_and_neither_takes_the_place_of_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rlgan.gaussian.settings.PAPER", dataclasses.replace(PAPER, iterations=15))
+    words = ["reproduce", "figure3", "--seeds", "2", "--seed", "7", "--format", "pdf"]
+    (tmp_path / "figure3.md").write_text("mine")
+    assert main(words) == 2
+    assert "its caption would go to figure3.md" in capsys.readouterr().err
+    assert main([*words, "--force"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "figure3.pdf"
+    assert (tmp_path / "figure3.pdf").read_bytes().startswith(b"%PDF")
+    caption = (tmp_path / "figure3.md").read_text()
+    for part in ("`rlgan reproduce figure3 --seeds 2", "seeds: 7, 8", "iterations 15", "2 seeds: median W1"):
+        assert part in caption
 
 
 def test_seeds_of_several_tasks_are_not_measured_as_one(tmp_path, small_words, capsys):

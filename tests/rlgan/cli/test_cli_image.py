@@ -1,6 +1,7 @@
 """`rlgan train image` and what goes with it, from outside, as a person types it."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -35,16 +36,26 @@ def run(tmp_path, capsys):
     return path
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Sixty pictures of noise, each of a colour of its own."""
-    path = tmp_path / "pictures"
+def _noise(path, height, width, count=60):
+    """Pictures of noise, each of a colour of its own."""
     path.mkdir()
     numbers = np.random.default_rng(0)
-    for i in range(60):
-        pixels = (numbers.random((20, 24, 3)) * numbers.random(3) * 255).astype(np.uint8)
+    for i in range(count):
+        pixels = (numbers.random((height, width, 3)) * numbers.random(3) * 255).astype(np.uint8)
         Image.fromarray(pixels).save(path / f"picture{i}.png")
     return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Sixty small pictures."""
+    return _noise(tmp_path / "pictures", 20, 24)
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Twenty pictures of the size that figure 5 has."""
+    return _noise(tmp_path / "pictures", 64, 66, 20)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +71,8 @@ def folder(tmp_path):
         (["train", "image", "--networks", "gru"], ["--networks", "maxout"]),
         (["reproduce", "figure2", "--data", "x"], ["--data is for figures of pictures"]),
         (["reproduce", "figure5", "--out", "a.jpg"], ["--out a.jpg", ".png"]),
+        (["reproduce", "figure5", "--seeds", "2"], ["--seeds", "figure5 is drawn from one run"]),
+        (["reproduce", "figure5", "--run-dir", "s3://bucket/run"], ["--run-dir s3://bucket/run", "directory of this"]),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line_with_code_2(refused, words, parts):
@@ -227,17 +240,45 @@ def test_workers_decode_the_pictures_and_come_to_the_same_bits(rlgan, folder, tm
     assert digest(tmp_path / "ray", 6) == digest(tmp_path / "alone", 6)
 
 
-def test_figure5_has_the_average_picture_and_four_epochs(folder, tmp_path, monkeypatch, capsys):
-    from rlgan.images import reproduce
-    from rlgan.images.settings import ImageSettings
-    from rlgan.settings import updated
-    from rlgan.task import FigureRequest
-
-    monkeypatch.setattr(reproduce, "EPOCHS", (1, 2))
-    recipe = updated(ImageSettings(), {"data": str(folder), "size": 16, "batch_size": 16, "width": 4, "threads": 1})
-    out = tmp_path / "out.png"
-    reproduce.figure5(FigureRequest(recipe, recipe, out, map, print))
+def test_figure5_goes_on_where_its_run_stopped(large, tmp_path, capsys):
+    run, out = tmp_path / "run", tmp_path / "out.png"
+    words = ["reproduce", "figure5", "--preset", "best", "--data", str(large), "--run-dir", str(run), "--out", str(out)]
+    assert main([*words, "--epochs", "1"]) == 0
+    assert "after epoch 1" not in capsys.readouterr().err
     assert out.read_bytes().startswith(b"\x89PNG")
-    said = capsys.readouterr().out
-    assert "epoch 1: rFID" in said
-    assert "epoch 2: rFID" in said
+    with Image.open(out) as picture:
+        narrow = picture.size
+    assert main([*words, "--epochs", "2"]) == 2  # the figure is there
+    assert main([*words, "--epochs", "3", "--force"]) == 0
+    assert "going on from step 1" in capsys.readouterr().out
+    with Image.open(out) as picture:  # epochs 2 and 3 for epoch 1
+        assert (picture.size[0] > narrow[0], picture.size[1]) == (True, narrow[1])
+        assert picture.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+    assert "`rlgan reproduce figure5 --preset best --data" in out.with_suffix(".md").read_text()
+    names = sorted(file.name for file in (run / "pictures").glob("samples-epoch-*"))
+    assert names == [f"samples-epoch-{epoch:06.2f}-step-{epoch:08}.png" for epoch in range(4)]
+    with Image.open(run / "pictures" / "samples.gif") as animation:
+        assert animation.n_frames == 4
+
+
+@pytest.mark.slow
+def test_figure5_is_not_drawn_of_a_run_that_was_stopped_and_goes_on_when_typed_again(rlgan, large, tmp_path):
+    words = ["reproduce", "figure5", "--preset", "best", "--data", str(large), "--run-dir", "run", "--epochs"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rlgan", *words, "400"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path,
+    )  # fmt: skip
+    metrics, began = tmp_path / "run" / "metrics.jsonl", time.monotonic()
+    while not metrics.exists() or metrics.read_text().count("\n") < 3:
+        assert process.poll() is None
+        assert time.monotonic() - began < 120
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopped by SIGINT: the run is saved in run" in err
+    assert not (tmp_path / "figure5.png").exists()
+    done = rlgan(*words, 4, cwd=tmp_path, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert "going on from step" in done.stdout
+    assert (tmp_path / "figure5.png").exists()

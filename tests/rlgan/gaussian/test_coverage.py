@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rlgan.drawing import pixels
 from rlgan.gaussian import figures
 from rlgan.gaussian.coverage import coverage
 from rlgan.gaussian.mixtures import GRID, RING, Mixture
@@ -65,7 +66,7 @@ def test_real_samples_have_all_modes_and_the_quality_of_the_law(mixture, count):
 
 
 def test_a_scatter_has_a_panel_for_each_and_shows_what_lies_outside():
-    inside, outside = (figures.pixels(figures.scatters({"": RING.centres * far}, RING.centres)) for far in (1, 4))
-    assert inside.shape == (400, 400, 3)
+    inside, outside = (pixels(figures.scatters({"": RING.centres * far}, RING.centres)) for far in (1, 4))
+    assert inside.shape == (440, 400, 3)
     assert not np.array_equal(inside, outside)
-    assert figures.pixels(figures.scatters({"a": GRID.centres, "b": GRID.centres}, GRID.centres)).shape[1] == 800
+    assert pixels(figures.scatters({"a": GRID.centres, "b": GRID.centres}, GRID.centres)).shape[1] == 800

@@ -3,8 +3,10 @@ import pytest
 import torch
 from torch import nn
 
+from rlgan.drawing import pixels
 from rlgan.gaussian import figures, measures
 from rlgan.gaussian.batch_features import MinibatchGroup
+from rlgan.gaussian.figures import Seen
 from rlgan.gaussian.networks import PerceptronDiscriminator
 
 REAL = np.random.default_rng(0).standard_normal(10_000).astype(np.float32)
@@ -64,10 +66,12 @@ def test_several_seeds_have_medians_a_worst_and_a_share_that_collapsed():
 
 def test_a_figure_has_the_pixels_it_says():
     curve = np.full(measures.GRID.shape, 0.5, np.float32)
-    narrow = figures.pixels(figures.densities({"one": (REAL, curve)}))
-    wide = figures.pixels(figures.densities({"one": (REAL, curve), "two": (0 * REAL, curve)}))
+    one, two = Seen(REAL, curve), Seen(0 * REAL, curve)
+    narrow = pixels(figures.densities({"": {"one": [one]}}))
+    wide = pixels(figures.densities({"": {"one": [one, two], "two": [two, one]}}, seeds=(0, 1)))
     assert narrow.dtype == np.uint8
-    assert narrow.shape == (300, 400, 3)
-    assert wide.shape == (300, 800, 3)
+    assert narrow.shape == (370, 400, 3)
+    assert wide.shape == (370, 960, 3)
     assert narrow.std() > 10
-    assert figures.pixels(figures.losses({"": ([-0.7, -0.6], [-1.4, -1.3])})).shape == (300, 500, 3)
+    values = np.array([[-0.7, -0.6]]), np.array([[-1.4, -1.3]])
+    assert pixels(figures.losses({"": values})).shape == (360, 520, 3)

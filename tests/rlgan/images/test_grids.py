@@ -1,8 +1,12 @@
+import io
+
 import numpy as np
 from PIL import Image
 
+from rlgan.drawing import encoded, save_png
 from rlgan.images import grids as pictures
-from rlgan.images.grids import grid, labelled, nearest, neighbours, save_png
+from rlgan.images.figures import side_by_side
+from rlgan.images.grids import cut, grid, nearest, neighbours
 
 
 def _noise(count, size=4, seed=0):
@@ -34,23 +38,22 @@ def test_panels_need_not_be_square():
     np.testing.assert_array_equal(page[:, 10:], wide[1])
 
 
-def test_titles_stand_above_panels_that_keep_their_pixels():
-    large, small = _noise(1, 100)[0], _noise(1, 8, seed=1)[0]
-    page = labelled({"a title": large, "": small})
-    assert page.shape == (20 + 100, 100 + 16 + 8, 3)
-    np.testing.assert_array_equal(page[20:, :100], large)
-    np.testing.assert_array_equal(page[20:28, 116:], small)
-    assert (page[:20, :100] < 128).any()
-    assert (page[:20, 100:] == 255).all()  # no title, no ink
-    assert (page[:, 100:116] == 255).all()
-    assert (page[28:, 116:] == 255).all()
+def test_a_grid_is_cut_into_the_pictures_that_it_was_made_of():
+    made = _noise(6)
+    np.testing.assert_array_equal(cut(grid(made, columns=3), 4), made)
+    np.testing.assert_array_equal(cut(grid(made[:4], columns=3), 4)[:4], made[:4])
 
 
-def test_a_title_longer_than_its_panel_is_not_cut():
-    title = "a title much longer than its panel"
-    on_narrow = labelled({title: _noise(1, 8)[0]})
-    on_wide = labelled({title: _noise(1, 500)[0]})
-    assert (on_narrow[:20] < 255).sum() == (on_wide[:20] < 255).sum() > 500
+def test_panels_keep_their_pixels_and_their_titles():
+    large, small = _noise(1, 300)[0], _noise(1, 8, seed=1)[0]
+    with Image.open(io.BytesIO(encoded(side_by_side("what it shows", {"a title": large, "b": small})))) as picture:
+        page = np.asarray(picture.convert("RGB"))
+    windows = np.lib.stride_tricks.sliding_window_view(page, (8, 8, 3))[:, :, 0]
+    assert (windows == small).all(axis=(2, 3, 4)).sum() == 1
+    (top,), (left,) = np.nonzero((windows == large[:8, :8]).all(axis=(2, 3, 4)))
+    np.testing.assert_array_equal(page[top : top + 300, left : left + 300], large)
+    for ink in (page[: top // 2], page[top // 2 : top, : left + 300], page[top // 2 : top, left + 300 :]):
+        assert (ink < 128).any()
 
 
 def test_neighbours_are_those_that_a_loop_finds(monkeypatch):

@@ -60,6 +60,14 @@ def test_no_results_where_there_is_no_table(tmp_path):
         TableFolder(tmp_path / "nowhere", "table9").results(GaussianSettings())
 
 
+def test_a_table_of_an_earlier_version_is_said(folder):
+    manifest = json.loads((folder.path / "table.json").read_text())
+    del manifest["rows"]["paper"]["row"]
+    (folder.path / "table.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunError, match="of another version of rlgan"):
+        folder.results(GaussianSettings())
+
+
 def test_a_damaged_table_is_said(folder):
     (folder.path / "table.json").write_text("[]")
     with pytest.raises(RunError, match=r"table\.json"):
