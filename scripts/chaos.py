@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +97,7 @@ class Bench:
                 reader, writer = os.pipe()
                 os.close(reader)
                 out = opened.enter_context(os.fdopen(writer, "w"))
-            # Where this was started by nohup, what it starts would ignore SIGHUP, which is one of the faults.
-            heed = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
-            self.driver = subprocess.Popen(typed, stdout=out, stderr=self.log, env=surroundings, preexec_fn=heed)
+            self.driver = subprocess.Popen(typed, stdout=out, stderr=self.log, env=surroundings)
 
     def actors(self, kind: str) -> list[psutil.Process]:
         """The processes of the cluster's actors of a kind."""
