@@ -6,8 +6,9 @@ from typing import Any
 from rlgan.errors import UsageError
 from rlgan.settings import all_settings, resolve, updated
 from rlgan.task import Bounds
-from rlgan.text.estimators import WEIGHTED_ESTIMATORS
+from rlgan.text.estimators import POSITIVE_WEIGHTINGS, WEIGHTED_ESTIMATORS, weightings_of
 from rlgan.text.methods import METHODS
+from rlgan.text.rewards import POSITIVE_REWARDS
 from rlgan.text.settings import OF_THE_DISCRIMINATOR, TextSettings
 
 # Where the paper is silent, the defaults of the fields are its recipe; docs/text.md says what was chosen and why.
@@ -108,10 +109,16 @@ BOUNDS_OF_DATA = {"stories": Bounds(steps=800, minutes=2.4)}
 def preset_of(typed: TextSettings) -> TextSettings:
     """The recipe that the typed preset has for what is typed beside it.
 
-    The best depends on method, estimator and form of the discriminator, and on the vocabulary.
+    The best depends on method, estimator, form of the discriminator and reward, and on the vocabulary.
     """
-    preset = PAPER if typed.preset == "paper" else _best_of(typed)
+    preset = PAPER if typed.preset == "paper" else _weighing(_best_of(typed), typed.rewards.reward)
     return updated(preset, {"method": typed.method})
+
+
+def _weighing(preset: TextSettings, reward: str) -> TextSettings:
+    """A preset with a weighting that takes the rewards of a rule, also where they may be negative."""
+    takes_any_sign = weightings_of(reward).get(preset.policy.weighting) not in POSITIVE_WEIGHTINGS
+    return preset if takes_any_sign or reward in POSITIVE_REWARDS else updated(preset, {"weighting": "expected"})
 
 
 def _best_of(typed: TextSettings) -> TextSettings:

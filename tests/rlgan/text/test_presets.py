@@ -58,3 +58,18 @@ def test_a_plain_discriminator_has_its_own_best():
     assert {key: plain[key] for key in due} == due
     assert _recipe("--discriminator-form", "plain", "--estimator", "reinforce").rewards.reward == "token_ratio"
     assert _recipe("--estimator", "reinforce").baselines.baseline == "expected"
+
+
+@pytest.mark.parametrize("form", ["structured", "plain"])
+@pytest.mark.parametrize(
+    ("reward", "due"),
+    [
+        ("log_odds", "forward_kl"),
+        ("density_ratio", "forward_kl"),
+        ("centred", "expected"),
+        ("operator:sub", "expected"),
+    ],
+)
+def test_rewards_that_may_be_negative_are_no_weights_of_the_best_recipe(form, reward, due):
+    """A rule from outside may give what it likes: as a weight, a negative reward makes the gradient infinite."""
+    assert _recipe("--discriminator-form", form, "--reward", reward).policy.weighting == due
