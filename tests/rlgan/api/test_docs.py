@@ -1,4 +1,4 @@
-"""docs/python.md and the README: every block of their Python code, one after the other."""
+"""docs/python.md, docs/agents.md and the README: every block of their Python code, one after the other."""
 
 import re
 from pathlib import Path
@@ -31,12 +31,11 @@ def test_every_line_of_the_document_runs(tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "b" / "metrics.jsonl").is_file()
 
 
-def test_every_line_of_the_readme_runs_and_its_scorers_are_what_they_are_said_to_be(
-    tmp_path, monkeypatch, small_settings
-):
+def test_every_line_on_agents_runs_and_the_scorers_are_what_they_are_said_to_be(tmp_path, monkeypatch, small_settings):
     monkeypatch.chdir(tmp_path)
-    rlgan.train("text", **small_settings, steps=20, evaluate_every=20, run_dir="runs/a", say=lambda _: None)
-    names = _run(ROOT / "README.md", 2)
+    rlgan.train("text", **small_settings, steps=20, evaluate_every=20, run_dir="runs/first", say=lambda _: None)
+    assert "env" in _run(ROOT / "README.md", 1)
+    names = _run(ROOT / "docs" / "agents.md", 2)
     vocab_size = len(names["scorer"].vocabulary)
     for name in ("rule", "model", "from_file"):
         check_scorer(names[name], vocab_size=vocab_size)
@@ -46,7 +45,7 @@ def test_every_line_of_the_readme_runs_and_its_scorers_are_what_they_are_said_to
     assert abs(np.exp(odds).mean() - 1) < 1e-4
     rule = names["rule"]
     assert rule.score(rule.score(rule.start(2), first)[0], second)[1].tolist() == [-2.0, 2.0]
-    newest = rlgan.load_scorer("runs/a", "newest")
+    newest = rlgan.load_scorer("runs/first", "newest")
     np.testing.assert_array_equal(
         names["from_file"].score(names["from_file"].start(2), first)[1], newest.score(newest.start(2), first)[1]
     )
