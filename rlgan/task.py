@@ -141,6 +141,7 @@ class Task:
     # "module:function": Result -> the ten numbers, at most, that a person reads first; with --all come the others too.
     headlines: str = "rlgan.task:first_numbers"
     evaluation_lines: str = "rlgan.task:no_lines"  # "module:function": Result -> lines to print below its numbers
+    takes_test_data: bool = False  # whether its evaluation reads `EvaluationTools.test_data`
     places: tuple[str, ...] = ()  # settings that say where things lie: what lies there counts, not where
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
     figures: Mapping[str, "Figure"] = field(default_factory=dict)  # of the paper, by name
@@ -351,8 +352,10 @@ class EvaluationTools:
     load_run: Callable[[str], LoadedRun]  # another run, of the same kind of checkpoint
     prepare: Callable[[LoadedRun], LoadedTask]  # the run's task with its data, which is what the run was trained on
     measure: Callable[[LoadedRun, LoadedTask], Result]  # what training measures, and which run it is
+    map_: "Map"  # applies a function to items in several processes
     status: Status  # shows what is computed now
     command: str = ""  # as it was typed
+    test_data: str | None = None  # of another test set, in place of the run's own
 
 
 def find_task(name: str) -> Task:

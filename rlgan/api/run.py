@@ -86,6 +86,7 @@ class Run:
         *,
         status: Callable[[str], object] = lambda _: None,
         data: str | os.PathLike[str] | None = None,
+        test_data: str | os.PathLike[str] | None = None,
         **options: Any,
     ) -> Result:
         """What `rlgan evaluate --json` prints: perplexities, distances, quality; and which run it is.
@@ -93,6 +94,7 @@ class Run:
         Args:
             status: told what is computed now.
             data: where the data that the run was trained on lies now, if it has moved.
+            test_data: another test set, in place of the run's own.
             options: of `rlgan evaluate` for the run's task, by name: for text `quick`, `temperatures`, ...
 
         Raises:
@@ -102,13 +104,16 @@ class Run:
         operation = self._loaded.task.evaluate
         own = options_of(operation.options, options)
         with isolated():
-            from rlgan.runs.evaluation import evaluation_tools
+            from rlgan.runs.evaluation import check_takes_test_data, evaluation_tools
 
             def say(what: str, done: float | None = None, /) -> None:  # noqa: ARG001 lines have no fraction
                 status(what)
 
-            where = None if data is None else os.fspath(data)
-            tools = evaluation_tools(self._checkpoint, trust_imports=self._trust_imports, status=say, data=where)
+            own_data, tested = (None if path is None else os.fspath(path) for path in (data, test_data))
+            check_takes_test_data(self._loaded, tested)
+            tools = evaluation_tools(
+                self._checkpoint, trust_imports=self._trust_imports, status=say, data=own_data, test_data=tested
+            )
             result: Result = resolve(operation.run, {})(self._loaded, own, tools)
         return result
 

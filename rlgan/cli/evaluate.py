@@ -29,6 +29,10 @@ class EvaluateSettings:
     """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""
     data: Annotated[str | None, TypedPath()] = None
     """Where the data that the run was trained on lies now, if it has moved; that of controls too."""
+    test_data: Annotated[str | None, TypedPath()] = None
+    """Another test set in place of the run's own: of text a file, or a directory with one for the test, read in the
+    run's vocabulary; of pictures CelebA's held-out part, that of a directory with train/ and test/, or any directory as
+    a whole."""
     all: bool = False
     """Print every measure, and the tables of the task, in place of the ten numbers that say most."""
     json: bool = False
@@ -72,10 +76,13 @@ def evaluate(words: list[str]) -> None:
 
     # Late, as in the other commands: --help and an error in a flag need not wait for numpy and what opens a run.
     from rlgan.cli.seeds import evaluate_seeds, seeds_in
+    from rlgan.runs.evaluation import check_takes_test_data
     from rlgan.runs.loading import load_run
 
     if runs := seeds_in(Path(common.run)):
         refuse_options_of_others(options, tasks, None, common.run, "evaluate")
+        if common.test_data is not None:
+            raise UsageError(f"--test-data is for a single run, and {common.run} is several: give one of them")
         with _tools(common) as tools:
             summary = evaluate_seeds(runs, common.checkpoint, tools)
             show({"run": common.run} | summary, [], as_json=common.json)
@@ -86,6 +93,7 @@ def evaluate(words: list[str]) -> None:
         raise UsageError(
             f"--data {common.data}: {common.run} is a run of {run.task.name}, which has none: leave it out"
         )
+    check_takes_test_data(run, common.test_data)
     # A task from outside has no options here where its run lies in a store,
     # whose config is not read before the words are.
     own = getattr(options, run.task.name, None) or run.task.evaluate.options()
@@ -100,7 +108,11 @@ def evaluate(words: list[str]) -> None:
 
 def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
     return evaluation_tools(
-        common.checkpoint, trust_imports=common.trust_imports, device=common.device, data=common.data
+        common.checkpoint,
+        trust_imports=common.trust_imports,
+        device=common.device,
+        data=common.data,
+        test_data=common.test_data,
     )
 
 

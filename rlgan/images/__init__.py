@@ -14,6 +14,7 @@ TASK = Task(
     load="rlgan.images.task:ImageTask.load",
     same_data="rlgan.images.task:ImageTask.with_settings",
     sample=Operation("rlgan.images.sampling:draw_samples", SampleOptions),
+    takes_test_data=True,
     evaluate=Operation("rlgan.images.evaluation:evaluate_run", EvaluateOptions),
     headlines="rlgan.images.headlines:headlines",
     preset=preset_of,

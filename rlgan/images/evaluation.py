@@ -3,6 +3,7 @@
 import dataclasses
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from rlgan.rng import Purpose, stream
 from rlgan.settings import updated
 from rlgan.task import EvaluationTools, LoadedRun, Result
 from rlgan.types import Evaluation, Float, Metrics, Weights
+
+if TYPE_CHECKING:  # it imports this module
+    from rlgan.images.task import ImageTask
 
 # Pictures that an evaluation generates, and held-out ones that it compares them with: at most.
 EVALUATION_SAMPLES = 2_000
@@ -111,11 +115,16 @@ class ImageEvaluator:
 def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTools) -> Result:
     """Measure a run for `rlgan evaluate RUN`: as in training, and the true FID if Inception's weights are given."""
     run = dataclasses.replace(run, settings=updated(run.settings, {"cache": options.cache}))
-    task = tools.prepare(run)
-    result = tools.measure(run, task)
+    # The protocol of tasks knows no pictures; the task of a run on pictures has some.
+    task = cast("ImageTask", tools.prepare(run))
+    tested: Result = {}
+    if tools.test_data is not None:
+        task = task.with_test(tools.test_data, tools.map_, tools.status)
+        tested = {"test_data": tools.test_data}
+    result = tools.measure(run, task) | tested
     if options.inception is not None:
         tools.status("the distance by Inception's features")
-        test = task.pictures.test()  # type: ignore[attr-defined]
+        test = task.pictures.test()
         made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(run.device))
         result["fid"] = inception_fid(made, test, Path(options.inception))
     return result

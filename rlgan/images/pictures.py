@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from rlgan.images.cache import Cache, unusable
 from rlgan.images.directory import DirectorySource, open_directory
 from rlgan.images.sources import OpenSource, Pixels, Request, Source, fingerprint
-from rlgan.images.tables import FORMER_SPLIT, SOURCES
+from rlgan.images.tables import DRAWN_SPLITS, FORMER_SPLIT, SOURCES
 from rlgan.settings import is_import, resolve
 from rlgan.types import Map
 
@@ -29,6 +31,7 @@ class Pictures:
     cache: Path  # the folder of this fingerprint
     skip_bad: bool  # leave pictures out that can't be used, instead of stopping at the first
     former_fingerprints: tuple[str, ...] = ()  # that earlier versions gave to the same
+    test_set: "Pictures | None" = None  # what stands in place of the held-out pictures
 
     @property
     def crop(self) -> int | None:
@@ -70,7 +73,12 @@ class Pictures:
         return Cache(self.cache, self.fingerprint).open("train", self.source.size)
 
     def test(self) -> Pixels:
-        """The held-out pictures: uint8 [N, size, size, 3], memory-mapped, read-only."""
+        """The held-out pictures, or those of the test set in their place: uint8 [N, size, size, 3], read-only."""
+        if self.test_set is not None:
+            # A part that was drawn by a hash, of pictures that nobody learned from, is no better than all of them.
+            drawn = self.test_set.split in DRAWN_SPLITS and isinstance(self.test_set.source, DirectorySource)
+            parts = [self.test_set.train(), self.test_set.test()] if drawn else [self.test_set.test()]
+            return np.concatenate(parts)
         return Cache(self.cache, self.fingerprint).open("test", self.source.size)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -47,16 +47,27 @@ class ImageTask:
         """
         p = settings.pictures
         data = p.data if p.data in SOURCES or is_import(p.data) else str(absolute("--data", p.data))
-        pictures = open_pictures(
-            Request(data, p.size, p.crop, p.filter, p.faces, split=p.split),
-            cache=None if p.cache is None else absolute("--cache", p.cache),
-            skip_bad=p.skip_bad,
-        )
+        pictures = _open(settings, Request(data, p.size, p.crop, p.filter, p.faces, split=p.split))
         return ImageTask(updated(settings, {"data": data, "crop": pictures.crop, "split": pictures.split}), pictures)
 
     def with_settings(self, settings: ImageSettings) -> "ImageTask":
         """The same pictures under another recipe, whose pictures are these."""
         return ImageTask(settings, self.pictures)
+
+    def with_test(self, data: str, map_: Map, say: Say) -> "ImageTask":
+        """The same pictures with others in place of the held-out ones, cut and resized as these are.
+
+        Raises:
+            DataError: they can't be used, or there are too few.
+        """
+        p = self.settings.pictures
+        data = data if data in SOURCES or is_import(data) else str(absolute("--test-data", data))
+        others = _open(self.settings, Request(data, p.size, self.pictures.crop, p.filter, p.faces))
+        others.prepare(map_, say)
+        pictures = replace(self.pictures, test_set=others)
+        if (held_out := len(pictures.test())) < FEWEST:
+            raise DataError(f"--test-data {data} has {held_out} pictures held out: {FEWEST} or more are needed")
+        return ImageTask(self.settings, pictures)
 
     @property
     def facts(self) -> Facts:
@@ -129,6 +140,15 @@ class ImageTask:
     def evaluator(self, device: torch.device) -> ImageEvaluator:
         """What measures weights against the held-out pictures."""
         return ImageEvaluator(self.settings, self.pictures, device)
+
+
+def _open(settings: ImageSettings, request: Request) -> Pictures:
+    cache = settings.pictures.cache
+    return open_pictures(
+        request,
+        cache=None if cache is None else absolute("--cache", cache),
+        skip_bad=settings.pictures.skip_bad,
+    )
 
 
 @dataclass(frozen=True)

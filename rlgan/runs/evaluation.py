@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from rlgan.engine.processes import in_processes
+from rlgan.errors import UsageError
 from rlgan.runs.files import fingerprint
 from rlgan.runs.loading import load_run, measure, prepare_task
 from rlgan.settings import resolve, updated
@@ -10,7 +11,13 @@ from rlgan.task import EvaluationTools, LoadedRun, LoadedTask, Status
 
 
 def evaluation_tools(
-    which: str, *, trust_imports: bool, status: Status, device: str = "cpu", data: str | None = None
+    which: str,
+    *,
+    trust_imports: bool,
+    status: Status,
+    device: str = "cpu",
+    data: str | None = None,
+    test_data: str | None = None,
 ) -> EvaluationTools:
     """What an evaluation can call on.
 
@@ -20,13 +27,28 @@ def evaluation_tools(
         status: shows what is computed now.
         device: where to compute with those runs.
         data: where the data of all of them lies now; None: where it lay in training.
+        test_data: where another test set lies; None: the runs' own is taken.
     """
     return EvaluationTools(
         load_run=lambda path: load_run(path, which, trust_imports=trust_imports, device=device),
         prepare=PreparedTasks(status, data).of,
         measure=measure,
+        map_=in_processes,
+        test_data=test_data,
         status=status,
     )
+
+
+def check_takes_test_data(run: LoadedRun, test_data: str | None) -> None:
+    """Check that a run can be measured on another test set, where one is given.
+
+    Raises:
+        UsageError: runs of its task can't.
+    """
+    if test_data is not None and not run.task.takes_test_data:
+        raise UsageError(
+            f"--test-data {test_data}: {run.path} is a run of {run.task.name}, which has no test set: leave it out"
+        )
 
 
 class PreparedTasks:

@@ -187,7 +187,7 @@ def prepare_task(run: LoadedRun, map_: Map, status: Status, data: str | None = N
     settings = run.settings if data is None else updated(run.settings, {"data": data})
     status("reading the data")
     # Not every task can be measured on other data.
-    other = "; --test-data takes another test set" if hasattr(run.task.evaluate.options, "test_data") else ""
+    other = "; --test-data takes another test set" if run.task.takes_test_data else ""
     try:
         loaded = load_task(run.task, settings)
     except DataError as error:

@@ -16,6 +16,7 @@ TASK = Task(
     load="rlgan.text.task:TextTask.load",
     same_data="rlgan.text.task:TextTask.with_settings",
     sample=Operation("rlgan.text.sampling:sample_lines", SampleOptions),
+    takes_test_data=True,
     evaluate=Operation("rlgan.text.evaluation:evaluate_run", EvaluateOptions),
     preset=preset_of,
     check_typed=check_typed,

@@ -31,10 +31,10 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     # Opened before the measuring, which takes minutes: a control that does not compare is refused at once.
     controls = [_control(path, task.corpus, tools) for path in options.control]
     tested: Result = {}
-    if options.test_data is not None:
-        corpus, unknown = with_test(task.corpus, Path(options.test_data), run.settings.corpus)
+    if tools.test_data is not None:
+        corpus, unknown = with_test(task.corpus, Path(tools.test_data), run.settings.corpus)
         task = replace(task, corpus=corpus)
-        tested = {"test_data": options.test_data, "test_unknown_words": unknown}
+        tested = {"test_data": tools.test_data, "test_unknown_words": unknown}
     # Rising, because a figure draws a curve through them in this order; each is measured once.
     temperatures = sorted(set(options.temperatures))
     stages = _stages(tools.status, 1 + len(controls), 0 if options.quick else len(temperatures))

@@ -361,8 +361,6 @@ class SampleOptions:
 class EvaluateOptions:
     """What `rlgan evaluate` takes for text."""
 
-    test_data: Annotated[str | None, TypedPath()] = None
-    """Another text to take as the test set, in the run's vocabulary: a file, or a directory with one for the test."""
     temperatures: tuple[Temperature, ...] = (0.7, 1.0, 1.3)
     """Temperatures of sampling, to measure quality against diversity at each. Each takes as long."""
     samples: Annotated[int, AtLeast(2)] = 2000

@@ -139,12 +139,25 @@ def test_other_data_ends_with_a_line_that_names_test_data_and_that_works(moved, 
     assert json.loads(capsys.readouterr().out)["test_unknown_words"] == 60
 
 
-def test_other_pictures_are_refused_with_what_is_due(moved, capsys, tmp_path):
-    run, _ = moved("persons")
+def test_other_pictures_end_with_a_line_that_names_test_data_and_that_works(moved, capsys, tmp_path):
+    run, data = moved("persons")
     assert main(["evaluate", str(run), "--data", str(tmp_path / "webp")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "is not the data that" in line
-    assert "give that with --data" in line
+    assert line.endswith("give that with --data, or put it back; --test-data takes another test set")
+    words = ["evaluate", str(run), "--json", "--data", str(data), "--test-data"]
+    assert main([*words, str(tmp_path / "webp")]) == 0
+    result = json.loads(capsys.readouterr().out)
+    # All 24 pictures of the other folder, which has no split of its own; the run's own has 10 held out.
+    assert (result["test_data"], result["held_out"]) == (str(tmp_path / "webp"), 24)
+    # Of one with train/ and test/ the held-out part alone.
+    for part, names in (("train", "red"), ("test", "blue")):
+        for n in range(5):
+            file = tmp_path / "split" / part / f"{names}{n}.webp"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(base64.b64decode(WEBP[names]))
+    assert main([*words, str(tmp_path / "split")]) == 0
+    assert json.loads(capsys.readouterr().out)["held_out"] == 5
 
 
 def test_a_run_without_data_takes_none(tmp_path, capsys):

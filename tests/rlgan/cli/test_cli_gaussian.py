@@ -109,7 +109,7 @@ def test_resume_refuses_another_recipe_and_another_task(run, capsys):
     assert main(["train", "--run-dir", str(run), "--resume"]) == 1
     assert "one of gaussian, not of text" in capsys.readouterr().err
     assert main(["evaluate", str(run), "--test-data", "x.txt"]) == 2
-    assert "--test-data is for text" in capsys.readouterr().err
+    assert "is a run of gaussian, which has no test set: leave it out" in capsys.readouterr().err
 
 
 def test_two_workers_and_none_come_to_the_same_bits(rlgan, run, tmp_path, digest):

@@ -182,8 +182,8 @@ def test_a_run_does_not_say_where_others_write_their_cache(run, tmp_path):
 
 
 def test_evaluate_refuses_what_is_for_text_and_a_file_that_holds_no_inception_weights(run, tmp_path, capsys):
-    assert main(["evaluate", str(run), "--test-data", "x.txt"]) == 2
-    assert "--test-data is for text" in capsys.readouterr().err
+    assert main(["evaluate", str(run), "--quick"]) == 2
+    assert "--quick is for text" in capsys.readouterr().err
     weights = tmp_path / "weights.pth"
     weights.write_text("none")
     assert main(["evaluate", str(run), "--inception", str(weights)]) == 1
