@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 from rlgan.engine.processes import installed
 from rlgan.errors import RunError
@@ -88,16 +89,16 @@ def check_token_file() -> None:
         raise RunError(f"RAY_AUTH_TOKEN_PATH {path} is empty: name the file of the token")
 
 
-def refuses(address: str) -> bool:
-    """Whether nobody listens at HOST:PORT any more; False also where that can't be told."""
+def ask_head(address: str) -> Literal["answers", "refuses", "silent"]:
+    """Whether somebody listens at HOST:PORT; `silent` where that can't be told."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
     except ConnectionRefusedError:
-        return True
+        return "refuses"
     except OSError:
-        return False
-    return False
+        return "silent"
+    return "answers"
 
 
 def _check_health(address: str) -> None:

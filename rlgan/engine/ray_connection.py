@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ import psutil
 from rlgan.engine.failures import RayError
 from rlgan.engine.machine import check_machine
 from rlgan.engine.processes import STOP_SIGNALS, family, is_running, kill, pending, usable_cpus
-from rlgan.engine.ray_address import check_answers, check_token_file, refuses, token_hint
+from rlgan.engine.ray_address import ask_head, check_answers, check_token_file, token_hint
 from rlgan.engine.settings import EngineSettings
 from rlgan.errors import RunError
 
@@ -29,8 +30,12 @@ from rlgan.errors import RunError
 LONGEST_TEMPORARY = 28
 # Those of Ray's processes without which nothing works any more.
 SERVERS = {"gcs_server", "raylet"}
-# Questions in a row, a second apart, that the head of a cluster refuses, after which it counts as gone.
+# Questions, a second apart, that the head of a cluster refuses, after which it counts as gone for a run that is asked
+# to stop. Another run waits, since the head may come back: until shortly before Ray itself would end this process.
 REFUSALS = 3
+WAITS = 0.75  # of Ray's own limit
+RAYS_LIMIT = "RAY_gcs_rpc_server_reconnect_timeout_s"
+RAYS_DEFAULT = 60.0
 
 
 @dataclass
@@ -41,7 +46,9 @@ class Connection:
     folder: Path | None  # of a Ray of our own
     others: frozenset[psutil.Process]  # what this process had started before
     servers: tuple[psutil.Process, ...] = ()  # of a Ray of our own
-    refused: int = 0  # times in a row
+    head: str = ""  # HOST:PORT of somebody else's cluster
+    answered: float = 0.0  # when the head did last, by `time.monotonic`
+    refused: int = 0  # times since then
 
     @property
     def ours(self) -> bool:
@@ -52,14 +59,23 @@ class Connection:
         """Whether the servers of this Ray are still there.
 
         Args:
-            asked_to_stop: whether the run was; only then is the head of somebody else's cluster asked, which may
-                otherwise come back.
+            asked_to_stop: whether the run was, which then does not wait for a head that may come back.
         """
         if self.ours:
             return all(is_running(process) for process in self.servers)
-        if asked_to_stop and ray.is_initialized():
-            self.refused = self.refused + 1 if refuses(ray.get_runtime_context().gcs_address) else 0
-        return self.refused < REFUSALS
+        if not self.head:
+            return True
+        answer, now = ask_head(self.head), time.monotonic()
+        if answer == "answers":
+            self.answered, self.refused = now, 0
+        self.refused += answer == "refuses"
+        if asked_to_stop and self.refused >= REFUSALS:
+            return False
+        return now - self.answered < WAITS * _rays_limit()
+
+    def watch_head(self) -> None:
+        """Remember where the head of a cluster that was joined is."""
+        self.head, self.answered = ray.get_runtime_context().gcs_address, time.monotonic()
 
     def close(self) -> None:
         """Leave the Ray, which ends our actors; end one of our own with all its processes."""
@@ -92,7 +108,9 @@ def connect(run: EngineSettings, shards: int) -> Connection:
     """
     others = frozenset(family())
     if ray.is_initialized():
-        return Connection(joined_before=True, folder=None, others=others)
+        connection = Connection(joined_before=True, folder=None, others=others)
+        connection.watch_head()
+        return connection
     check_token_file()
     # Ray's own processes read them too, each time that they are started.
     set_variables()
@@ -103,6 +121,7 @@ def connect(run: EngineSettings, shards: int) -> Connection:
     try:
         if address is not None:
             _join(address)
+            connection.watch_head()
         elif folder is not None:
             workers = _local_workers(run, shards)
             check_machine(run.learners + workers)
@@ -116,6 +135,14 @@ def connect(run: EngineSettings, shards: int) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _rays_limit() -> float:
+    """Seconds that Ray waits for the head to come back, before it ends this process without a word of ours."""
+    try:
+        return float(os.environ.get(RAYS_LIMIT, RAYS_DEFAULT))
+    except ValueError:
+        return RAYS_DEFAULT
 
 
 def _join(address: str) -> None:

@@ -409,7 +409,8 @@ def test_a_run_whose_head_node_is_killed_is_gone_on_with_on_another(
     kill()
     said = process.stdout.read()
     assert process.wait(60) == 1
-    assert "Failed to connect to GCS" in said
+    ends = "The Ray of this run has ended: the run ends without saving; the last whole checkpoint is"
+    assert said.splitlines()[-1] == f"{ends} {saved}/{_steps(saved)[-1]}"
     assert "Traceback" not in said
     assert _gone(family)
     steps = _steps(saved)[-1] + 10
