@@ -417,7 +417,7 @@ def test_a_run_whose_head_node_is_killed_is_gone_on_with_on_another(
     address, _ = head()
     words = ["train", "--resume", *words, "--steps", steps]
     there |= {"RAY_ADDRESS": address}
-    assert "going on" in _when_it_answers(lambda: rlgan(*words, environment=there)).stdout
+    assert "going on" in _when_it_answers(lambda: rlgan(*words, environment=there, timeout=400)).stdout
     assert (
         typed("train", *small_words, "--workers", 0, "--steps", steps, "--run-dir", tmp_path / "calm").returncode == 0
     )
