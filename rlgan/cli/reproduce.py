@@ -50,6 +50,8 @@ class Reproduce:
     """The pictures of figure 5, as `rlgan train image` takes them."""
     learning_rate: float | None = None
     """Learning rate of both players, in place of the preset's."""
+    discriminator_learning_rate: float | None = None
+    """Learning rate of the discriminator, where it is another than that."""
     seed: Annotated[int, AtLeast(0)] = 0
     """The first seed of the runs."""
     seeds: Annotated[int, AtLeast(1)] | None = None
@@ -236,6 +238,8 @@ def _values(task: Task, options: Reproduce) -> dict[str, Any]:
     if options.learning_rate is not None:
         rate = options.learning_rate
         values |= {"generator_learning_rate": rate, "discriminator_learning_rate": rate}
+    if options.discriminator_learning_rate is not None:
+        values["discriminator_learning_rate"] = options.discriminator_learning_rate
     if options.data is not None:
         if "data" not in flatten(task.defaults):
             raise UsageError(f"--data is for figures of pictures: {options.figure} has none; leave it out")

@@ -18,7 +18,7 @@ from rlgan.types import Evaluation, Float, Metrics
 
 # Samples that are compared with a mixture: as many as PacGAN's (Lin et al. 2018, section 4.1).
 COVERAGE_SAMPLES = 2_500
-TITLE = "generated samples and the data, {}"
+TITLE = "{}:\ngenerated samples and data"
 
 
 class Target(Protocol):

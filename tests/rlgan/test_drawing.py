@@ -12,6 +12,8 @@ from rlgan import drawing
 from rlgan.gaussian import figures as gaussian
 from rlgan.gaussian.figures import BINS, Seen
 from rlgan.gaussian.measures import GRID
+from rlgan.gaussian.targets import GRID as MODES
+from rlgan.gaussian.targets import RING, TITLE
 from rlgan.text.figures import quality_against_diversity
 from rlgan.text.tables.curves import Curve, perplexity_against_words, quality_panels
 
@@ -19,6 +21,7 @@ RNG = np.random.default_rng(0)
 SEEN = [Seen(RNG.normal(0, width, 1000).astype(np.float32), 0 * GRID + 0.5) for width in (0.01, 1)]
 REAL = {"lm_score": 3.0, "reverse_lm_score": 4.0, "bleu_4": 0.3, "self_bleu_4": 0.3}
 POINTS = [{name: value * (1 + t) for name, value in REAL.items()} | {"temperature": t} for t in (0.5, 1.0, 1.5)]
+SQUARE = RNG.random((50, 2))
 LONG = "policygan, all_tokens, D 1024, --rollouts 512, --generator-learning-rate 0.004, --discriminator-learning-rate 1"
 CURVES = [
     Curve(f"{LONG} {i}", [([1e5, 1e6, 1e7], [1000.0 - i, 500.0, 30_000.0 if i else 300.0])] * (1 + i % 2), i == 2)
@@ -27,6 +30,10 @@ CURVES = [
 FIGURES = {
     "densities": lambda: gaussian.densities({"paper": {"before": SEEN, "after": SEEN}}, (0, 1), "a heading"),
     "four densities": lambda: gaussian.densities({"": {f"D pre-trained {i}": SEEN[:1] for i in range(4)}}),
+    "a ring of an evaluation": lambda: gaussian.scatters({TITLE.format(RING.mixture.name): RNG.random((9, 2))}, SQUARE),
+    "a grid of an evaluation": lambda: gaussian.scatters(
+        {TITLE.format(MODES.mixture.name): RNG.random((9, 2))}, SQUARE
+    ),
     "losses": lambda: gaussian.losses({"the game": (RNG.random((2, 50)), RNG.random((2, 50)) - 2)}),
     "scatters": lambda: gaussian.scatters({"a ring": RNG.random((50, 2))}, RNG.random((50, 2))),
     "perplexities": lambda: perplexity_against_words(CURVES, 600.0),
