@@ -5,11 +5,13 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from rlgan.drawing import Look, looks, new_figure, save, save_caption, styled
 
 Point = Mapping[str, float]  # measures by name
-ROOM = 11  # points of the page between the labels of a curve
+# In points of the page: half a point's mark and half the star; how far labels are from a point, a letter and a line.
+MARK, STAR, APART, LETTER, LINE = 3.0, 8.0, 4.0, 5.0, 9.0
 CAPTION = (
     "Quality against diversity of generated text, a curve for each run and a point for each sampling temperature, "
     "which stands beside it. Left, by language models: lm_score is that of generated text under a model of real text, "
@@ -60,9 +62,8 @@ def quality_against_diversity(curves: Mapping[str, Sequence[Point]], real: Point
     title = "Quality against diversity of generated text: a point is a sampling temperature"
     figure.legend(handles, labels, title=title, loc="outside upper center", ncols=2)
     figure.draw_without_rendering()  # so that it is known where the points lie
-    for axes, x, y in ((by_models, "reverse_lm_score", "lm_score"), (by_bleu, "self_bleu_4", "bleu_4")):
-        for points, look in zip(curves.values(), looks(), strict=False):
-            _label(axes, points, x, y, look)
+    _label(by_models, curves, real, "reverse_lm_score", "lm_score")
+    _label(by_bleu, curves, real, "self_bleu_4", "bleu_4")
     return figure
 
 
@@ -78,20 +79,48 @@ def _draw(axes: Axes, curves: Mapping[str, Sequence[Point]], real: Point, x: str
     axes.margins(0.1)
 
 
-def _label(axes: Axes, points: Sequence[Point], x: str, y: str, look: Look) -> None:
-    """Write the temperatures beside the points, the lowest first; where one would cover another it is left out."""
-    rising = (points[-1][x] - points[0][x]) * (points[-1][y] - points[0][y]) > 0
-    taken: list[tuple[float, float]] = []
-    for point in points:
+def _label(axes: Axes, curves: Mapping[str, Sequence[Point]], real: Point, x: str, y: str) -> None:
+    """Write the temperatures beside the points; those that would cover a point or another label are left out."""
+
+    def place(point: Point) -> tuple[float, float]:
         across, up = axes.transData.transform((point[x], point[y])) * 72 / axes.figure.dpi
-        if all(abs(across - a) > 2 * ROOM or abs(up - u) > ROOM for a, u in taken):
-            taken.append((across, up))
-            axes.annotate(
-                f"{point['temperature']:g}",
-                (point[x], point[y]),
-                xytext=(-5 if rising else 5, 5),  # on the side where the curve does not run
-                ha="right" if rising else "left",
-                textcoords="offset points",
-                color=look.color,
-                fontsize=8,
-            )
+        return across, up
+
+    # In points of the page.
+    taken = [_box(*place(point), -MARK, MARK, -MARK, MARK) for points in curves.values() for point in points]
+    across, up = place(real)
+    taken.append(_box(across, up, -STAR, STAR, -STAR, STAR))
+    for points, look in zip(curves.values(), looks(), strict=False):
+        rising = (points[-1][x] - points[0][x]) * (points[-1][y] - points[0][y]) > 0
+        side = -1 if rising else 1  # where the curve does not run, if there is room
+        for point in points:
+            name = f"{point['temperature']:g}"
+            for right, above in ((side, 1), (-side, -1), (-side, 1), (side, -1)):
+                box = _box(*place(point), *_beside(right, LETTER * len(name)), *_beside(above, LINE))
+                if not any(box.overlaps(other) for other in taken):
+                    taken.append(box)
+                    _annotate(axes, name, (point[x], point[y]), right, above, look)
+                    break
+
+
+def _annotate(axes: Axes, name: str, xy: tuple[float, float], right: int, above: int, look: Look) -> None:
+    axes.annotate(
+        name,
+        xy,
+        xytext=(APART * right, APART * above),
+        ha="left" if right > 0 else "right",
+        va="bottom" if above > 0 else "top",
+        textcoords="offset points",
+        color=look.color,
+        fontsize=8,
+    )
+
+
+def _beside(side: int, length: float) -> tuple[float, float]:
+    """From where to where a label reaches that stands on a side of a point, -1 or 1."""
+    near, far = side * APART, side * (APART + length)
+    return min(near, far), max(near, far)
+
+
+def _box(across: float, up: float, left: float, right: float, below: float, above: float) -> Bbox:
+    return Bbox([[across + left, up + below], [across + right, up + above]])

@@ -64,6 +64,21 @@ def test_every_axis_says_what_it_shows_and_nothing_lies_over_the_data_or_beyond_
         assert not one.padded(-1).overlaps(other.padded(-1))
 
 
+def test_a_label_of_a_temperature_covers_no_point_and_no_other_label():
+    close = [{name: value * (1 + 0.02 * t) for name, value in REAL.items()} | {"temperature": t} for t in (0.7, 1, 1.3)]
+    figure = quality_against_diversity({"a": close, "b": POINTS}, REAL)
+    figure.draw_without_rendering()
+    radius = 3 * figure.dpi / 72
+    for axes in figure.axes:
+        labels = [text.get_window_extent() for text in axes.texts]
+        assert len(labels) >= 3
+        for one, other in itertools.combinations(labels, 2):
+            assert not one.overlaps(other)
+        marks = np.concatenate([axes.transData.transform(line.get_xydata()) for line in axes.lines])
+        for label, (x, y) in itertools.product(labels, marks):
+            assert not label.padded(radius).contains(x, y)
+
+
 def test_a_spike_is_cut_and_its_height_is_said():
     figure = gaussian.densities({"": {"a": SEEN[:1]}})
     highest = np.histogram(SEEN[0].made, bins=BINS, density=True)[0].max()
