@@ -93,7 +93,7 @@ def scatters(panels: Mapping[str, Float], real: Float) -> Figure:
         panels: by title, samples [N, 2].
         real: [M, 2].
     """
-    figure = new_figure(4 * len(panels), 4.4)
+    figure = new_figure(4 * len(panels), 4.7)
     reach = max(1.25 * np.abs(real).max(), *(np.abs(made).max() for made in panels.values()))
     for i, (title, made) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(1, len(panels), i)

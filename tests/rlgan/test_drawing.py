@@ -30,7 +30,7 @@ CURVES = [
 FIGURES = {
     "densities": lambda: gaussian.densities({"paper": {"before": SEEN, "after": SEEN}}, (0, 1), "a heading"),
     "four densities": lambda: gaussian.densities({"": {f"D pre-trained {i}": SEEN[:1] for i in range(4)}}),
-    "a ring of an evaluation": lambda: gaussian.scatters({TITLE.format(RING.mixture.name): RNG.random((9, 2))}, SQUARE),
+    "a ring of an evaluation": lambda: gaussian.scatters({TITLE.format(RING.mixture.name): SQUARE}, SQUARE),
     "a grid of an evaluation": lambda: gaussian.scatters(
         {TITLE.format(MODES.mixture.name): RNG.random((9, 2))}, SQUARE
     ),
@@ -118,7 +118,7 @@ def test_a_figure_is_kept_with_200_dots_per_inch_or_as_a_pdf(tmp_path):
         drawing.save(figure, tmp_path / f"a.{form}")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.info["dpi"] == pytest.approx((200, 200), abs=0.1)
-        assert picture.size == (800, 880)
+        assert picture.size == (800, 940)
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     one, again = (drawing.encoded(FIGURES["densities"](), "pdf") for _ in range(2))
     assert one == again  # whenever it is drawn

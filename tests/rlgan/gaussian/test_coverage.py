@@ -67,6 +67,6 @@ def test_real_samples_have_all_modes_and_the_quality_of_the_law(mixture, count):
 
 def test_a_scatter_has_a_panel_for_each_and_shows_what_lies_outside():
     inside, outside = (pixels(figures.scatters({"": RING.centres * far}, RING.centres)) for far in (1, 4))
-    assert inside.shape == (440, 400, 3)
+    assert inside.shape == (470, 400, 3)
     assert not np.array_equal(inside, outside)
     assert pixels(figures.scatters({"a": GRID.centres, "b": GRID.centres}, GRID.centres)).shape[1] == 800
