@@ -96,9 +96,10 @@ def test_lines_are_told_apart_without_their_colours_which_are_those_for_the_colo
 
 
 def test_the_style_holds_for_our_figures_alone():
-    before = dict(mpl.rcParams)
-    FIGURES["losses"]()
-    assert dict(mpl.rcParams) == before
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        FIGURES["losses"]()
+        assert dict(mpl.rcParams) == dict(mpl.rcParamsDefault)
 
 
 def test_of_several_seeds_the_line_is_the_median_between_the_least_and_the_greatest():

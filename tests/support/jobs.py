@@ -20,8 +20,9 @@ def wait_for(file, deadline, send):
 
 
 def half_of(item, tell):
-    """Tell of the middle; what can't be halved fails."""
+    """Tell of the middle; what can't be halved fails, and more takes longer."""
     tell(0.5)
     if item is None:
         raise RunError("it has no half")
+    time.sleep(item / 3)
     return item / 2
