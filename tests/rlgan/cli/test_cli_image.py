@@ -97,9 +97,10 @@ def test_a_run_has_its_measures_and_its_pictures(run):
     assert [line["step"] for line in lines] == [0, 6, 12]
     assert {"rfid", "rfid_floor", "rfid_mean_picture", "rfid_pca200", "recall", "coverage"} <= set(lines[-1])
     names = {file.name for file in (run / "pictures").iterdir()}
-    assert {"samples-epoch-002.00.png", "samples_without_average-epoch-001.00.png", "real-epoch-000.00.png"} <= names
-    assert {"average_picture-epoch-000.00.png", "interpolations-epoch-002.00.png"} <= names
-    with Image.open(run / "pictures" / "samples-epoch-002.00.png") as grid:
+    first, second, third = (f"-epoch-{epoch:06.2f}-step-{6 * epoch:08}.png" for epoch in range(3))
+    assert {f"samples{third}", f"samples_without_average{second}", f"real{first}", "samples.gif"} <= names
+    assert {f"average_picture{first}", f"interpolations{third}"} <= names
+    with Image.open(run / "pictures" / f"samples{third}") as grid:
         assert grid.size[0] >= 8 * 16
         assert len(np.unique(np.asarray(grid))) > 50
     assert "faces" in (run / "log.txt").read_text()
