@@ -45,7 +45,7 @@ Step = Callable[[], Any]
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 # Products of matrices, and where the first of the two stands among the arguments.
-MATRICES = {torch.ops.aten.mm: 0, torch.ops.aten.bmm: 0, torch.ops.aten.addmm: 1}
+MATRICES = {torch.ops.aten.mm: 0, torch.ops.aten.bmm: 0, torch.ops.aten.addmm: 1, torch.ops.aten.addmm_: 1}
 SECONDS = 1.0  # of each turn
 TURNS = 5
 

@@ -120,6 +120,7 @@ def policy_gradient(
             find_negatives(settings.discriminator.negatives),
             group,
             settings.lag,
+            settings.memory.logits_mib,
         ),
         estimator=make_estimator(settings.policy, settings.rewards),
         advantages=Advantages(
@@ -133,6 +134,7 @@ def policy_gradient(
         judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,
         stop_token=_stop_token(settings, words),
+        logits_mib=settings.memory.logits_mib,
         group=group,
     )
 

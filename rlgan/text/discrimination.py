@@ -13,7 +13,7 @@ from rlgan.learning.weights import sample_noise, twin
 from rlgan.text.estimators.estimator import RolloutTensors
 from rlgan.text.forms.form import PLAIN, DiscriminatorForm
 from rlgan.text.losses import (
-    conditional_loss,
+    conditional_losses,
     discriminator_loss,
     expected_under,
     gather_log_probs,
@@ -21,7 +21,9 @@ from rlgan.text.losses import (
 )
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
+from rlgan.text.models.next_token import chosen_log_probs, loss_over_words
 from rlgan.text.negatives.negatives import CONDITIONAL, ROLLOUTS, Negatives
+from rlgan.text.settings import MemorySettings
 
 
 class Writers(nn.Module):
@@ -59,6 +61,7 @@ class Discrimination:
         negatives: where its negative examples come from.
         group: the learners that share every batch.
         lag: how many versions before the one that learns may have written the rollouts.
+        logits_mib: of logits that are held at once.
     """
 
     def __init__(
@@ -69,12 +72,14 @@ class Discrimination:
         negatives: Negatives = ROLLOUTS,
         group: Group = ALONE,
         lag: int = 0,
+        logits_mib: float = MemorySettings().logits_mib,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.form = form
         self.negatives = negatives
         self.group = group
+        self.logits_mib = logits_mib
         # Conditional negatives alone belong to no rollout, and take the generator as it is.
         reads_writer = form.reads_policy and negatives.rollouts > 0 and not form.learns_mixture
         self.writers = Writers(generator, lag) if reads_writer else None
@@ -103,13 +108,14 @@ class Discrimination:
         if not self.form.reads_policy:
             return self._plain_loss(real, fakes.tokens)
         writer = self.generator if self.writers is None else self.writers.of(version)
-        distribution = self._next_log_probs(writer, real, rng)
-        mask = self._mask(real)
+        states = self._states(writer, real, rng)
         if self.negatives.conditional:
-            return self._conditional_loss(real, distribution, self.negatives, fakes)
+            return self._conditional_loss(real, writer, states, self.negatives, fakes)
         # Real rows first: the order is that in which dropout draws, here too.
-        real_odds = self.form.log_odds(self.discriminator(real), gather_log_probs(distribution, real))
-        return self._loss(real_odds, mask, self._odds(fakes), fakes.mask)
+        with torch.no_grad():
+            log_probs, _ = chosen_log_probs(states, writer.output, real, mib=self.logits_mib)
+        real_odds = self.form.log_odds(self.discriminator(real), log_probs)
+        return self._loss(real_odds, self._mask(real), self._odds(fakes), fakes.mask)
 
     def loss_against_random_words(self, real: Tensor, words: Tensor, rng: np.random.Generator) -> Loss:
         """The loss of real tokens [B, T] where the generator wrote nothing: against random words [B, T].
@@ -121,7 +127,8 @@ class Discrimination:
         if not self.form.reads_policy:
             return self._plain_loss(real, words)
         if self.negatives.conditional:
-            return self._conditional_loss(real, self._next_log_probs(self.generator, real, rng), CONDITIONAL, None)
+            states = self._states(self.generator, real, rng)
+            return self._conditional_loss(real, self.generator, states, CONDITIONAL, None)
         # What chose the words is the uniform distribution, and log G of each -log V.
         log_probs = torch.full((), -math.log(self.generator.vocab_size), device=real.device)
         fake_odds, real_odds = (self.form.log_odds(self.discriminator(rows), log_probs) for rows in (words, real))
@@ -136,41 +143,54 @@ class Discrimination:
         """Minus the mean log-likelihood, by softmax of the scores, of rows that are real or written, half of each."""
         means = []
         for rows in (real, fake):
-            log_probs = gather_log_probs(self.discriminator.all_next_log_odds(rows).log_softmax(dim=-1), rows)
+            states = self.discriminator.states_before(rows)
+            log_probs, _ = chosen_log_probs(states, self.discriminator.output, rows, mib=self.logits_mib)
             means.append(negative_log_likelihood(log_probs, self._mask(rows), self.group.masked_mean))
         value = (means[0] + means[1]) / 2
         return Loss(value, {"loss_discriminator": value.detach()})
 
     def _conditional_loss(
-        self, real: Tensor, distribution: Tensor, negatives: Negatives, fakes: RolloutTensors | None
+        self, real: Tensor, writer: TextGenerator, states: Tensor, negatives: Negatives, fakes: RolloutTensors | None
     ) -> Loss:
-        """Of real tokens against the next-token distribution [B, T, V] at each, and, by their weight, against rollouts.
+        """Of real tokens against a writer's next-token distribution at each, and, by their weight, against rollouts.
 
-        Without weight on rollouts `fakes` may be None.
+        Its states are [B, T, H]. Without weight on rollouts `fakes` may be None.
         """
         mask, mean = self._mask(real), self.group.masked_mean
-        all_odds = self.form.log_odds(self.discriminator.all_next_log_odds(real), distribution)
-        # Picked out and not read again: another pass would draw another dropout.
-        real_odds = gather_log_probs(all_odds, real)
-        value = conditional_loss(all_odds, distribution, real, mask, negatives.conditional, mean)
-        judged = negatives.conditional * mean(expected_under(distribution, all_odds.detach().sigmoid()), mask)
+        # What each place counts in the mean: the means of some rows at a time would not tell.
+        share = mask * (mean(torch.ones_like(mask, dtype=torch.float32), mask) / mask.sum())
+        odds_of_real, judged_of_all = [], []
+
+        def loss(scores: Tensor, rows: slice) -> Tensor:
+            with torch.no_grad():
+                log_probs = writer.distribution(states[rows])
+            all_odds = self.form.log_odds(scores, log_probs)
+            # Picked out and not read again: another pass would draw another dropout.
+            odds_of_real.append(gather_log_probs(all_odds.detach(), real[rows]))
+            judged_of_all.append(expected_under(log_probs, all_odds.detach().sigmoid()))
+            values = conditional_losses(all_odds, log_probs, real[rows], negatives.conditional)
+            return (values * share[rows]).sum()
+
+        value = loss_over_words(
+            self.discriminator.states_before(real), self.discriminator.output, loss, mib=self.logits_mib
+        )
+        judged = negatives.conditional * mean(torch.cat(judged_of_all), mask)
         if negatives.rollouts and fakes is not None:
             fake_odds = self._odds(fakes)
             value = value + negatives.rollouts * mean(torch.nn.functional.softplus(fake_odds), fakes.mask)
             judged = judged + negatives.rollouts * mean(fake_odds.detach().sigmoid(), fakes.mask)
-        return Loss(value, self._metrics(value, mean(real_odds.detach().sigmoid(), mask), judged))
+        return Loss(value, self._metrics(value, mean(torch.cat(odds_of_real).sigmoid(), mask), judged))
 
     def _odds(self, fakes: RolloutTensors) -> Tensor:
         """Log-odds [B, T] of the tokens that the generator wrote, with log G of when they were chosen."""
         return self.form.log_odds(self.discriminator(fakes.tokens), fakes.log_probs)
 
     @torch.no_grad()
-    def _next_log_probs(self, writer: TextGenerator, real: Tensor, rng: np.random.Generator) -> Tensor:
-        """What a generator gives every next token of real rows, [B, T, V], with a fresh z."""
+    def _states(self, writer: TextGenerator, real: Tensor, rng: np.random.Generator) -> Tensor:
+        """What a generator knows when it would choose each token of real rows, [B, T, H], with a fresh z."""
         # Drawn for the whole group, of which each takes its rows: the batch does not depend on how many share it.
         noise = self.group.rows(sample_noise(rng, self.group.size * len(real), writer.noise_size))
-        log_probs: Tensor = writer(real, torch.tensor(noise, device=real.device))
-        return log_probs
+        return writer.states(real, torch.tensor(noise, device=real.device))
 
     def _loss(self, real_odds: Tensor, real_mask: Tensor, fake_odds: Tensor, fake_mask: Tensor) -> Loss:
         mean = self.group.masked_mean

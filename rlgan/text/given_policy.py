@@ -84,7 +84,7 @@ class GivenPolicy:
             tokens = pages.tokens[:, :t]
             returned = self._ask(tokens)
             if returned.ndim == 2:
-                returned = sample(self._normalised(returned, temperature), torch.from_numpy(uniforms[t]))
+                returned, _ = sample(self._normalised(returned, temperature), torch.from_numpy(uniforms[t]))
             try:
                 pages.write(returned.numpy())
             except ValueError as error:

@@ -1,5 +1,7 @@
 """The judge: what the discriminator says of every next token, as rewards."""
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,24 +32,33 @@ class DiscriminatorJudge:
     control: RewardControl
     rng: np.random.Generator
 
-    @torch.no_grad()
     def rewards(self, policy: Policy, rollout: RolloutTensors) -> Tensor:
         """The reward of every token at each place, float32 [B, T, V]."""
-        tokens = rollout.tokens
-        if self.control.reads_rewards:
-            rewards = self._read(policy, tokens)
-        else:
-            rewards = torch.zeros(*tokens.shape, self.discriminator.vocab_size, device=tokens.device)
-        controlled: Tensor = self.control.apply(rewards, rollout.mask[..., None], self.rng)
-        return controlled
+        return self.reading(rollout)(policy.distribution.detach(), slice(len(rollout.tokens)))
 
-    def _read(self, policy: Policy, tokens: Tensor) -> Tensor:
+    @torch.no_grad()
+    def reading(self, rollout: RolloutTensors) -> Callable[[Tensor, slice], Tensor]:
+        """Read the rollouts once; what is returned gives the rewards of some rows at a time."""
         # It judges as it is, without dropout, which is for its own updates.
         self.discriminator.eval()
-        log_odds = self.discriminator.all_next_log_odds(tokens)
+        states = self.discriminator.states_before(rollout.tokens) if self.control.reads_rewards else None
         self.discriminator.train()
+
+        @torch.no_grad()
+        def read(log_probs: Tensor, rows: slice) -> Tensor:
+            if states is None:
+                rewards = torch.zeros_like(log_probs)
+            else:
+                rewards = self._rewards(self.discriminator.output(states[rows]), log_probs, rollout.tokens[rows])
+            # With a copy of the random numbers: all rows are given the same.
+            controlled: Tensor = self.control.apply(rewards, rollout.mask[rows, :, None], copy.deepcopy(self.rng))
+            return controlled
+
+        return read
+
+    def _rewards(self, log_odds: Tensor, log_probs: Tensor, tokens: Tensor) -> Tensor:
         if self.discriminator.form.reads_policy:
-            log_odds = self.discriminator.form.log_odds(log_odds, policy.distribution.detach())
+            log_odds = self.discriminator.form.log_odds(log_odds, log_probs)
         # 0 before the first token: where nothing is read, nothing is known.
         before = functional.pad(gather_log_probs(log_odds, tokens)[:, :-1], (1, 0))
         rewards: Tensor = self.rule(log_odds, before[..., None])

@@ -58,29 +58,20 @@ def discriminator_loss(
     return mean(functional.softplus(-real), real_mask) + mean(functional.softplus(fake), fake_mask)
 
 
-def conditional_loss(
-    log_odds: Tensor,
-    log_probs: Tensor,
-    tokens: Tensor,
-    mask: Tensor,
-    weight: float = 1.0,
-    mean: MaskedMean = masked_mean,
-) -> Tensor:
-    """Real tokens against every next token that G might have chosen after the same prefix, weighed by G.
+def conditional_losses(log_odds: Tensor, log_probs: Tensor, tokens: Tensor, weight: float = 1.0) -> Tensor:
+    """Real tokens against every next token that G might have chosen after the same prefix, weighed by G: [B, T].
 
-    The mean over counted places of softplus(-l(y_t)) + weight * sum_y G(y) softplus(l(y)). With l = f - log G, at
-    weight 1, the best f is log p_real(y | prefix), whatever G is.
+    softplus(-l(y_t)) + weight * sum_y G(y) softplus(l(y)) at each place. With l = f - log G, at weight 1, the best f is
+    log p_real(y | prefix), whatever G is.
 
     Args:
         log_odds: float32 [B, T, V], l of every next token, with gradient.
         log_probs: float32 [B, T, V], log G of the same, without.
         tokens: int64 [B, T], the real ones; V where a row has ended.
-        mask: bool [B, T], true where a token counts.
         weight: of the negative examples.
-        mean: over the places that count.
     """
     negative = expected_under(log_probs, functional.softplus(log_odds))
-    return mean(functional.softplus(-gather_log_probs(log_odds, tokens)) + weight * negative, mask)
+    return functional.softplus(-gather_log_probs(log_odds, tokens)) + weight * negative
 
 
 def expected_under(log_probs: Tensor, values: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """The learning signal of text: policy gradients, mixed with maximum likelihood."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,11 @@ from rlgan.learning.weights import sample_noise
 from rlgan.text.advantages import Advantages, OwnReward
 from rlgan.text.discrimination import Discrimination
 from rlgan.text.estimators.estimator import Estimator, Judge, Policy, RolloutTensors
-from rlgan.text.losses import entropy, gather_log_probs, negative_log_likelihood
+from rlgan.text.losses import negative_log_likelihood
 from rlgan.text.models.generator import TextGenerator
+from rlgan.text.models.next_token import chosen_log_probs
 from rlgan.text.ngrams import distinct_sequences
+from rlgan.text.settings import MemorySettings
 from rlgan.types import RealBatch, Rollout, Tokens
 
 
@@ -35,6 +36,7 @@ class PolicyGradient:
         judge: makes, from the random numbers of an update, what scores every next token for the estimator.
         entropy_bonus: weight of the generator's entropy, in nats per token, in its objective.
         stop_token: what ends a sequence, or None.
+        logits_mib: of logits that are held at once.
         group: the learners that share every batch.
     """
 
@@ -48,6 +50,7 @@ class PolicyGradient:
         judge: Callable[[np.random.Generator], Judge],
         entropy_bonus: float = 0.0,
         stop_token: int | None = None,
+        logits_mib: float = MemorySettings().logits_mib,
         group: Group = ALONE,
     ) -> None:
         self.group = group
@@ -59,6 +62,7 @@ class PolicyGradient:
         self.judge = judge
         self.entropy_bonus = entropy_bonus
         self.stop_token = stop_token
+        self.logits_mib = logits_mib
         # What is in here is saved with the networks, and has an optimiser if it has parameters.
         self.auxiliary_modules: dict[str, nn.Module] = {}
         if isinstance(advantages.baseline, nn.Module):
@@ -92,7 +96,8 @@ class PolicyGradient:
         # Drawn for the whole group, of which each takes its rows: the batch does not depend on how many share it.
         noise = self.group.rows(sample_noise(rng, self.group.size * len(tokens), self.generator.noise_size))
         mask = self._mask(tokens)
-        log_probs = gather_log_probs(self.generator(tokens, self._tensor(noise)), tokens)
+        states = self.generator.states(tokens, self._tensor(noise))
+        log_probs, _ = chosen_log_probs(states, self.generator.output, tokens, mib=self.logits_mib)
         value = negative_log_likelihood(log_probs, mask, self.group.masked_mean)
         return Loss(value, {"tokens": self.group.size * mask.sum(), "loss_mle": value.detach()})
 
@@ -115,24 +120,27 @@ class PolicyGradient:
         }
         value = loss.value
         if self.entropy_bonus:
-            value = value - self.entropy_bonus * mean(entropy(policy.distribution), mask)
+            value = value - self.entropy_bonus * mean(policy.entropies, mask)
         return Loss(value, metrics | loss.metrics, loss.auxiliary_losses)
 
     def _policy(self, rollout: RolloutTensors) -> Policy:
         """The generator as it is on a batch of rollouts."""
         # Read again, as whole sequences: the workers' pass was in other processes and left no graph.
         states = self.generator.states(rollout.tokens, rollout.noise)
-        distribution = self.generator.distribution(states)
-        log_probs = gather_log_probs(distribution, rollout.tokens)
-        weigh = partial(
-            self.advantages.weights,
-            mask=rollout.mask,
-            states=states.detach(),
-            log_probs=log_probs,
-            behaviour=rollout.log_probs,
-            own=OwnReward(rollout.rewards, rollout.expected) if self.advantages.centres_own_reward else None,
+        own = OwnReward(rollout.rewards, rollout.expected) if self.advantages.centres_own_reward else None
+
+        def advantages(q_values: Tensor, log_probs: Tensor) -> tuple[Tensor, Tensor | None]:
+            return self.advantages.weights(q_values, rollout.mask, states.detach(), log_probs, rollout.log_probs, own)
+
+        return Policy(
+            states,
+            self.generator.output,
+            rollout.tokens,
+            advantages,
+            self.group.masked_mean,
+            reads_entropy=self.entropy_bonus > 0,
+            logits_mib=self.logits_mib,
         )
-        return Policy(distribution, log_probs, weigh, self.group.masked_mean)
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
         """The usual loss after every token that counts; without `fakes`, against random words."""

@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from envs import Pages, Readings
 from rlgan.device import capture, naming_what_is_too_large
@@ -190,16 +189,15 @@ class RolloutGenerator:
         log_probs, paid, expected = torch.zeros(3, rows, length, device=self.device)
         for t in range(length - len(uniforms), length):
             # Rows that have ended are computed too: a product of fewer rows could round otherwise.
-            distribution, state = self._next(last, state)
+            scores, state = self._next(last, state)
             episode.states.append(state)
-            last = sample(distribution, uniforms[t - length])
+            last, chosen = sample(scores, uniforms[t - length])
             taking = ~pages.ended
-            chosen = distribution.gather(1, last[:, None])[:, 0]
             log_probs[:, t] = chosen * taking
             pages.write(last)
             if readings is not None:
                 if self.settings.expects:
-                    expected[:, t] = self._expectation(distribution, readings) * taking
+                    expected[:, t] = self._expectation(scores.log_softmax(dim=-1), readings) * taking
                 self.scorer.hand_over(chosen)
                 paid[:, t] = readings.read(last, taking)
             # A GPU is not asked, since it would have to be waited for. To break off moves no later draw: the numbers
@@ -230,11 +228,11 @@ class RolloutGenerator:
         return _Written(tokens, log_probs, given, expected, mask)
 
     def _next(self, last: Tensor, state: State) -> tuple[Tensor, State]:
-        """Log-probabilities [N, V] of what follows the tokens [N], at the temperature, and the state."""
-        log_probs, state = self.generator.step(last, state)
+        """The logits [N, V] of what follows the tokens [N], at the temperature, and the state."""
+        logits, state = self.generator.step_logits(last, state)
         if self.settings.temperature != 1:
-            log_probs = functional.log_softmax(log_probs / self.settings.temperature, dim=-1)
-        return log_probs, state
+            logits = logits / self.settings.temperature
+        return logits, state
 
     def _average_continuations(
         self, q_values: Float, written: "_Written", episode: "_Episode", rng: np.random.Generator

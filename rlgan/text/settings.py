@@ -213,6 +213,16 @@ class DecaySettings:
 
 
 @dataclass(frozen=True)
+class MemorySettings:
+    """What a training step holds of the logits of every next token."""
+
+    logits_mib: Annotated[float, MoreThan(0), Added(before=4096.0)] = 4096.0
+    """Megabytes of logits, one for each word at each place of the batch, that a loss holds at once. Where there are
+    more, some rows of the batch are computed after the others, which takes less memory and about a quarter more time;
+    the same sums, rounded otherwise."""
+
+
+@dataclass(frozen=True)
 class TextSettings:
     """The recipe: everything that the result depends on. A resumed run must have the same."""
 
@@ -243,6 +253,7 @@ class TextSettings:
     adam: AdamSettings = AdamSettings()
     discriminator: DiscriminatorSettings = DiscriminatorSettings()
     rate_decay: DecaySettings = DecaySettings()
+    memory: MemorySettings = MemorySettings()
 
     @property
     def structured(self) -> bool:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from rlgan.learning.loss import Loss
@@ -31,11 +32,18 @@ class AllTokens:
 
     def loss(self, policy: Policy, rollout: RolloutTensors, judge: Judge) -> Loss:
         """The loss of a batch, from the judge's rewards."""
-        rewards = judge.rewards(policy, rollout)
-        value = self.weighting(policy.distribution, rewards, rollout.mask)
+        read, of_chosen = judge.reading(rollout), []
+
+        def loss(log_probs: Tensor, rows: slice) -> Tensor:
+            rewards = read(log_probs.detach(), rows)
+            of_chosen.append(gather_log_probs(rewards, rollout.tokens[rows]))
+            # A mean over these rows, of which that over all is made.
+            return self.weighting(log_probs, rewards, rollout.mask[rows]) * (len(log_probs) / len(rollout.tokens))
+
+        value = policy.loss_over_words(loss)
         if not self.reads_rewards:
             # The workers made no rewards: what is reported is the judge's reward of the tokens that were written.
-            mean = policy.masked_mean(gather_log_probs(rewards, rollout.tokens), rollout.mask)
+            mean = policy.masked_mean(torch.cat(of_chosen), rollout.mask)
             return Loss(value, {"reward": mean, "q_value": mean})
         # The reward of this token is in the sum; what the sample still tells is what comes after it.
         later = dataclasses.replace(rollout, q_values=rollout.q_values - rollout.rewards)

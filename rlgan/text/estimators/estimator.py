@@ -5,16 +5,18 @@ Axes: B sequences, T tokens, V words, H of what the generator knows.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlgan.learning.loss import Loss
 from rlgan.learning.losses import MaskedMean
 from rlgan.settings import resolve
 from rlgan.text.estimators import ESTIMATORS
-from rlgan.text.settings import EstimatorSettings, RewardSettings
+from rlgan.text.models.next_token import chosen_log_probs, loss_over_words
+from rlgan.text.settings import EstimatorSettings, MemorySettings, RewardSettings
 from rlgan.types import Rollout
 
 
@@ -42,11 +44,53 @@ class RolloutTensors:
 class Policy:
     """The generator as it is now, on a batch of rollouts."""
 
-    distribution: Tensor  # float32 [B, T, V] log-probabilities of every next token, with gradient
-    log_probs: Tensor  # float32 [B, T] of the chosen tokens, with gradient
-    # Q [B, T] -> what each choice is weighed with, [B, T], and the loss of a baseline that learns.
-    weigh: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+    states: Tensor  # float32 [B, T, H] what it knows when it chooses each token, with gradient
+    output: nn.Linear  # from them to the logits of V words
+    tokens: Tensor  # int64 [B, T] the chosen ones
+    # Q and log-probabilities, [B, T], -> what each choice is weighed with, [B, T], and the loss of a baseline.
+    advantages: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
     masked_mean: MaskedMean  # over the batch of all learners
+    reads_entropy: bool = False
+    logits_mib: float = MemorySettings().logits_mib
+
+    @cached_property
+    def distribution(self) -> Tensor:
+        """Log-probabilities of every next token, float32 [B, T, V], with gradient.
+
+        `loss_over_words` needs less memory.
+        """
+        log_probs: Tensor = self.output(self.states).log_softmax(dim=-1)
+        return log_probs
+
+    @property
+    def log_probs(self) -> Tensor:
+        """Log-probabilities of the chosen tokens, float32 [B, T], with gradient."""
+        return self._chosen[0]
+
+    @property
+    def entropies(self) -> Tensor:
+        """Entropy in nats of each choice, float32 [B, T], with gradient; zeros unless the policy `reads_entropy`."""
+        return self._chosen[1]
+
+    def weigh(self, q_values: Tensor) -> tuple[Tensor, Tensor | None]:
+        """From Q [B, T] to what each choice is weighed with, [B, T], and the loss of a baseline that learns."""
+        return self.advantages(q_values, self.log_probs)
+
+    def loss_over_words(self, loss: Callable[[Tensor, slice], Tensor]) -> Tensor:
+        """The sum over all rows of a loss of `distribution`, of which it is given some rows at a time.
+
+        Args:
+            loss: `(log_probs, rows) -> value`, from log-probabilities [b, T, V] of some rows of B to a scalar.
+        """
+
+        def of_logits(logits: Tensor, rows: slice) -> Tensor:
+            return loss(logits.log_softmax(dim=-1), rows)
+
+        return loss_over_words(self.states, self.output, of_logits, mib=self.logits_mib)
+
+    @cached_property
+    def _chosen(self) -> tuple[Tensor, Tensor]:
+        return chosen_log_probs(self.states, self.output, self.tokens, entropy=self.reads_entropy, mib=self.logits_mib)
 
 
 class Judge(Protocol):
@@ -54,6 +98,13 @@ class Judge(Protocol):
 
     def rewards(self, policy: Policy, rollout: RolloutTensors) -> Tensor:
         """The reward of every token at each place, float32 [B, T, V], without gradient."""
+        ...
+
+    def reading(self, rollout: RolloutTensors) -> Callable[[Tensor, slice], Tensor]:
+        """Read the rollouts once; what is returned gives the same rewards of some rows at a time.
+
+        It takes the policy's log-probabilities of those rows, [b, T, V] without gradient, and the slice of B.
+        """
         ...
 
 

@@ -77,8 +77,12 @@ class TextDiscriminator(nn.Module):
 
         For a discriminator with `scores_all_tokens` alone.
         """
+        return cast(Tensor, self.output(self.states_before(tokens)))
+
+    def states_before(self, tokens: Tensor) -> Tensor:
+        """What `output` makes these log-odds of: float32 [B, T, H], of what was read before each of tokens [B, T]."""
         before, _ = self._outputs_before(tokens, self.initial_state(len(tokens)))
-        return cast(Tensor, self.output(self.dropout(before)))
+        return cast(Tensor, self.dropout(before))
 
     def _read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read on, [N, T]: log-odds [N, T] after each token, and the state after the last."""

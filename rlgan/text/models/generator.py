@@ -62,6 +62,11 @@ class TextGenerator(nn.Module):
         log_probs, state = self.read(tokens[:, None], state)
         return log_probs[:, 0], state
 
+    def step_logits(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """The same with logits [N, V], log-probabilities but for a constant of each row."""
+        outputs, state = self.core(self.embedding(tokens[:, None]), state)
+        return self.output(outputs[:, 0]), state
+
     def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read on, [N, T]: log-probabilities [N, T, V] of what follows each token, and the state after the last."""
         outputs, state = self.core(self.embedding(tokens), state)

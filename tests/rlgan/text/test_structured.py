@@ -15,7 +15,7 @@ from rlgan.settings import check, updated
 from rlgan.text.assembly import text_networks
 from rlgan.text.estimators.estimator import Policy, RolloutTensors
 from rlgan.text.estimators.weightings import forward_kl_of_log_odds
-from rlgan.text.losses import conditional_loss
+from rlgan.text.losses import conditional_losses
 from rlgan.text.models.discriminator import random_discriminator
 from rlgan.text.presets import labels_of
 from rlgan.text.settings import TextSettings
@@ -39,19 +39,18 @@ def _made(task, **changes):
 
 def test_the_gradient_against_conditional_negatives_is_that_by_hand_on_three_words():
     scores = SCORES.clone().requires_grad_()
-    loss = conditional_loss(
-        (scores - POLICY.log()).view(1, 1, 3), POLICY.log().view(1, 1, 3), torch.tensor([[2]]), MASK
-    )
-    log_odds = [0.3 - math.log(0.7), -1.0 - math.log(0.2), 0.5 - math.log(0.1)]
+    log_odds = (scores - POLICY.log()).view(1, 1, 3)
+    loss = conditional_losses(log_odds, POLICY.log().view(1, 1, 3), torch.tensor([[2]]))[0, 0]
+    by_word = [0.3 - math.log(0.7), -1.0 - math.log(0.2), 0.5 - math.log(0.1)]
 
     def d(odds):
         return 1 / (1 + math.exp(-odds))
 
-    due = -math.log(d(log_odds[2])) - sum(
-        g * math.log(1 - d(odds)) for g, odds in zip((0.7, 0.2, 0.1), log_odds, strict=True)
+    due = -math.log(d(by_word[2])) - sum(
+        g * math.log(1 - d(odds)) for g, odds in zip((0.7, 0.2, 0.1), by_word, strict=True)
     )
     assert loss.item() == pytest.approx(due)
-    by_hand = [0.7 * d(log_odds[0]), 0.2 * d(log_odds[1]), 0.1 * d(log_odds[2]) - (1 - d(log_odds[2]))]
+    by_hand = [0.7 * d(by_word[0]), 0.2 * d(by_word[1]), 0.1 * d(by_word[2]) - (1 - d(by_word[2]))]
     torch.testing.assert_close(torch.autograd.grad(loss, scores)[0], torch.tensor(by_hand, dtype=torch.float64))
 
 
@@ -63,8 +62,8 @@ def test_with_conditional_negatives_the_log_of_the_real_distribution_is_the_opti
     def loss(scores):
         """The expectation over the real next token."""
         odds, log_probs = (scores - policy.log()).view(1, 1, 5), policy.log().view(1, 1, 5)
-        each = [conditional_loss(odds, log_probs, torch.tensor([[y]]), MASK) for y in range(5)]
-        return (real * torch.stack(each)).sum()
+        each = [conditional_losses(odds, log_probs, torch.tensor([[y]])) for y in range(5)]
+        return (real * torch.stack(each)[:, 0, 0]).sum()
 
     best = real.log().requires_grad_()
     torch.testing.assert_close(torch.autograd.grad(loss(best), best)[0], torch.zeros(5, dtype=torch.float64))
@@ -96,8 +95,9 @@ def test_the_reward_of_a_token_is_f_less_what_the_policy_gave_it(task, estimator
 def test_the_judge_scores_every_token_as_the_workers_score_the_chosen_one(task):
     _, adapter, made = _made(task, estimator="all_tokens", discriminator_dropout=0.5)
     tokens = torch.from_numpy(made.tokens)
-    log_probs = adapter.generator(tokens, torch.from_numpy(made.noise))
-    policy = Policy(log_probs, log_probs, lambda q_values: (q_values, None), adapter.group.masked_mean)
+    states = adapter.generator.states(tokens, torch.from_numpy(made.noise))
+    mean = adapter.group.masked_mean
+    policy = Policy(states, adapter.generator.output, tokens, lambda q_values, _: (q_values, None), mean)
     rewards = adapter.judge(np.random.default_rng(0)).rewards(policy, RolloutTensors.of(made, CPU))
     picked = rewards.gather(2, tokens.clamp(max=393)[..., None])[..., 0].numpy() * made.mask
     np.testing.assert_allclose(picked, made.rewards, atol=1e-5)

@@ -1,0 +1,66 @@
+"""Parts of the logits at a time against autograd on all of them."""
+
+import pytest
+import torch
+from torch import nn
+
+from rlgan.text.models.next_token import chosen_log_probs, loss_over_words
+
+B, T, H, V = 50, 7, 5, 11  # more places than are worked on at a time
+ALL = 64.0
+FEW = 4 * V * 30 / 2**20  # thirty rows of logits
+
+
+def _problem(scale=1.0):
+    torch.manual_seed(0)
+    output = nn.Linear(H, V).double()
+    # Laid out as a recurrent core gives them: places first.
+    states = (scale * torch.randn(T, B, H, dtype=torch.float64)).transpose(0, 1).requires_grad_()
+    tokens = torch.randint(V + 1, (B, T))  # V where a row has ended
+    return states, output, tokens
+
+
+def _gradients(value, states, output):
+    return torch.autograd.grad(value, [states, output.weight, output.bias], retain_graph=True)
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+@pytest.mark.parametrize("mib", [ALL, FEW])
+def test_chosen_log_probs_have_the_values_and_gradients_of_log_softmax(mib, entropy):
+    states, output, tokens = _problem()
+    weights = torch.randn(B, T, dtype=torch.float64)
+    found, entropies = chosen_log_probs(states, output, tokens, entropy=entropy, mib=mib)
+    distribution = output(states).log_softmax(-1)
+    due = distribution.gather(2, tokens.where(tokens < V, 0)[..., None])[..., 0]
+    due_entropies = -(distribution.exp() * distribution).sum(-1) if entropy else torch.zeros(B, T).double()
+    torch.testing.assert_close((found, entropies), (due, due_entropies))
+    value, reference = (weights * found + entropies**2).sum(), (weights * due + due_entropies**2).sum()
+    for _ in range(2):  # the second time from what the first has left
+        torch.testing.assert_close(_gradients(value, states, output), _gradients(reference, states, output))
+
+
+def test_a_word_that_is_all_but_impossible_has_a_finite_log_probability_and_gradient():
+    states, output, tokens = _problem(scale=2e4)
+    found, entropies = chosen_log_probs(states, output, tokens, entropy=True, mib=ALL)
+    assert found.min() < -1000
+    assert found.isfinite().all()
+    assert entropies.isfinite().all()
+    assert all(each.isfinite().all() for each in _gradients((found + entropies).sum(), states, output))
+
+
+@pytest.mark.parametrize("mib", [ALL, FEW])
+def test_a_loss_over_words_has_the_value_and_gradients_of_that_over_all_rows_at_once(mib):
+    states, output, _ = _problem()
+    weights = torch.randn(B, T, V, dtype=torch.float64)
+    seen = []
+
+    def loss(logits, rows):
+        seen.append(len(logits))
+        return (weights[rows] * logits.log_softmax(-1).square()).sum()
+
+    value = 3 * loss_over_words(states, output, loss, mib=mib)
+    reference = 3 * (weights * output(states).log_softmax(-1).square()).sum()
+    torch.testing.assert_close(value, reference)
+    torch.testing.assert_close(_gradients(value, states, output), _gradients(reference, states, output))
+    assert sum(seen) == B
+    assert max(seen) < B
