@@ -6,7 +6,8 @@
 
 On the CPU seconds are CPU seconds of this process, which computes with one thread (pictures: with as many as the recipe
 says), so that other work on the machine counts less. Text: the products of matrices of one step are noted with their
-shapes, and each is timed by itself; the share is what these take of the whole step. Maximum likelihood is held against
+shapes, and each is timed by itself; the share of the limit is what these take of the whole step. Where the time of a
+step goes is told by part. Maximum likelihood is held against
 a plain loop with `nn.GRU` and `cross_entropy`. Everything that is compared is measured in turns, and medians are taken.
 `--json` prints one object.
 """
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from benchmark_parts import AROUND_THE_NETWORKS, shares
 from benchmark_text import LENGTH, RECIPES, VOCAB_SIZE, made_up_corpus
 from torch import Tensor, nn
 from torch.nn import functional
@@ -176,12 +178,19 @@ def text(batches: list[int], device: torch.device) -> dict[str, dict[str, float]
                 timed["plain"] = plain_mle(batch, device)
             seconds = seconds_of(timed, device)
             tokens = batch * LENGTH
+            # A GPU computes on when the host goes on: its time can't be told apart so.
+            by_part = shares(steps.step, steps.maker.rollouts) if device.type == "cpu" else {}
+            of_parts = {f"share_of {part}": share for part, share in sorted(by_part.items())}
+            if by_part:
+                around = sum(by_part.get(part, 0.0) for part in AROUND_THE_NETWORKS)
+                of_parts["share_around_the_networks"] = around
             found[f"{name}, batch {batch:,}"] = {
                 "tokens_per_second": tokens / seconds["step"],
                 "operations_per_token": products.operations() / tokens,
                 "limit_tokens_per_second": tokens / seconds["products"],
                 "share_of_limit": seconds["products"] / seconds["step"],
                 "share_of_rollouts": seconds["rollouts"] / seconds["step"],
+                **of_parts,
                 **({"times_a_plain_loop": seconds["plain"] / seconds["step"]} if "plain" in seconds else {}),
             }
     return found

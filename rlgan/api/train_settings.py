@@ -83,6 +83,7 @@ class TrainSettings(TypedDict, total=False):
     decay: str
     decay_epochs: float
     decay_floor: float
+    logits_mib: float
     threads: int
     faces: int
     size: int
