@@ -7,8 +7,8 @@
 On the CPU seconds are CPU seconds of this process, which computes with one thread (pictures: with as many as the recipe
 says), so that other work on the machine counts less. Text: the products of matrices of one step are noted with their
 shapes, and each is timed by itself; the share of the limit is what these take of the whole step. Where the time of a
-step goes is told by part. Maximum likelihood is held against
-a plain loop with `nn.GRU` and `cross_entropy`. Everything that is compared is measured in turns, and medians are taken.
+step goes is told by part. Maximum likelihood is held against a plain loop with `nn.GRU` and `cross_entropy`.
+Everything that is compared is measured in turns, and medians are taken.
 `--json` prints one object.
 """
 

@@ -186,10 +186,13 @@ class Learner:
     def _apply(self, name: str, loss: Loss, step: int, rate: float) -> Metrics:
         parameters = list(self.networks[name].parameters())
         # Only this player's gradients: its loss reaches the other network too.
-        gradients = torch.autograd.grad(loss.value, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        for parameter in parameters:
+            # Those of the last update, which would take memory beside the new ones.
+            parameter.grad = None
+        gradients = list(torch.autograd.grad(loss.value, parameters))
+        for parameter in reversed(parameters):
             # Laid out as the parameter is: fused optimisers go through memory, and a convolution's gradient may not be.
-            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+            parameter.grad = torch.empty_like(parameter).copy_(gradients.pop())
         # Before the norm is bounded, which is that of the whole batch's gradient and so the same for all learners.
         self.group.average_([parameter.grad for parameter in parameters if parameter.grad is not None])
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])

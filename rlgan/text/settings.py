@@ -218,7 +218,7 @@ class MemorySettings:
 
     logits_mib: Annotated[float, MoreThan(0), Added(before=4096.0)] = 4096.0
     """Megabytes of logits, one for each word at each place of the batch, that a loss holds at once. Where there are
-    more, some rows of the batch are computed after the others, which takes less memory and about a quarter more time;
+    more, some rows of the batch are computed after the others, which takes less memory and about a third more time;
     the same sums, rounded otherwise."""
 
 

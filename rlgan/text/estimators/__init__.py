@@ -21,8 +21,9 @@ in `--estimator package.module:Greedy`:
             value = policy_gradient(policy.log_probs, (weights > 0).float(), rollout.mask)
             return Loss(value, {}, baseline_losses(baseline_loss))
 
-`all_tokens` has a weighting, a function `(log_probs, rewards, mask) -> loss` of [B, T, V], [B, T, V] and [B, T]:
-`WEIGHTINGS`, or `--weighting package.module:function`.
+`all_tokens` has a weighting, a function `(log_probs, rewards, mask) -> loss` of [b, T, V], [b, T, V] and [b, T]:
+`WEIGHTINGS`, or `--weighting package.module:function`. It is a mean over b * T places of what depends on each by itself:
+it is given some rows b of the batch at a time.
 
 The tables name objects as strings: reading them imports nothing.
 """

@@ -28,7 +28,9 @@ def _gradients(adapter, made):
 
 def _rewards(adapter, made):
     """What the judge says of every next token."""
-    return adapter.judge(np.random.default_rng(0)).rewards(None, RolloutTensors.of(made, CPU))
+    read = adapter.judge(np.random.default_rng(0)).reading(RolloutTensors.of(made, CPU))
+    # This form of the discriminator reads nothing of the policy.
+    return read(torch.zeros(*made.tokens.shape, adapter.generator.vocab_size), slice(None))
 
 
 def _by_hand(adapter, made, weights, sampled):
