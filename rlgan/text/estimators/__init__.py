@@ -22,8 +22,8 @@ in `--estimator package.module:Greedy`:
             return Loss(value, {}, baseline_losses(baseline_loss))
 
 `all_tokens` has a weighting, a function `(log_probs, rewards, mask) -> loss` of [b, T, V], [b, T, V] and [b, T]:
-`WEIGHTINGS`, or `--weighting package.module:function`. It is a mean over b * T places of what depends on each by itself:
-it is given some rows b of the batch at a time.
+`WEIGHTINGS`, or `--weighting package.module:function`. It is given some rows b of the batch at a time, and must be a
+mean over b * T places of what depends on each place alone.
 
 The tables name objects as strings: reading them imports nothing.
 """

@@ -160,14 +160,17 @@ class _LossOverWords(torch.autograd.Function):
         total = states.new_zeros(())
         for held in _parts(count, rows):
             own = states[held]
-            gradient = own.new_empty(len(own), length, len(weight))
+            # Of several parts: of one alone it is what autograd gives.
+            gradient = own.new_empty(len(own), length, len(weight)) if cached < len(own) else None
             for part in _parts(len(own), cached):
                 logits = functional.linear(own[part], weight, bias).requires_grad_()
                 with torch.enable_grad():
                     value = loss(logits, slice(held.start + part.start, held.start + part.stop))
-                gradient[part] = torch.autograd.grad(value, logits)[0]
+                (found,) = torch.autograd.grad(value, logits)
                 total += value.detach()
-            flat = gradient.flatten(0, 1)
+                if gradient is not None:
+                    gradient[part] = found
+            flat = (found if gradient is None else gradient).flatten(0, 1)
             torch.mm(flat, weight, out=to_states[held].flatten(0, 1))
             to_weight.addmm_(flat.t(), own.flatten(0, 1))
             to_bias += flat.sum(dim=0)
