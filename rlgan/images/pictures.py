@@ -6,6 +6,7 @@ No run reads another's pixels, and a picture is decoded once, by the rollout wor
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,9 +134,12 @@ def open_source(source: Source, *, cache: Path | None = None, skip_bad: bool = F
 def _default_cache() -> Path:
     """Where caches lie: in the user's folder for such, or where that can't be made, among temporary files."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")).absolute()
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    # Of a user without an entry, as containers have, nothing is put in the place of `~`.
-    if os.access(there, os.W_OK) and "~" not in folder.parts:
-        return folder.resolve() / "rlgan"
+    # Of a user without an entry, as containers have, nothing is put in the place of `~`. It is made and not asked for:
+    # the superuser is told that everything can be written.
+    if "~" not in folder.parts:
+        with suppress(OSError):
+            (folder / "rlgan").mkdir(parents=True, exist_ok=True)
+            if os.access(folder / "rlgan", os.W_OK):
+                return folder.resolve() / "rlgan"
     # With the user's number, because this folder is shared with other users, who can't write to each other's.
     return Path(tempfile.gettempdir()).resolve() / f"rlgan-cache-{os.getuid()}"

@@ -2,19 +2,16 @@
 
 import csv
 import os
-import sys
-from pathlib import Path
+import tempfile
 
 import pytest
 from PIL import features
+from sample_pictures import both, content, noise, plain
 
 from rlgan.errors import DataError
 from rlgan.images import known_files
 from rlgan.images.pictures import open_pictures
 from rlgan.images.sources import Request
-
-sys.path.append(str(Path(__file__).parent.parent / "support"))
-from sample_pictures import both, content, noise, plain
 
 PARTITION = {"000001.jpg": 0, "000002.jpg": 0, "000003.jpg": 1, "000004.jpg": 2, "000005.jpg": 0}
 
@@ -216,3 +213,16 @@ def test_another_version_of_pillow_is_no_other_data_set(tmp_path, opened, monkey
     first = opened(data)
     monkeypatch.setattr("PIL.__version__", "99.0")
     assert opened(data).fingerprint == first.fingerprint
+
+
+@pytest.mark.parametrize("home", ["/proc/nobody", "~"])
+def test_without_a_home_pictures_are_kept_among_temporary_files_and_that_is_said(tmp_path, monkeypatch, home):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home)  # of a user without an entry, `~` stays as it is
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pictures = open_pictures(Request("faces", size=8, faces=12))
+    said = []
+    pictures.prepare(map, said.append)
+    assert pictures.cache.is_relative_to(tmp_path)
+    assert any(str(pictures.cache) in line for line in said)
+    assert len(both(pictures)) == 12
