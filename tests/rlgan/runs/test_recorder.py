@@ -112,13 +112,14 @@ def test_tensorboard_reads_scalars_histograms_and_texts_and_forgets_what_was_tak
     assert [event.step for event in events.Scalars("4_speed/epoch")] == [0, 10]
 
 
-def test_pictures_become_files_named_by_the_epoch(run, record):
+def test_pictures_become_files_named_by_the_epoch_and_the_step(run, record):
     from PIL import Image
 
     picture = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
     drawn = Evaluation({}, {}, [], {}, {"samples": picture})
     record(-1).evaluation(3, drawn, {"epoch": 1.5}, {}, {})
-    np.testing.assert_array_equal(np.asarray(Image.open(run.pictures / "samples-epoch-001.50.png")), picture)
+    file = run.pictures / "samples-epoch-001.50-step-00000003.png"
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), picture)
 
 
 def test_a_run_without_pictures_has_no_folder_for_them(run, record):
