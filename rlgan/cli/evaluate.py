@@ -3,20 +3,22 @@
 import json
 import shlex
 import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from rlgan.cli.evaluation_tools import evaluation_tools
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
+from rlgan.cli.paths import beside_python
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
 from rlgan.errors import UsageError
-from rlgan.settings import Device, TypedPath, check, pasteable, printable, resolve
-from rlgan.task import EvaluationTools, Headline, Result
+from rlgan.settings import Device, TypedPath, check, flatten, pasteable, printable, resolve
+from rlgan.task import EvaluationTools, Headline, Result, Task
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class EvaluateSettings:
     """Import code from outside of rlgan that the run's config.json names."""
 
 
+# Flags of tasks, what they are for, and what is typed.
+SUGGESTED = (
+    ("figure", "quality against diversity", "--temperatures 0.5 0.7 1 1.3 --figure quality.png"),
+    ("control", "beside a run that learned nothing, say of --reward-control shuffled", "--control runs/control"),
+    ("policy", "an agent of your own, a function of my_agent.py", "--policy my_agent:policy"),
+)
 ARROWS = {"lower": "↓", "higher": "↑", "nearer": "≈"}
 PLAIN_ARROWS = {"lower": "v", "higher": "^", "nearer": "~"}  # where the output is not UTF-8
 
@@ -103,7 +111,9 @@ def evaluate(words: list[str]) -> None:
     if common.json or common.all:
         show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)
     else:
-        show_headlines(result, resolve(run.task.headlines, {})(result), common.run)
+        show_headlines(result, resolve(run.task.headlines, {})(result))
+        for what, more in _next_words(run.task, own):
+            print(printable(f"{what}: {beside_python('rlgan')} evaluate {pasteable(common.run)} {more}"))
 
 
 def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
@@ -116,7 +126,17 @@ def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
     )
 
 
-def show_headlines(result: Result, lines: list[Headline], typed: str) -> None:
+def _next_words(task: Task, typed: Any) -> Iterator[tuple[str, str]]:
+    """What else an evaluation can tell, and the words for it; of the flags that the task has, those not typed."""
+    yield "all measures", "--all"
+    yield "for programs", "--json"
+    flags, defaults = flatten(typed), flatten(task.evaluate.options())
+    for name, what, words in SUGGESTED:
+        if name in flags and flags[name] == defaults[name]:
+            yield what, words
+
+
+def show_headlines(result: Result, lines: list[Headline]) -> None:
     """Print what a person reads first: a line for each number, with what is better and what to compare it with."""
     # What is measured in place of the run's own generator is of no step of it.
     named = f"{result['run']}, step {result['step']}" if "step" in result else f"{result['policy']} on {result['run']}"
@@ -133,7 +153,6 @@ def show_headlines(result: Result, lines: list[Headline], typed: str) -> None:
     print(
         f"{better['lower']} lower is better, {better['higher']} higher, {better['nearer']} nearer to what stands beside"
     )
-    print(printable(f"all measures: rlgan evaluate {pasteable(typed)} --all; for programs --json"))
 
 
 def show(result: Result, lines: list[str], *, as_json: bool) -> None:

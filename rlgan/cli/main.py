@@ -77,14 +77,17 @@ def process_main(work: Callable[[], int | None]) -> int:
 
 
 def _run(words: list[str], ended_by: list[int]) -> int:
+    if words[:1] == ["help"]:  # as with git: `rlgan help train`
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help"):
         print(help_text(), flush=True)
         return 0 if words else 2
-    if words[0] == "--version":
+    if words[0] in ("-V", "--version", "version"):
         print(f"rlgan {__version__}", flush=True)
         return 0
-    if words[0] not in COMMANDS:
-        near = meant(words[0], COMMANDS)
+    command = words[0].lower()
+    if command not in COMMANDS:
+        near = meant(words[0], [*COMMANDS, "--version", "--help"])
         raise UsageError(f"unknown command {words[0]!r}{near or '.'} Give one of {', '.join(COMMANDS)}")
     if not _has_locks():
         raise RunError("rlgan needs Linux or macOS, whose locks this Python does not have (fcntl): on Windows, use WSL")
@@ -93,7 +96,7 @@ def _run(words: list[str], ended_by: list[int]) -> int:
     except FileNotFoundError:  # torch's mathematics would end this process with words of its own
         raise RunError("the current directory has been removed: change to one that is there") from None
     # Imported by its name, so that one command does not wait for what the others import.
-    return _terminably(lambda: resolve(words[0], COMMANDS)(words[1:]), ended_by)
+    return _terminably(lambda: resolve(command, COMMANDS)(words[1:]), ended_by)
 
 
 def _has_locks() -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import tyro
 
 from rlgan.cli.help import Page, asks_for_help, default_values, print_help
-from rlgan.cli.typed import whole_numbers
+from rlgan.cli.typed import spelled
 from rlgan.errors import UsageError
 from rlgan.settings import all_settings, canonical, flatten, old_flags
 
@@ -60,7 +60,10 @@ def parse(kind: type[Any], words: list[str], page: Page, default: Any = None) ->
     renamed = old_flags(kind)
     words = _with_values([_renamed(word, renamed) for word in words], kind)
     _check_flags(words, kind, page.program)
-    words = whole_numbers(words, kind)
+    try:
+        words = spelled(words, kind)
+    except UsageError as error:
+        raise UsageError(f"{error} See {page.program} --help" if str(error).endswith(".") else str(error)) from None
     box = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -102,6 +105,8 @@ def _check_flags(words: list[str], kind: type[Any], program: str) -> None:
         flag = word.partition("=")[0].replace("_", "-")  # tyro takes underscores for hyphens
         if (typed := _hyphens(flag)) in known and typed != flag:
             raise UsageError(f"{flag} is no flag: type {typed}, with hyphens, of which two come first")
+        if flag == "--version":
+            raise UsageError("--version stands by itself: type rlgan --version")
         if flag.startswith("--") and not flag.startswith("--tyro-") and flag not in known:
             raise UsageError(f"there is no flag {flag}{meant(flag, known) or '.'} See {program} --help")
 
@@ -118,9 +123,17 @@ def meant(name: str, known: Iterable[str]) -> str:
     Example:
         >>> meant("tarin", ["train", "sample"])
         '. Did you mean train?'
+        >>> meant("--gpus", ["--rollout-gpus", "--learner-gpus"])
+        '. Did you mean --rollout-gpus or --learner-gpus?'
     """
-    near = difflib.get_close_matches(name, known, n=1)
-    return f". Did you mean {near[0]}?" if near else ""
+    # Without their hyphens, which would make all flags alike.
+    names = {each.lstrip("-"): each for each in known}
+    bare = name.lower().lstrip("-")
+    near = difflib.get_close_matches(bare, names, n=1, cutoff=0.7)
+    # Most flags of several words end with what they are about.
+    longer = [each for each in names if each.endswith(f"-{bare}") or each.startswith(f"{bare}-")][:3]
+    found = near if near and near[0] not in longer else longer
+    return f". Did you mean {' or '.join(names[each] for each in found)}?" if found else ""
 
 
 def _in_box(drawn: str) -> str:

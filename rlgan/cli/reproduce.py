@@ -42,7 +42,9 @@ FORMATS = ("png", "pdf")
 class Reproduce:
     """What is drawn, and where to."""
 
-    figure: Annotated[Positional[str], Choice(TASK_OF | TASK_OF_TABLE, "figure or table"), arg(metavar="NAME")]
+    figure: Annotated[
+        Positional[str], Choice(TASK_OF | TASK_OF_TABLE, "figure or table", outside=False), arg(metavar="NAME")
+    ]
     """Which figure or table."""
     preset: Literal["paper", "best"] = "paper"
     """With best, figures 2 and 3 show that preset beside the paper's recipe; figures 4 and 5 show it alone."""

@@ -116,6 +116,8 @@ def submit(typed: list[str]) -> int:
         RunError: nothing is known of the job.
     """
     ours, dashes, words = _split(typed)
+    if not dashes and "train" in ours:
+        raise UsageError("two hyphens come before what is submitted: type rlgan submit --address URL -- train ...")
     options = parse(Options, ours, PAGE)
     address = options.address or os.environ.get("RAY_API_SERVER_ADDRESS")
     # A name of our own, so that the job can be followed and asked about also where

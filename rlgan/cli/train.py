@@ -9,9 +9,9 @@ from rlgan.cli.parsing import command, parse
 from rlgan.cli.paths import beside_python
 from rlgan.cli.typed import as_typed, typed_names
 from rlgan.errors import UsageError
-from rlgan.runs.request import DEFAULT_TASK, Asked, Request, default_settings, named_task, resolve_request
+from rlgan.runs.request import DEFAULT_TASK, TASK_NAMES, Asked, Request, default_settings, named_task, resolve_request
 from rlgan.runs.settings import RunSettings
-from rlgan.settings import AtLeast, check, pasteable
+from rlgan.settings import AtLeast, all_settings, check, pasteable
 from rlgan.task import TASKS, Task, find_task
 
 if TYPE_CHECKING:  # it imports numpy, which --help does not wait for
@@ -37,6 +37,11 @@ def train(words: list[str]) -> None:
     """
     # Taken off the list: the runs of several seeds are started with the words that are left.
     name = words.pop(0) if words and not words[0].startswith("-") else DEFAULT_TASK
+    if name == "help":
+        name, words = DEFAULT_TASK, ["--help"]
+    name = TASK_NAMES.canonical(name)
+    if f"--{name}" in (setting.flag for setting in all_settings(kind_of_training(find_task(DEFAULT_TASK)))):
+        raise UsageError(f"unknown task {name!r}: a setting begins with two hyphens, --{name}")
     request, settings = requested(name, words)
     if settings.seeds > 1:
         from rlgan.cli.seeds import train_several

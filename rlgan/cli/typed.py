@@ -1,56 +1,123 @@
-"""Words as people type them: whole numbers as `1e3`, and flags that have another name."""
+"""Words as people type them: whole numbers as `1e3`, choices in capitals, flags that have another name."""
 
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
+from rlgan.cli.help import metavar
 from rlgan.errors import UsageError
-from rlgan.settings import all_settings, old_flags
+from rlgan.settings import Choice, Matching, Setting, all_settings, old_flags
+
+ENDLESS = re.compile("[+-]?(nan|inf(inity)?)", re.IGNORECASE)  # numbers that no setting takes, which its limits say
 
 
-def whole_numbers(words: list[str], kind: type[Any]) -> list[str]:
-    """Write whole numbers in figures, as `1000` where `1e3` was typed, at the flags that take one.
+def spelled(words: list[str], kind: type[Any]) -> list[str]:
+    """Write words as the settings have them: whole numbers in figures, choices in their own case.
 
     Args:
-        words: as they were typed.
+        words: as they were typed, all flags of them known.
         kind: a dataclass of settings.
 
     Raises:
-        UsageError: a flag that takes a whole number, and nothing else, has another value.
+        UsageError: a flag has no value, or one that is no number or none of its choices; or a word is missing, or one
+            too many.
 
     Example:
         >>> from rlgan.task import Bounds
-        >>> whole_numbers(["--steps", "1e3", "--minutes", "1e1"], Bounds)
+        >>> spelled(["--steps", "1e3", "--minutes", "1e1"], Bounds)
         ['--steps', '1000', '--minutes', '1e1']
     """
-    kinds = {flag: setting.kind for setting in all_settings(kind) for flag in (setting.flag, *setting.aliases)}
-    typed: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
+    flags = {flag: setting for setting in all_settings(kind) for flag in (setting.flag, *setting.aliases)}
+    places = [setting for setting in all_settings(kind) if setting.positional]
+    typed, left = list[str](), list(words)
+    while left:
+        word = left.pop(0)
         flag, equals, value = word.partition("=")
-        if equals and flag in kinds:
-            typed.append(f"{flag}={_in_figures(flag, value, kinds[flag])}")
-        elif before in kinds and not word.startswith("--"):
-            typed.append(_in_figures(before, word, kinds[before]))
-        else:
+        flag = flag.replace("_", "-") if flag.startswith("--") else flag  # as tyro takes it
+        if flag in flags and equals:
+            typed.append(f"{flag}={_value(flag, value, flags[flag])}")
+        elif flag in flags:
+            typed += [word, *_values(flag, left, flags[flag], len(places))]
+        elif word.startswith("--"):  # what turns a setting off, and tyro's own
             typed.append(word)
+        elif re.match("-[A-Za-z]", word):
+            raise UsageError(f"there is no flag {word}.")
+        elif places:
+            place = places.pop(0)
+            typed.append(_value(metavar(place), word, place))
+        else:
+            raise UsageError(f"{word!r} is one word too many.")
+    if places:
+        due = places[0].help
+        raise UsageError(f"{metavar(places[0])} is missing: {due[:1].lower()}{due[1:]}")
     return typed
 
 
-def _in_figures(flag: str, value: str, kind: Any) -> str:
-    parts = set(get_args(kind) or (kind,)) - {NoneType}
-    if int not in parts or float in parts or value == "None":
+def _values(flag: str, left: list[str], setting: Setting, due: int) -> list[str]:
+    """Take the values of a flag off the words that follow it; so many words without a flag are due yet."""
+    if setting.kind is bool:
+        return []
+    count = 1
+    if get_origin(setting.kind) is tuple:
+        # As `--control a b RUN`: what comes last is what is due.
+        count = next((place for place, word in enumerate(left) if _is_flag(word)), max(len(left) - due, 0))
+    elif not left or _is_flag(left[0]):
+        raise UsageError(f"{flag} has no value: type {flag} {metavar(setting)}")
+    # Of pairs, as EPOCH W, there are whole ones.
+    inner = get_args(get_args(setting.kind)[0]) if count and get_origin(setting.kind) is tuple else ()
+    if inner and count % len(inner):
+        one = "1 value" if count == 1 else f"{count} values"
+        raise UsageError(f"{flag} has {one}: type {flag} {metavar(setting)}")
+    return [_value(flag, left.pop(0), setting) for _ in range(count)]
+
+
+def _is_flag(word: str) -> bool:
+    return re.match("--?[A-Za-z]", word) is not None and not ENDLESS.fullmatch(word)
+
+
+def _value(flag: str, value: str, setting: Setting) -> str:
+    leaves = set(_leaves(setting.kind))
+    if value == "None" and NoneType in leaves:
         return value
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        number = Decimal("nan")
-    if number.is_finite() and number == number.to_integral_value():
+    parts = leaves - {NoneType}
+    literals = [part for part in parts if get_origin(part) is Literal]
+    if parts == set(literals):
+        choices = {str(each): each for part in literals for each in get_args(part)}
+        choice = Choice(choices, "choice", outside=False)
+        if problem := choice.problem(choice.canonical(value)):
+            raise UsageError(f"{flag} {value!r} {problem}")
+        return choice.canonical(value)
+    if not parts & {int, float}:
+        # As cpu and cuda:0, which no pattern has capitals for.
+        patterns = [limit for limit in setting.limits if isinstance(limit, Matching)]
+        return value.lower() if patterns and all(limit.holds(value.lower()) for limit in patterns) else value
+    number = _number(value)
+    if int in parts and float not in parts and number is not None and number == number.to_integral_value():
         return str(int(number))
     if parts == {int}:
         raise UsageError(f"{flag} is {value or 'empty'}: it must be a whole number, as 1000 or 1e3")
+    if parts <= {int, float} and number is None and not ENDLESS.fullmatch(value):
+        raise UsageError(f"{flag} is {value or 'empty'}: it must be a number, as 0.5 or 1e-3")
     return value
+
+
+def _leaves(kind: Any) -> Iterator[Any]:
+    """The types that a type is put together from, by unions and tuples."""
+    if kind is ... or not get_args(kind) or get_origin(kind) is Literal:
+        yield from () if kind is ... else (kind,)
+    else:
+        for part in get_args(kind):
+            yield from _leaves(part)
+
+
+def _number(value: str) -> Decimal | None:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def as_typed(message: str, words: list[str], kind: type[Any]) -> str:

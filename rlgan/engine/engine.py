@@ -6,15 +6,24 @@ rollouts of a step that are on their way (P): the caller only stores these and h
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
+from rlgan.task import Evaluator
 from rlgan.types import Evaluation, Item, Metrics, Plan, Result, State, Weights
 
+Measures = Literal["all", "quick"]
 W = TypeVar("W")  # weights, or a reference to them
 P = TypeVar("P")  # the rollouts of a step, or references to them
 # A protocol that only takes a type, and never gives it, has to say so, or mypy refuses it.
 W_contra = TypeVar("W_contra", contravariant=True)
 P_contra = TypeVar("P_contra", contravariant=True)
+
+
+def evaluate(evaluator: Evaluator, weights: Weights, measures: Measures) -> Evaluation:
+    """Measure weights, as `LearnerClient.evaluate` does those of a learner."""
+    if measures == "all":
+        return evaluator.evaluate(weights)
+    return Evaluation(evaluator.score(weights), series={}, texts=[], histograms={})
 
 
 class LearnerClient(Protocol[W, P_contra]):
@@ -48,8 +57,8 @@ class LearnerClient(Protocol[W, P_contra]):
         """Do training step `step` on its rollouts, waiting for them where necessary."""
         ...
 
-    def evaluate(self) -> Evaluation:
-        """Measure the current weights."""
+    def evaluate(self, measures: Measures = "all") -> Evaluation:
+        """Measure the current weights: all that there is, or `quick`, the cheap ones alone, where the task has such."""
         ...
 
 

@@ -16,6 +16,7 @@ from rlgan.engine.ray_environment import ray
 import torch
 
 from rlgan.device import kind, naming_what_is_too_large, prepare
+from rlgan.engine.engine import Measures, evaluate
 from rlgan.engine.processes import Location, Usage
 from rlgan.learning import group as parallel
 from rlgan.learning.group import ALONE
@@ -148,10 +149,10 @@ class LearnerHost:
         weights = self._learner.weights()
         return sum(array.nbytes for tensors in (weights.generator, weights.discriminator) for array in tensors.values())
 
-    def evaluate(self) -> Evaluation:
-        """Measure the current weights."""
+    def evaluate(self, measures: Measures = "all") -> Evaluation:
+        """Measure the current weights: all that there is, or `quick`, the cheap ones alone."""
         with naming_what_is_too_large("an evaluation"):
-            return self._evaluator.evaluate(self._learner.evaluated_weights())
+            return evaluate(self._evaluator, self._learner.evaluated_weights(), measures)
 
     def sees(self, file: str) -> bool:
         """Return whether a file of the driver's exists on this node too."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from rlgan.device import kind, naming_what_is_too_large, prepare
+from rlgan.engine.engine import Measures, evaluate
 from rlgan.engine.processes import in_processes, memory
 from rlgan.engine.settings import EngineSettings
 from rlgan.learning.group import ALONE
@@ -58,10 +59,10 @@ class LocalLearner:
         """Do a training step on its rollouts, one for each draw."""
         return self._learner.update(step, plan, rollouts)
 
-    def evaluate(self) -> Evaluation:
-        """Measure the current weights."""
+    def evaluate(self, measures: Measures = "all") -> Evaluation:
+        """Measure the current weights: all that there is, or `quick`, the cheap ones alone."""
         with naming_what_is_too_large("an evaluation"):
-            return self._evaluator.evaluate(self._learner.evaluated_weights())
+            return evaluate(self._evaluator, self._learner.evaluated_weights(), measures)
 
 
 class LocalRollouts:

@@ -7,6 +7,7 @@ from rlgan.engine.ray_environment import ray
 from ray import ObjectRef
 
 from rlgan.engine.dispatch import Job
+from rlgan.engine.engine import Measures
 from rlgan.engine.failures import ResultLostError
 from rlgan.engine.learner_group import LearnerGroup
 from rlgan.engine.worker_pool import WorkerPool
@@ -74,9 +75,9 @@ class RayLearner:
                 # This does not go on for ever: a job that has failed too often raises, see `Job.count_failure`.
                 self._pool.repeat(rollouts, error)
 
-    def evaluate(self) -> Evaluation:
-        """Measure the current weights."""
-        return self._group.call_first(lambda actor: actor.evaluate.remote())
+    def evaluate(self, measures: Measures = "all") -> Evaluation:
+        """Measure the current weights: all that there is, or `quick`, the cheap ones alone."""
+        return self._group.call_first(lambda actor: actor.evaluate.remote(measures))
 
     def _update(self, step: int, plan: Plan, shards: Sequence[Sequence[ObjectRef[Rollout]]]) -> Metrics:
         metrics: list[Metrics] = self._group.call_all(

@@ -35,6 +35,7 @@ class Monitor(Generic[W, P]):
         self._best = context.checkpoints.best_score(), context.checkpoints.best()
         self._evaluation: Evaluation | None = None  # the last one
         self._evaluated: dict[str, str] = {}  # what is shown of it
+        self._scored: dict[str, str] = {}  # what was measured cheaply since then
         self._learned = 0.0  # what the generator learned from in this process: tokens, samples
         self._workers = ""
         self._last_progress = self._last_shown = time.monotonic()
@@ -53,6 +54,16 @@ class Monitor(Generic[W, P]):
             context.recorder.progress(step, self._run_metrics(step, self._meter.read()))
         if time.monotonic() - self._last_shown >= SHOW_SECONDS:
             self.show(step, "training", metrics)
+
+    def score(self, step: int) -> None:
+        """Measure the current weights cheaply, for curves and for those who watch."""
+        context = self._context
+        with context.wall_time.spend("evaluation"):
+            metrics = context.engine.learner.evaluate("quick").metrics
+        # One that is not finite would be found by the next evaluation, which ends the run with its reason.
+        metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        context.recorder.score(step, metrics)
+        self._scored = {name.replace("_", " "): f"{value:.4g}" for name, value in metrics.items()}
 
     def evaluate(self, step: int) -> Metrics:
         """Evaluate the current weights; record, say and return what was found.
@@ -93,7 +104,7 @@ class Monitor(Generic[W, P]):
         self._last_shown = time.monotonic()
         last = "" if context.budget.steps == math.inf else f" of {context.budget.steps:,.0f}"
         score = context.reporter.brief(self._evaluation) if self._evaluation else ""
-        found = {"step": f"{step:,}{last}"} | self._evaluated | cells(SHOWN, metrics)
+        found = {"step": f"{step:,}{last}"} | self._scored | self._evaluated | cells(SHOWN, metrics)
         if metrics:
             found["speed"] = f"{self._meter.per_second():,.0f} {context.facts.throughput_metric}/s"
         found |= {"workers": self._workers} if self._workers else {}

@@ -57,6 +57,10 @@ class Recorder:
         """Record the metrics of one update."""
         self._write(step, Record(training=metrics))
 
+    def score(self, step: int, metrics: Metrics) -> None:
+        """Record what is measured cheaply and often."""
+        self._write(step, Record(score=metrics))
+
     def progress(self, step: int, metrics: Metrics) -> None:
         """Record the current state of the run, for those who watch it; the next evaluation records it permanently."""
         self._write(step, Record(run=metrics))

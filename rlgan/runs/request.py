@@ -26,6 +26,7 @@ from rlgan.settings import (
 from rlgan.task import TASKS, Bounds, Task, find_task
 
 DEFAULT_TASK = next(iter(TASKS))
+TASK_NAMES = Choice(TASKS, "task")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def named_task(name: str) -> Task:
     Raises:
         UsageError: there is none of this name.
     """
-    if problem := Choice(TASKS, "task").problem(name):
+    if problem := TASK_NAMES.problem(name):
         raise UsageError(f"unknown task {name!r}: it {problem}")
     return find_task(name)
 

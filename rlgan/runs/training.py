@@ -47,6 +47,7 @@ class Training(Generic[W, P]):
         stop.say_asked = lambda line: say(f"{line}; until then, {checkpoints.survivor()}")
         stop.engine_alive = context.engine.alive
         self._evaluate_every = context.record.evaluate_every or context.schedule.evaluate_every
+        self._score_every = context.facts.score_every
         self._alarm = CollapseAlarm(
             context.reporter.collapse, context.record.on_collapse, context.observers.display.say
         )
@@ -79,6 +80,8 @@ class Training(Generic[W, P]):
             self.step += 1
             self._monitor.update(self.step, metrics)
             self._tell(self._context.observers.on_step, metrics)
+            if self._score_every and self.step % self._score_every == 0 and not self._stop.reason:
+                self._monitor.score(self.step)
             # An evaluation comes before a checkpoint of the same step, so that the manifest has its score.
             if self.step % self._evaluate_every == 0 and not self._stop.reason:
                 self._evaluate()

@@ -39,6 +39,7 @@ class Choice(PrimitiveConstructorSpec[str]):
         what: what the names are names of, for errors: "reward rule".
         former: names that a choice had before, by old name.
         paths: anything else is taken for the path of a file or directory.
+        outside: `module:object` is taken too.
 
     Example:
         >>> from rlgan.settings import Choice
@@ -53,9 +54,16 @@ class Choice(PrimitiveConstructorSpec[str]):
     what: str
     former: Mapping[str, str]
     paths: bool
+    outside: bool
 
     def __init__(
-        self, table: Table, what: str, former: Mapping[str, str] | None = None, *, paths: bool = False
+        self,
+        table: Table,
+        what: str,
+        former: Mapping[str, str] | None = None,
+        *,
+        paths: bool = False,
+        outside: bool = True,
     ) -> None:
         super().__init__(
             nargs=1,
@@ -65,7 +73,8 @@ class Choice(PrimitiveConstructorSpec[str]):
             str_from_instance=lambda value: [value],
         )
         # The specification of tyro is frozen.
-        for name, value in (("table", table), ("what", what), ("former", former or {}), ("paths", paths)):
+        given = {"table": table, "what": what, "former": former or {}, "paths": paths, "outside": outside}
+        for name, value in given.items():
             object.__setattr__(self, name, value)
 
     def canonical(self, name: str) -> str:
@@ -73,17 +82,23 @@ class Choice(PrimitiveConstructorSpec[str]):
         if is_import(name) or self.paths:
             return name
         spelled = name.lower().replace("-", "_")
-        return self.former.get(spelled, spelled if spelled in self.table else name)
+        own = {key.lower().replace("-", "_"): key for key in self.table}
+        return self.former.get(spelled, own.get(spelled, name))
 
     def problem(self, name: str) -> str | None:
         """What is wrong with a name, to follow the flag and the name; None where it is right."""
-        if name in self.table or is_import(name) or self.paths:
+        if name in self.table or (self.outside and is_import(name)) or self.paths:
             return None
         if not self.table:
-            return f"is not a {self.what}: give package.module:object"
-        near = difflib.get_close_matches(name, self.table, n=1)
+            return f"is {self._not_one}: give package.module:object"
+        near = difflib.get_close_matches(name.lower(), self.table, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
-        return f"is not a {self.what}.{meant} Choose one of: {', '.join(self.table)}, or give package.module:object"
+        outside = ", or give package.module:object" if self.outside else ""
+        return f"is {self._not_one}.{meant} Choose one of: {', '.join(self.table)}{outside}"
+
+    @property
+    def _not_one(self) -> str:
+        return f"not {'an' if self.what[0] in 'aeiou' else 'a'} {self.what}"
 
 
 def is_import(name: str) -> bool:

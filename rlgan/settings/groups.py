@@ -38,6 +38,11 @@ class Setting:
         return "--" + self.name.replace("_", "-")
 
     @property
+    def typed(self) -> str:
+        """What stands for it in a message: its flag, or of a word without one the word that --help shows."""
+        return self.metavar or self.flag if self.positional else self.flag
+
+    @property
     def choice(self) -> Choice | None:
         """The table that it is a name in, if it is one."""
         return next((note for note in self.notes if isinstance(note, Choice)), None)
@@ -178,7 +183,7 @@ def _spelled(setting: Setting, value: Any) -> Any:
         return value
     if setting.choice is not None:
         value = setting.choice.canonical(value)
-    return typed_path(setting.flag, value) if setting.is_path else value
+    return typed_path(setting.typed, value) if setting.is_path else value
 
 
 def _with_values(settings: Any) -> Iterator[tuple[Setting, Any]]:
@@ -220,11 +225,11 @@ def _check_groups(settings: Any) -> None:
 
 def _check_value(setting: Setting, value: Any) -> None:
     if not matches(value, setting.kind):
-        raise UsageError(f"{setting.flag} is {value!r}, which is of a wrong type: it must be {_spoken(setting.kind)}")
+        raise UsageError(f"{setting.typed} is {value!r}, which is of a wrong type: it must be {_spoken(setting.kind)}")
     if setting.choice is not None and value is not None:
         for name in value if isinstance(value, tuple) else (value,):
             if problem := setting.choice.problem(name):
-                raise UsageError(f"{setting.flag} {name!r} {problem}")
+                raise UsageError(f"{setting.typed} {name!r} {problem}")
     for number in value if isinstance(value, tuple) else (value,):
         for limit in setting.limits:
             # Of a union, as a number or a word or None, a limit concerns the values of its own kind alone.
@@ -233,7 +238,7 @@ def _check_value(setting: Setting, value: Any) -> None:
                 # `more than 0` would be no answer to infinity.
                 endless = isinstance(limit, AtLeast | MoreThan) and not math.isfinite(number)
                 raise UsageError(
-                    f"{setting.flag} is {number}: it must be {'a finite number, ' if endless else ''}{limit.due}"
+                    f"{setting.typed} is {number}: it must be {'a finite number, ' if endless else ''}{limit.due}"
                 )
 
 

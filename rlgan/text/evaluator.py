@@ -16,7 +16,7 @@ from rlgan.text.corpora.token_kinds import find_token_kind
 from rlgan.text.corpus import Corpus, Rows, unigram_perplexity
 from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.sampling import generate
-from rlgan.text.schedule import EVALUATION_ROWS
+from rlgan.text.schedule import EVALUATION_ROWS, SCORED_ROWS
 from rlgan.text.settings import TextSettings
 from rlgan.text.vocabulary import to_text
 from rlgan.types import Evaluation, Float, Mask, Metrics, Rollout, Tokens, Weights
@@ -83,6 +83,14 @@ class TextEvaluator:
             texts=to_text(corpus.words, made.tokens[:SAMPLES_SHOWN], find_token_kind(self.settings.corpus.tokens).join),
             histograms=judged.histograms | {"length": made.mask.sum(axis=1)},
         )
+
+    def score(self, weights: Weights) -> Metrics:
+        """The perplexity of some validation rows, always the same, with a z of their own from a fixed seed."""
+        load(self.rollouts.generator, weights.generator)
+        rows = self.corpus.validation.tokens[:SCORED_ROWS]
+        # Three numbers, so that no evaluation shares its draws.
+        rng = stream(self.settings.seed, Purpose.EVALUATION, 0, 0, 0)
+        return {"quick_validation_perplexity": measures.perplexity(self.rollouts.generator, rows, rng)}
 
     def _judged(self, made: Rollout) -> "_Judged":
         """How the discriminator does; or, where a scorer stands in its place, the mean return of a sequence."""

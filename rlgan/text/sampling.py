@@ -57,14 +57,15 @@ def prompt_tokens(prompt: str, words: tuple[str, ...], length: int, kind: TokenK
     """
     typed = list(kind.split(prompt.strip()))
     if not typed:
-        raise UsageError("--prompt is empty: give a word or more, or leave it out")
+        raise UsageError(f"--prompt is empty: it has no {kind.plural}; give some, or leave it out")
     if unknown := [word for word in typed if word not in words or word == END]:
         raise UsageError(
-            f"--prompt {prompt!r}: {', '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} not among the "
-            f"{len(words):,} words of the run's vocabulary.json"
+            f"--prompt {prompt!r}: {', '.join(each.strip() or repr(each) for each in unknown)} "
+            f"{'are' if len(unknown) > 1 else 'is'} not among the {len(words):,} {kind.plural} of the run's "
+            "vocabulary.json"
         )
     if len(typed) >= length:
         raise UsageError(
-            f"--prompt has {len(typed)} words and the run's sequences {length}: give {length - 1} or fewer"
+            f"--prompt has {len(typed)} {kind.plural} and the run's sequences {length}: give {length - 1} or fewer"
         )
     return to_tokens(typed, words)

@@ -14,6 +14,7 @@ from rlgan.settings import identity, updated
 from rlgan.task import Facts, Say
 from rlgan.text import assembly
 from rlgan.text.corpora.load import load_corpus
+from rlgan.text.corpora.token_kinds import find_token_kind
 from rlgan.text.corpus import Corpus, batch
 from rlgan.text.estimators.estimator import make_estimator
 from rlgan.text.evaluator import NEGATIVE_RETURN, TextEvaluator
@@ -63,7 +64,7 @@ class TextTask:
         s, corpus = self.settings, self.corpus
         sizes = " / ".join(f"{rows.shape[0]:,}" for rows in (corpus.train, corpus.validation, corpus.test))
         shards = s.shards if self.schedule.method.adversarial else 0
-        kind = "characters" if s.corpus.tokens == "characters" else "words"
+        kind = find_token_kind(s.corpus.tokens).plural
         return Facts(
             data=s.corpus.data,
             # Where the corpus lies does not count.
@@ -81,6 +82,7 @@ class TextTask:
             selection_metric=NEGATIVE_RETURN if s.rewards.scorer else "validation_perplexity",
             throughput_metric="tokens",
             shards=shards,
+            score_every=self.schedule.score_every,
             lag=s.lag,
             # Learners take whole shards; with a method that has none, sequences.
             max_learners=shards or s.batch_size,

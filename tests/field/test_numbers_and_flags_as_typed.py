@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rlgan.cli import main
-from rlgan.cli.typed import whole_numbers
+from rlgan.cli.typed import spelled
 from rlgan.text.settings import TextSettings
 
 
@@ -16,7 +16,7 @@ def test_whole_numbers_as_people_type_them(gaussian, tmp_path, typed):
 
 
 def test_a_large_number_stays_exact():
-    assert whole_numbers(["--seed", "1e23", "--lambda", "1e-1"], TextSettings) == [
+    assert spelled(["--seed", "1e23", "--lambda", "1e-1"], TextSettings) == [
         "--seed",
         f"1{23 * '0'}",
         "--lambda",
@@ -73,3 +73,83 @@ def test_a_value_that_is_longer_than_a_name_of_a_file_may_be_is_no_path(gaussian
     capsys.readouterr()
     assert main(["sample", run, "--prompt", "word " * 2000]) == 2
     assert "--prompt is for text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "due"),
+    [
+        (["train", "--version"], "--version stands by itself: type rlgan --version"),
+        (["--versoin"], "Did you mean --version?"),
+        (["train", "text", "text"], "'text' is one word too many. See rlgan train --help"),
+        (["train", "steps", "3"], "unknown task 'steps': a setting begins with two hyphens, --steps"),
+        (["train", "--steps"], "--steps has no value: type --steps STEPS"),
+        (["train", "--run-dir", "--steps", "3"], "--run-dir has no value: type --run-dir PATH"),
+        (["train", "-k"], "-k has no value: type -k INT"),
+        (["train", "-j", "3"], "there is no flag -j. See rlgan train --help"),
+        (["train", "--preset", "Bset"], "--preset 'Bset' is not a choice. Did you mean best?"),
+        (["train", "--estimator", "ppo"], "--estimator 'ppo' is not an estimator. Choose one of"),
+        (["train", "--lambda", "two"], "--lambda is two: it must be a number, as 0.5 or 1e-3"),
+        (["train", "--minutes", "ten"], "--minutes is ten: it must be a number, as 0.5 or 1e-3"),
+        (["train", "--minutes="], "--minutes is empty: it must be a number, as 0.5 or 1e-3"),
+        (["train", "--curriculum", "0"], "--curriculum has 1 value: type --curriculum EPOCH W ..."),
+        (["train", "--curriculum", "0", "one"], "--curriculum is one: it must be a number"),
+        (["train", "--normalise-advantages", "yes"], "'yes' is one word too many"),
+        (["train", "--resume", "maybe"], "'maybe' is one word too many"),
+        (["train", "--temperature", "2"], "there is no flag --temperature. See"),  # no flag is like it
+        (["train", "--gpus", "1"], "there is no flag --gpus. Did you mean --rollout-gpus or --learner-gpus?"),
+        (["evaluate"], "RUN is missing: the run's directory, or that of several seeds"),
+        (["evaluate", "a", "b"], "'b' is one word too many"),
+        (["sample", "a", "--temperature", "hot"], "--temperature is hot: it must be a number"),
+        (["reproduce", "figure9"], "NAME 'figure9' is not a figure or table. Did you mean figure"),
+        (["reproduce", "my:figure"], "NAME 'my:figure' is not a figure or table."),
+        (["cluster"], "N is missing: how many nodes"),
+        (["cluster", "three"], "N is three: it must be a whole number"),
+        (["cluster", "3", "--cpus", "two"], "--cpus is two: it must be a whole number"),
+        (["completion", "tcsh"], "SHELL 'tcsh' is not a choice. Choose one of: bash, zsh, fish"),
+        (["submit", "train"], "two hyphens come before what is submitted: type rlgan submit --address URL -- train"),
+    ],
+)  # fmt: skip
+def test_what_is_mistyped_is_said_in_one_line_that_says_what_to_type(capsys, words, due):
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"rlgan: error: {due}" if not due.startswith("Did") else "rlgan: error: ")
+    assert due in line
+    assert "Annotated" not in line
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["--preset", "PAPER"], ("preset", "paper")),
+        (["--on-collapse=Stop"], ("on_collapse", "stop")),
+        (["--activation", "Tanh"], ("activation", "tanh")),
+        (["--device", "CPU"], ("device", "cpu")),
+    ],
+)
+def test_choices_may_be_typed_in_capitals(gaussian, tmp_path, words, value):
+    gaussian = ["Train", "Gaussian", *gaussian[2:]]
+    assert main([*gaussian, "--steps", "1", *words, "--run-dir", str(tmp_path / "run")]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["task"] == "gaussian"
+    assert (config["recipe"] | config["run"])[value[0]] == value[1]
+
+
+@pytest.mark.parametrize(("words", "first"), [(["version"], "rlgan "), (["-V"], "rlgan "), (["help"], "rlgan ")])
+def test_what_other_programs_take_is_taken_too(capsys, words, first):
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith(first)
+
+
+@pytest.mark.parametrize("words", [["help", "train"], ["train", "help"]])
+def test_help_may_be_a_word(capsys, words):
+    with pytest.raises(SystemExit):
+        main(words)
+    assert capsys.readouterr().out.startswith("usage: rlgan train ")
+
+
+def test_a_data_set_that_is_mistyped_is_told_the_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--data", "storys"]) == 1
+    said = capsys.readouterr().err
+    assert "--data storys: No such file or directory" in said
+    assert "the data sets by name are stories and oracle" in said

@@ -128,7 +128,7 @@ LEADS_NOWHERE = ("corpus.txt/below", "n" * 300, "circle")
         (["evaluate", "run", "--data"], "--data"),
         (["evaluate", "run", "--figure"], "--figure"),
         (["reproduce", "figure-2", "--out"], "--out"),
-        (["sample"], "run"),
+        (["sample"], "RUN"),
     ],
 )
 def test_a_path_that_can_lead_nowhere_names_its_flag(words, flag, path, monkeypatch, capsys, tmp_path):

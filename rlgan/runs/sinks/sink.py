@@ -10,8 +10,9 @@ from rlgan.types import Evaluation, Metrics
 
 @dataclass(frozen=True)
 class Record:
-    """What there is to tell at a step. A record has one of these, or both of the last two; the rest is empty.
+    """What there is to tell at a step. A record has one of these, or both `run` and `evaluation`; the rest is empty.
 
+    - `score`: what is measured cheaply and often, for curves.
     - `training`: the metrics of one update, every `--log-every` steps.
     - `run`: means and speeds of training since the last evaluation, times, and counts of the processes; comes with
       every evaluation, and by itself every few seconds, for whoever watches a run.
@@ -23,6 +24,7 @@ class Record:
     evaluation: Evaluation | None = None
     labels: Mapping[str, str] = field(default_factory=dict)  # of the run, as its method and preset; with an evaluation
     shards_by_worker: Mapping[str, int] = field(default_factory=dict)  # made so far; with an evaluation
+    score: Metrics = field(default_factory=dict)
 
     def scalars(self) -> Metrics:
         """All numbers of the record by tag, as `training/loss_mle`, `run/epoch` and `evaluation/test_perplexity`.
@@ -32,6 +34,7 @@ class Record:
             {'training/loss': 0.5, 'run/epoch': 2.0}
         """
         scalars = {f"training/{name}": value for name, value in self.training.items()}
+        scalars |= {f"score/{name}": value for name, value in self.score.items()}
         if self.evaluation is not None:
             scalars |= {f"evaluation/{name}": value for name, value in self.evaluation.metrics.items()}
         scalars |= {f"run/{name}": value for name, value in self.run.items()}

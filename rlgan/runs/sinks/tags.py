@@ -16,6 +16,7 @@ OF_WORKERS = ("memory_worker",)
 
 DESCRIPTIONS = {
     "validation_perplexity": "2^(bits per token) on validation text; chooses the best checkpoint. Lower is better.",
+    "quick_validation_perplexity": "The same of its first rows alone, often: for a curve. Lower is better.",
     "test_perplexity": "The same on test text: reported, never chosen by. Lower is better.",
     "w1": "Wasserstein-1 distance to real samples. Lower is better.",
     "rfid": "Frechet distance to held-out pictures over features of a random network. Lower is better.",
@@ -33,7 +34,13 @@ DESCRIPTIONS = {
 # Lines of one chart, of those that a run has: of a measure beside its references, and of both sides of D.
 CHARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "quality": {
-        "perplexity": ("validation_perplexity", "test_perplexity", "floor_perplexity", "unigram_perplexity"),
+        "perplexity": (
+            "quick_validation_perplexity",
+            "validation_perplexity",
+            "test_perplexity",
+            "floor_perplexity",
+            "unigram_perplexity",
+        ),
         "W1": ("w1", "w1_floor"),
         "KS": ("ks", "ks_floor"),
         "standard deviation": ("std", "std_floor"),
@@ -70,6 +77,16 @@ def evaluation_tags(metrics: Iterable[str]) -> dict[str, str]:
             count += 1
             tags[name] = f"{QUALITY}/{count:02}_{name}"
     return tags
+
+
+def score_tag(name: str) -> str:
+    """The tag of what is measured cheaply and often: before the measures of evaluations.
+
+    Example:
+        >>> score_tag("quick_validation_perplexity")
+        '1_quality/00_quick_validation_perplexity'
+    """
+    return f"{QUALITY}/00_{name}"
 
 
 def training_tag(name: str) -> str:

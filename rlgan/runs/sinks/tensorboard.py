@@ -14,13 +14,22 @@ from torch.utils.tensorboard.summary import hparams
 
 from rlgan.drawing import new_figure, styled
 from rlgan.runs.sinks.sink import Record, SinkContext
-from rlgan.runs.sinks.tags import DESCRIPTIONS, QUALITY, charts, evaluation_tags, summed_over_workers, training_tag
+from rlgan.runs.sinks.tags import (
+    DESCRIPTIONS,
+    QUALITY,
+    charts,
+    evaluation_tags,
+    score_tag,
+    summed_over_workers,
+    training_tag,
+)
 from rlgan.types import Evaluation, Metrics
 
 # Of updates, which come after the layout of the charts is written.
 EXPECTED = (
     "loss_generator", "loss_policy_gradient", "loss_discriminator", "discriminator_real", "discriminator_generated",
 )  # fmt: skip
+SCORED = ("quick_validation_perplexity",)
 
 
 class TensorBoard:
@@ -36,6 +45,7 @@ class TensorBoard:
         self._writer: Any = self._events.file_writer  # untyped
         self._run = context.run
         self._tags: dict[str, str] = {}  # of what was written, by name
+        self._has_settings = False
         self._trained: set[str] = set()  # names of what each update has
 
     def write(self, step: int, record: Record) -> None:
@@ -45,13 +55,13 @@ class TensorBoard:
             OSError: the disk is full, say.
         """
         # What comes every few seconds between evaluations is for monitoring; the curves are by evaluation.
-        if not record.training and record.evaluation is None:
+        if not record.training and not record.score and record.evaluation is None:
             return
+        self._add(step, record.score, {name: score_tag(name) for name in record.score})
         self._trained |= record.training.keys()
         self._add(step, record.training, {name: training_tag(name) for name in record.training})
         if record.evaluation is None:
             return
-        first = not any(tag.startswith(QUALITY) for tag in self._tags.values())
         metrics = record.evaluation.metrics
         self._add(step, metrics, evaluation_tags(metrics))
         run = summed_over_workers(record.run, record.shards_by_worker)
@@ -59,8 +69,9 @@ class TensorBoard:
         own = {name: value for name, value in run.items() if name not in self._trained}
         self._add(step, own, {name: training_tag(name) for name in own})
         self._add_evaluation(step, record.evaluation)
-        if first:
+        if not self._has_settings:
             self._add_settings(metrics)
+            self._has_settings = True
         # The writer's thread would otherwise write when it likes, up to two minutes later.
         self._events.flush()
 
@@ -85,7 +96,8 @@ class TensorBoard:
 
     def _add_settings(self, metrics: Metrics) -> None:
         """Write what does not change: the layout of the charts, the settings, and which measures go beside them."""
-        self._events.add_custom_scalars(charts(self._tags | {name: training_tag(name) for name in EXPECTED}))
+        expected = {name: training_tag(name) for name in EXPECTED} | {name: score_tag(name) for name in SCORED}
+        self._events.add_custom_scalars(charts(self._tags | expected))
         if not self._run.config_file.is_file():
             return
         config = self._run.config()
@@ -93,7 +105,7 @@ class TensorBoard:
             "settings", {name: config[name] for name in ("task", "recipe", "run", "versions") if name in config}
         )
         self._add_json("data", config.get("data", {}))
-        quality = {tag: metrics[name] for name, tag in self._tags.items() if tag.startswith(QUALITY)}
+        quality = {tag: metrics[name] for name, tag in evaluation_tags(metrics).items() if tag.startswith(QUALITY)}
         # TensorBoard reads the last value of each of these tags, which are then the final metrics of the run.
         recipe = {name: _plain(value) for name, value in config["recipe"].items()}
         for summary in hparams(recipe, quality):  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
 """Finds the data set that settings name."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from rlgan.errors import DataError
@@ -39,5 +40,9 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
         return settings.data, corpus
     # Absolute, since the run may be resumed or evaluated from another directory.
     path = absolute("--data", settings.data)
+    if not os.path.lexists(path):
+        # What is no path at all may be the name of a data set, mistyped.
+        named = "" if os.sep in settings.data else f"; the data sets by name are {' and '.join(DATASETS)}"
+        raise DataError(f"--data {settings.data}: No such file or directory ({path}){named}")
     with naming_a_large_text(path):
         return str(path), from_directory(path, settings) if is_oracle(path) else load_text(path, settings)

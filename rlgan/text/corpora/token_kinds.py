@@ -21,10 +21,12 @@ class TokenKind:
     Args:
         split: some lines of a text, `\n` between them -> their tokens, `MARK` for each `\n`.
         join: what stands between two tokens where they are written as text.
+        plural: what tokens are called.
     """
 
     split: Callable[[str], Sequence[str]]
     join: str
+    plural: str = "tokens"
 
 
 def split_words(text: str) -> list[str]:
@@ -48,8 +50,8 @@ def split_characters(text: str) -> str:
     return re.sub(r" ?\n ?", MARK, spaced)
 
 
-WORDS = TokenKind(split_words, join=" ")
-CHARACTERS = TokenKind(split_characters, join="")
+WORDS = TokenKind(split_words, join=" ", plural="words")
+CHARACTERS = TokenKind(split_characters, join="", plural="characters")
 
 
 def find_token_kind(name: str) -> TokenKind:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlgan.engine.local import LocalEngine
 from rlgan.errors import LearnerLostError, RunError
@@ -14,6 +15,7 @@ from rlgan.runs.settings import RunSettings
 from rlgan.runs.terminal import Terminal
 from rlgan.runs.training import train
 from rlgan.settings import updated
+from rlgan.text.schedule import TextSchedule
 
 
 class FailingEngine:
@@ -54,8 +56,8 @@ class FailingLearner:
     def state(self):
         return self.count(self.learner.state, ())
 
-    def evaluate(self):
-        return self.count(self.learner.evaluate, ())
+    def evaluate(self, *measures):
+        return self.count(self.learner.evaluate, measures)
 
 
 class FailingStatistics:
@@ -118,6 +120,22 @@ def test_only_the_sinks_that_are_asked_for_are_written(task, tmp_path):
     _trained(task(), tmp_path / "run", (), steps=1, sinks=("json_lines",))
     assert _evaluated_steps(tmp_path / "run") == [0, 1]
     assert {entry.name for entry in (tmp_path / "run").iterdir()} == {".lock", "checkpoints", "metrics.jsonl"}
+
+
+def test_a_cheap_score_comes_often_and_changes_no_bit(task, tmp_path, digest, monkeypatch):
+    """Every 2 steps of 9, in TensorBoard alone; the run without it ends with the same tensors."""
+    monkeypatch.setattr(TextSchedule, "score_every", 2)
+    _trained(task(), tmp_path / "scored", ())
+    monkeypatch.setattr(TextSchedule, "score_every", 0)
+    _trained(task(), tmp_path / "unscored", ())
+    assert digest(tmp_path / "scored", 9) == digest(tmp_path / "unscored", 9)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("scored", "unscored")]
+    assert "quick" not in lines[0]
+    events = EventAccumulator(str(tmp_path / "scored" / "events")).Reload()
+    scores = events.Scalars("1_quality/00_quick_validation_perplexity")
+    assert [each.step for each in scores] == [2, 4, 6, 8]
+    (whole,) = [each.value for each in events.Scalars("1_quality/01_validation_perplexity") if each.step == 8]
+    assert scores[-1].value == pytest.approx(whole, rel=0.1)  # of a quarter of the rows, with another z
 
 
 SINK = """
