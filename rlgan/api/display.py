@@ -14,14 +14,16 @@ class Lines:
 
     Args:
         say: called with each line.
+        show: called with where the run stands, some times a second.
 
     Example:
         >>> Lines(print).say("step 0: test perplexity 392.4")
         step 0: test perplexity 392.4
     """
 
-    def __init__(self, say: Callable[[str], object]) -> None:
+    def __init__(self, say: Callable[[str], object], show: Callable[[Progress], object] = lambda _: None) -> None:
         self._say = say
+        self._show = show
         self._log: Path | None = None
 
     def log_to(self, file: Path) -> None:
@@ -41,10 +43,12 @@ class Lines:
         self.say(f"{what}: {command}")
 
     def show(self, progress: Progress) -> None:
-        """Do nothing: callbacks tell how far a run is."""
+        """Tell where the run stands."""
+        self._show(progress)
 
     def status(self, what: str, done: float | None = None, /) -> None:
-        """Do nothing."""
+        """Tell what is done before or after training."""
+        self._show(Progress(what, done=done))
 
     def __enter__(self) -> "Lines":
         return self

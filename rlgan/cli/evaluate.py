@@ -93,7 +93,7 @@ def evaluate(words: list[str]) -> None:
             raise UsageError(f"--test-data is for a single run, and {common.run} is several: give one of them")
         with _tools(common) as tools:
             summary = evaluate_seeds(runs, common.checkpoint, tools)
-            show({"run": common.run} | summary, [], as_json=common.json)
+        show({"run": common.run} | summary, [], as_json=common.json)
         return
     run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rlgan.runs.directory import RunDirectory, unused_directory
 from rlgan.runs.loading import same_task, saved_settings
 from rlgan.runs.request import Request
 from rlgan.runs.seeds import train_seeds
+from rlgan.runs.side_by_side import Send
 from rlgan.runs.start import new_directory
 from rlgan.settings import differences, flatten, resolve, updated
 from rlgan.task import EvaluationTools, Result, Stages, Task
@@ -24,7 +26,10 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
         UsageError: the directory can't hold them, or runs that are there differ from what is typed.
         RunError: runs failed.
     """
-    from rlgan.cli.main import main
+    # Late, as in the other commands.
+    from rich.console import Console
+
+    from rlgan.runs.terminal import Terminal
 
     task, name, recipe, run_settings = request.task, request.name, request.recipe, request.run
     if "seed" not in flatten(recipe):
@@ -38,10 +43,41 @@ def train_several(request: Request, count: int, words: list[str]) -> None:
         raise RunError(f"{folder} holds no runs of seeds to go on with: give --resume auto to start them there")
     for run in seeds_in(folder) if run_settings.resume else ():
         _check_same(run, task, name, recipe, seeds)
-    if train_seeds(main, ["train", name, *words], folder, seeds, resume=bool(run_settings.resume)):
+    with Terminal(Console()) as display:
+        ended = train_seeds(partial(train_seed, name), words, folder, seeds, display, resume=bool(run_settings.resume))
+    if ended:
         # These runs have just been trained here: what they name was typed on this command line.
         with evaluation_tools("newest", trust_imports=True) as tools:
-            print(json.dumps(evaluate_seeds(seeds_in(folder), "newest", tools)))
+            summary = evaluate_seeds(seeds_in(folder), "newest", tools)
+        # Not within: what is printed above a table is broken into lines of the terminal's width.
+        print(json.dumps(summary))
+
+
+def train_seed(name: str, words: list[str], send: Send) -> int:
+    """Train one of several seeds, in a process of its own.
+
+    Args:
+        name: of the task.
+        words: of `rlgan train`.
+        send: is given where the run stands, and why it failed.
+    """
+    from rlgan.api.display import Lines
+    from rlgan.cli.main import process_main
+    from rlgan.cli.train import requested
+    from rlgan.runs.observers import Observers
+    from rlgan.runs.start import train_run
+    from rlgan.runs.table_progress import Failure
+
+    def work() -> int:
+        try:
+            train_run(requested(name, words)[0], Observers(Lines(lambda _: None, send)))
+        except (UsageError, RunError, OSError) as error:
+            # Said by the process that waits, below whose table it would not be read.
+            send(Failure(" ".join(str(error).split())))
+            return 1
+        return 0
+
+    return process_main(work)
 
 
 def seeds_in(folder: Path) -> list[Path]:

@@ -150,7 +150,8 @@ class Terminal:
     def _table(self) -> Text:
         """The line with the percentage, and below it what else is known, in as many columns as there is room for."""
         width = self._width
-        lines = [self._bar(width), *Text(self._progress.score).wrap(self._console, width)]
+        score = Text(self._progress.score)
+        lines = [self._bar(width), *(score.wrap(self._console, width) if score else ())]
         found = self._cells()
         column = max((len(cell) for cell in found), default=0) + 3
         count = max(width // column, 1) if found else 1
