@@ -266,8 +266,12 @@ class Evaluator(Protocol):
         """Measure them: a pure function."""
         ...
 
+
+class QuickEvaluator(Evaluator, Protocol):
+    """What measures weights, where `Facts.score_every` is set."""
+
     def score(self, weights: "Weights") -> "Metrics":
-        """What can be measured of them at next to no cost: a pure function; called where `Facts.score_every` is set."""
+        """What can be measured of them at next to no cost: a pure function."""
         ...
 
 
@@ -281,7 +285,7 @@ class Facts:
     selection_metric: str  # of an evaluation: the checkpoint where it is least is the best
     throughput_metric: str  # of an update: what the generator learned from; speeds are given in it
     shards: int = 0  # parts in which a batch of rollouts is made; 0 where no step has any
-    score_every: int = 0  # steps between the cheap measures of `Evaluator.score`; 0: there are none
+    score_every: int = 0  # steps between the cheap measures of `QuickEvaluator.score`; 0: there are none
     lag: int = 0  # rollouts of step t are made with the weights after update max(t - lag, 0)
     max_learners: int = 1  # that can share a batch: as many, or a number that divides it
     cache_dir: Path | None = None  # that `prepare` writes to and the learner reads from; None where it needs none
