@@ -84,7 +84,10 @@ def test_the_installed_command_is_the_same():
         (["train", "--reward", "applause"], ["--reward", "'applause'", "probability"]),
         (["train", "--estimator", "straight-through"], ["--estimator", "'straight-through'", "all_tokens"]),
         (["train", "--reward-control", "placebo"], ["--reward-control", "'placebo'", "random_discriminator"]),
-        (["train", "--reward", "log-probability"], ["--weighting forward_kl with --reward log_probability"]),
+        (
+            ["train", "--weighting", "forward_kl", "--reward", "log-probability"],
+            ["--weighting forward_kl with --reward log_probability"],
+        ),
         (["train", "--curriculum", "0", "0.1", "1", "0.9"], ["--curriculum ((0.0, 0.1), (1.0, 0.9))", "falling"]),
         (["train", "--baseline-decay", "1"], ["--baseline-decay is 1.0"]),
         (["train", "--length", "0"], ["--length is 0"]),
