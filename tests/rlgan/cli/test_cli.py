@@ -3,10 +3,10 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -45,12 +45,13 @@ def _refused(done, code, *parts):
 
 
 def test_help_answers_in_under_half_a_second():
-    """The quickest of five: a loaded machine proves nothing."""
+    """In CPU seconds, the quickest of five: other tests run beside this one."""
     times = []
     for words in [["--help"], ["train", "--help"]] * 5:
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([sys.executable, "-m", "rlgan", *words], capture_output=True, text=True, check=True)
-        times.append(time.perf_counter() - started)
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime)
         assert "rlgan" in done.stdout
     assert min(times[::2]) < 0.5
     assert min(times[1::2]) < 0.5

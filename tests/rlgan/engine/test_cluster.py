@@ -1,5 +1,6 @@
 """Real Ray processes, started from the command line."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
@@ -20,11 +22,15 @@ LOOPBACK |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
 
 @pytest.fixture
 def start(small_words):
-    """Type `rlgan train ...` without waiting, read its lines until one matches; everything is ended afterwards."""
+    """Type `rlgan train ...` without waiting, read its lines until one matches; everything is ended afterwards.
+
+    With two workers where the words say nothing else.
+    """
     started = []
 
     def run(*words, until, environment=None, said=None):
-        typed = [sys.executable, "-m", "rlgan", "train", *small_words, *map(str, words)]
+        workers = [] if "--workers" in words else ["--workers", "2"]
+        typed = [sys.executable, "-m", "rlgan", "train", *small_words, *workers, *map(str, words)]
         surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         process = subprocess.Popen(
             typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -114,14 +120,29 @@ def test_the_lag_is_real(typed, small_words, tmp_path, digest):
     assert digest(tmp_path / "0", 4)["generator.safetensors"] != digest(tmp_path / "1", 4)["generator.safetensors"]
 
 
+def _has_anybody(path):
+    """Whether a living process has a file in its memory."""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            if path in maps.read_text():
+                return True
+    return False
+
+
 @pytest.fixture
 def nothing_left():
-    """Check that of a process's session, which all that it started is of, nobody is there, nor shared memory."""
+    """Check that of a process's session, which all that it started is of, nobody is there, nor shared memory.
+
+    Shared memory that somebody alive has is of another test, beside this one.
+    """
     before = set(os.listdir("/dev/shm"))
+
+    def left_behind():
+        return {name for name in set(os.listdir("/dev/shm")) - before if not _has_anybody(f"/dev/shm/{name}")}
 
     def check(process, seconds=15):
         limit = time.monotonic() + seconds
-        while left := _session(process) or set(os.listdir("/dev/shm")) - before:
+        while left := _session(process) or left_behind():
             assert time.monotonic() < limit, left
             time.sleep(0.1)
 

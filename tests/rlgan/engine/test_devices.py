@@ -57,7 +57,8 @@ def test_a_device_that_makes_no_sense_is_refused():
     with pytest.raises(UsageError, match="--device is gpu: it must be auto, cpu, cuda or cuda:N"):
         check(EngineSettings(device="gpu"))
     with pytest.raises(UsageError, match="--device cuda:1 with rollout workers, to which Ray deals the GPUs"):
-        check(EngineSettings(device="cuda:1"))
+        check(EngineSettings(device="cuda:1", workers=2))
+    check(EngineSettings(device="cuda:1"))
     check(EngineSettings(device="cuda:1", workers=0))
 
 
