@@ -275,7 +275,9 @@ def test_a_killed_learner_is_replaced_by_one_that_goes_on(start, tmp_path):
     process.terminate()
     said.append(process.stdout.read())
     assert process.wait(60) == 0, "".join(said)
-    assert f"The learner (process {learner.pid} on 127.0.0.1) died" in "".join(said)
+    # Who notices it first: the process that waits for the learner, or a worker that was to read its weights.
+    lines = (f"The learner (process {learner.pid} on 127.0.0.1) died", "The weights were lost with the learner")
+    assert any(line in "".join(said) for line in lines), "".join(said)
     assert "stopped by SIGTERM and saved" in said[-1]
     assert "Traceback" not in "".join(said)
 
