@@ -11,7 +11,7 @@ from rlgan.cli.typed import as_typed, typed_names
 from rlgan.errors import UsageError
 from rlgan.runs.request import DEFAULT_TASK, TASK_NAMES, Asked, Request, default_settings, named_task, resolve_request
 from rlgan.runs.settings import RunSettings
-from rlgan.settings import AtLeast, all_settings, check, pasteable
+from rlgan.settings import AtLeast, all_settings, check, foreign_names, pasteable
 from rlgan.task import TASKS, Task, find_task
 
 if TYPE_CHECKING:  # it imports numpy, which --help does not wait for
@@ -123,16 +123,20 @@ def train_one(request: Request) -> None:
     from rlgan.runs.start import train_run
     from rlgan.runs.terminal import Terminal
 
-    next_commands = partial(what_next, request.task, request.name)
+    # What the run's config names from outside is imported by other commands when they are told so.
+    outside = [*foreign_names(request.recipe), *foreign_names(request.run)]
+    trust = " --trust-imports" if outside or ":" in request.name else ""
+    next_commands = partial(what_next, request.task, request.name, trust)
     train_run(request, Observers(Terminal(Console()), next_commands=next_commands))
 
 
-def what_next(task: Task, name: str, address: str, stopped: str | None) -> "list[Command]":
+def what_next(task: Task, name: str, trust: str, address: str, stopped: str | None) -> "list[Command]":
     """What can be typed next, when a run has ended.
 
     Args:
         task: of the run.
         name: of the task, as it was typed.
+        trust: the flag that lets code be imported which the run's config names, after a blank; or nothing.
         address: of the run's directory.
         stopped: the signal that stopped the run, or None.
     """
@@ -141,10 +145,10 @@ def what_next(task: Task, name: str, address: str, stopped: str | None) -> "list
     if stopped:
         again = "" if name == DEFAULT_TASK else f"{name} "
         what = f"stopped by {stopped} and saved; to go on"
-        commands.append((what, f"rlgan train {again}--run-dir {path} --resume"))
+        commands.append((what, f"rlgan train {again}--run-dir {path} --resume{trust}"))
     return [
         *commands,
         (f"the run lies in {address}; to see it", f"{beside_python('tensorboard')} --logdir {path}"),
-        (task.item, f"{rlgan} sample {path}"),
-        ("what it is worth", f"{rlgan} evaluate {path} --checkpoint best"),
+        (task.item, f"{rlgan} sample {path}{trust}"),
+        ("what it is worth", f"{rlgan} evaluate {path} --checkpoint best{trust}"),
     ]

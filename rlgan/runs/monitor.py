@@ -34,6 +34,7 @@ class Monitor(Generic[W, P]):
         # From the manifests: also what was best before a resume.
         self._best = context.checkpoints.best_score(), context.checkpoints.best()
         self._evaluation: Evaluation | None = None  # the last one
+        self._evaluated_step = 0
         self._evaluated: dict[str, str] = {}  # what is shown of it
         self._scored: dict[str, str] = {}  # what was measured cheaply since then
         self._learned = 0.0  # what the generator learned from in this process: tokens, samples
@@ -85,6 +86,7 @@ class Monitor(Generic[W, P]):
             shards_made = context.engine.statistics.shards_made()
             context.recorder.evaluation(step, evaluation, metrics, context.labels, shards_made)
         self._note(step, evaluation)
+        self.show(step, EVALUATING, {})  # with the score that was just found, which may be the run's last
         first, *others = context.reporter.summary(evaluation)
         for line in (f"step {step}: {first}", *others):
             context.observers.display.say(line)
@@ -120,8 +122,10 @@ class Monitor(Generic[W, P]):
         best = "no checkpoint was measured" if self._best[1] is None else f"best checkpoint: step {self._best[1]}"
         score = "" if self._best[1] is None else f", {self._metric} {self._best[0]:.4g}"
         texts = self._evaluation.texts[:SAMPLES] if self._evaluation else []
+        # A run that was stopped has not been evaluated since, and may write otherwise by now.
+        header = "it writes:" if self._evaluated_step == step else f"at step {self._evaluated_step:,} it wrote:"
         return [
-            *(["it writes:"] if texts else []),
+            *([header] if texts else []),
             *(f"    {text}" for text in texts),
             f"{step:,} steps; {clock(training)} of training and {clock(seconds['seconds_in_evaluation'])} of "
             f"evaluations this time, {self._learned / training:,.0f} {unit} a second; {best}{score}",
@@ -137,7 +141,7 @@ class Monitor(Generic[W, P]):
         # Never of step 0: weights that are not trained are no result.
         if step > 0 and score < self._best[0]:
             self._best = score, step
-        self._evaluation = evaluation
+        self._evaluation, self._evaluated_step = evaluation, step
         self._evaluated = cells(MEASURED, evaluation.metrics)
         if self._best[1] is not None:
             self._evaluated |= {f"best {self._metric}": f"{self._best[0]:.4g} at step {self._best[1]:,}"}

@@ -102,8 +102,8 @@ MLE_FOR: dict[str, dict[str, Any]] = {
 # What `best` is where nothing is typed; `preset_for` stays open, so that it is seen whether it is typed.
 BEST = updated(STRUCTURED, BEST_FOR["small"] | {"preset_for": None})
 
-# Three minutes of two cores with all that comes before and after.
-BOUNDS_OF_DATA = {"stories": Bounds(steps=800, minutes=2.4)}
+# Three minutes of two cores with all that comes before and after. A pass over a small text may be five steps.
+BOUNDS_OF_SMALL = Bounds(steps=800, minutes=2.4)
 
 
 def preset_of(typed: TextSettings) -> TextSettings:
@@ -179,5 +179,7 @@ def labels_of(settings: TextSettings) -> dict[str, str]:
 
 
 def bounds_of(settings: TextSettings) -> Bounds:
-    """Without a bound: a short look at the stories, also on a slow machine; an epoch of anything else."""
-    return BOUNDS_OF_DATA.get(settings.corpus.data, Bounds(epochs=1))
+    """Without a bound: a short look where the vocabulary is small, also on a slow machine; else an epoch."""
+    from rlgan.text.corpora.size import is_large  # late: it may read the data
+
+    return Bounds(epochs=1) if is_large(settings.corpus) else BOUNDS_OF_SMALL
