@@ -129,6 +129,7 @@ def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_word
         ("--reward", "nowhere:rule", "can't be imported"),
         ("--reward", "leaves_a_mark:other", "has no other"),
         ("--reward", "leaves_a_mark:NUMBER", "--reward leaves_a_mark:NUMBER is not callable"),
+        ("--reward", "leaves_a_mark:alone", "can't be called with 2 arguments, as those of the package are: too many"),
         ("--reward", "raises:rule", "can't be imported: ZeroDivisionError"),
         (
             "--reward-control",
@@ -142,7 +143,7 @@ def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_word
 def test_what_can_t_be_imported_or_called_is_refused_before_anything_is_written(
     tmp_path, rlgan, small_words, flag, name, said
 ):
-    (tmp_path / "leaves_a_mark.py").write_text("NUMBER = 3\n")
+    (tmp_path / "leaves_a_mark.py").write_text("NUMBER = 3\ndef alone(log_odds):\n    return log_odds\n")
     (tmp_path / "raises.py").write_text("1 / 0\n")
     done = rlgan("train", *small_words, "--workers", 0, flag, name, "--run-dir", "run", cwd=tmp_path)
     assert done.returncode == 2

@@ -4,6 +4,7 @@ The command line and the Python API ask in different ways, and both come here. I
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,11 +121,29 @@ def _check_kind(what: str, found: Any, table: Table) -> None:
     if all(map(callable, known)):
         if not callable(found):
             raise UsageError(f"{what} is not callable: it must be a function or a class, as those of the package are")
+        _check_arguments(what, found, known)
         return
     (kind, *others) = {type(each) for each in known}
     # Of a table whose records have several types, there is no telling which one is due.
     if not others and not isinstance(found, kind):
         raise UsageError(f"{what} is a {type(found).__name__}: it must be a {kind.__module__}.{kind.__qualname__}")
+
+
+def _check_arguments(what: str, found: Any, known: list[Any]) -> None:
+    """Check that a function can be called as those of a table are, which all take as many arguments."""
+    if not all(map(inspect.isfunction, [found, *known])):
+        return
+    (count, *others) = {
+        sum(each.default is each.empty for each in inspect.signature(one).parameters.values()) for one in known
+    }
+    if others:
+        return
+    try:
+        inspect.signature(found).bind(*range(count))
+    except TypeError as error:
+        raise UsageError(
+            f"{what} can't be called with {count} arguments, as those of the package are: {error}"
+        ) from error
 
 
 def _saved(run: RunSettings) -> dict[str, Any] | None:
