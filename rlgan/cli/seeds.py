@@ -63,14 +63,14 @@ def train_seed(name: str, words: list[str], send: Send) -> int:
     """
     from rlgan.api.display import Lines
     from rlgan.cli.main import process_main
-    from rlgan.cli.train import requested
-    from rlgan.runs.observers import Observers
+    from rlgan.cli.train import observers, requested
     from rlgan.runs.start import train_run
     from rlgan.runs.table_progress import Failure
 
     def work() -> int:
         try:
-            train_run(requested(name, words)[0], Observers(Lines(lambda _: None, send)))
+            request, _ = requested(name, words)
+            train_run(request, observers(request, Lines(lambda _: None, send)))
         except (UsageError, RunError, OSError) as error:
             # Said by the process that waits, below whose table it would not be read.
             send(Failure(" ".join(str(error).split())))

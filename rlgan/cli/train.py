@@ -15,7 +15,7 @@ from rlgan.settings import AtLeast, all_settings, check, foreign_names, pasteabl
 from rlgan.task import TASKS, Task, find_task
 
 if TYPE_CHECKING:  # it imports numpy, which --help does not wait for
-    from rlgan.runs.observers import Command
+    from rlgan.runs.observers import Command, Display, Observers
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,20 @@ def train_one(request: Request) -> None:
     # Late, as in the other commands: they bring torch, which --help and an error in a flag need not wait for.
     from rich.console import Console
 
-    from rlgan.runs.observers import Observers
     from rlgan.runs.start import train_run
     from rlgan.runs.terminal import Terminal
+
+    train_run(request, observers(request, Terminal(Console())))
+
+
+def observers(request: Request, display: "Display") -> "Observers":
+    """Who follows a run: a display, which is given the commands that can be typed next at its end."""
+    from rlgan.runs.observers import Observers
 
     # What the run's config names from outside is imported by other commands when they are told so.
     outside = [*foreign_names(request.recipe), *foreign_names(request.run)]
     trust = " --trust-imports" if outside or ":" in request.name else ""
-    next_commands = partial(what_next, request.task, request.name, trust)
-    train_run(request, Observers(Terminal(Console()), next_commands=next_commands))
+    return Observers(display, next_commands=partial(what_next, request.task, request.name, trust))
 
 
 def what_next(task: Task, name: str, trust: str, address: str, stopped: str | None) -> "list[Command]":
