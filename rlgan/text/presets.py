@@ -180,6 +180,6 @@ def labels_of(settings: TextSettings) -> dict[str, str]:
 
 def bounds_of(settings: TextSettings) -> Bounds:
     """Without a bound: a short look where the vocabulary is small, also on a slow machine; else an epoch."""
-    from rlgan.text.corpora.size import is_large  # late: it may read the data
-
-    return Bounds(epochs=1) if is_large(settings.corpus) else BOUNDS_OF_SMALL
+    # `best` has said which it is; to find out may take the whole text.
+    size = settings.preset_for or _size_of(settings)
+    return BOUNDS_OF_SMALL if size == "small" else Bounds(epochs=1)
