@@ -85,18 +85,6 @@ def expected_under(log_probs: Tensor, values: Tensor) -> Tensor:
     return (log_probs.exp() * values).sum(dim=-1)
 
 
-def entropy(log_probs: Tensor) -> Tensor:
-    """Entropy in nats [...] of distributions given as log-probabilities [..., V].
-
-    Example:
-        >>> import torch
-        >>> entropy(torch.tensor([0.5, 0.5]).log())
-        tensor(0.6931)
-    """
-    # Log-softmax gives no infinite entry: one would make 0 * infinity here, which is NaN.
-    return -(log_probs.exp() * log_probs).sum(dim=-1)
-
-
 def gather_log_probs(values: Tensor, tokens: Tensor) -> Tensor:
     """Pick the values [B, T] of tokens [B, T] out of values [B, T, V]; where a token is V, that of token 0.
 

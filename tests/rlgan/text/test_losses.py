@@ -50,10 +50,6 @@ def test_the_discriminators_loss_stays_finite_where_a_sigmoid_would_be_one():
     assert float(losses.discriminator_loss(-sure, mask, sure, mask)) == 400.0
 
 
-def test_entropy_of_a_uniform_choice_is_its_logarithm():
-    np.testing.assert_allclose(float(losses.entropy(torch.full((8,), 1 / 8).log())), math.log(8), rtol=1e-6)
-
-
 def test_the_log_probabilities_of_the_tokens_are_gathered_and_blanks_do_no_harm():
     distribution = torch.arange(12.0).view(1, 3, 4)
     assert losses.gather_log_probs(distribution, torch.tensor([[2, 3, 4]])).tolist() == [[2.0, 7.0, 8.0]]
