@@ -26,7 +26,6 @@ Pixels = NDArray[np.uint8]  # [height, width, 3]
 
 DPI = 200  # of what is kept
 SCREEN_DPI = 100  # of what a page shows beside a hundred others
-FORMATS = ("png", "pdf")
 HEAD = 20  # pixels above a frame of an animation, which say what it is of
 FRAME_SECONDS = 0.5
 FRAMES = 40  # of an animation, at most
@@ -92,7 +91,7 @@ def encoded(figure: Figure, form: str = "png") -> bytes:
 
     Args:
         figure: to be drawn.
-        form: one of FORMATS.
+        form: png or pdf.
     """
     drawn = io.BytesIO()
     # Without the time, so that the same figure is the same file.

@@ -17,6 +17,7 @@ from rlgan.errors import RunError, UsageError
 from rlgan.runs.request import Asked, Request, resolve_request
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import (
+    FIGURE_ENDINGS,
     AtLeast,
     Choice,
     Device,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:  # late, as in the other commands
     from rlgan.runs.terminal import Terminal
 
 TASK_OF = {figure: find_task(name) for name in TASKS for figure in find_task(name).figures}
-FORMATS = ("png", "pdf")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def reproduce(words: list[str]) -> None:
     name = options.figure
     if name in TASK_OF_TABLE:
         raise UsageError(f"{name} is a table, with flags of its own: type rlgan reproduce {name} first")
-    endings = [f".{form}" for form in FORMATS if options.format in (None, form)]
+    endings = FIGURE_ENDINGS if options.format is None else (f".{options.format}",)
     out = new_figure("--out", name if options.out is None else options.out, endings, force=options.force)
     task = TASK_OF[name]
     figure = task.figures[name]

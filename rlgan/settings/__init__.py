@@ -30,6 +30,7 @@ from rlgan.settings.groups import (
 from rlgan.settings.history import Added, Was, identity, old_flags, read
 from rlgan.settings.limits import AtLeast, Below, Between, Device, Matching, MoreThan, OneOf
 from rlgan.settings.paths import (
+    FIGURE_ENDINGS,
     TypedPath,
     absolute,
     caption_file,
@@ -43,9 +44,9 @@ from rlgan.settings.paths import (
 )
 
 __all__ = [
-    "Added", "AtLeast", "Below", "Between", "Choice", "Device", "Matching", "Metavar", "MoreThan", "OneOf",
-    "Setting", "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "caption_file", "check",
-    "check_address", "check_new", "check_values", "declared", "differences", "flatten", "foreign_names", "identity",
-    "imported_objects", "is_import", "modules_found_here", "new_figure", "new_picture", "old_flags", "own_imports",
-    "pasteable", "printable", "read", "resolve", "summary", "typed_path", "updated",
+    "FIGURE_ENDINGS", "Added", "AtLeast", "Below", "Between", "Choice", "Device", "Matching", "Metavar", "MoreThan",
+    "OneOf", "Setting", "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "caption_file",
+    "check", "check_address", "check_new", "check_values", "declared", "differences", "flatten", "foreign_names",
+    "identity", "imported_objects", "is_import", "modules_found_here", "new_figure", "new_picture", "old_flags",
+    "own_imports", "pasteable", "printable", "read", "resolve", "summary", "typed_path", "updated",
 ]  # fmt: skip

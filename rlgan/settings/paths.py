@@ -176,7 +176,10 @@ def new_picture(flag: str, name: str, endings: Sequence[str] = (".png",), *, for
     return out
 
 
-def new_figure(flag: str, name: str, endings: Sequence[str], *, force: bool = False) -> Path:
+FIGURE_ENDINGS = (".png", ".pdf")
+
+
+def new_figure(flag: str, name: str, endings: Sequence[str] = FIGURE_ENDINGS, *, force: bool = False) -> Path:
     """The same for a figure, beside which its caption is written.
 
     Raises:

@@ -68,7 +68,7 @@ def _draw(result: Result, options: EvaluateOptions, command: str) -> None:
     )
     facts = {"command": f"`{command}`", "runs": of, "samples at each temperature": f"{result['quality_samples']:,}"}
     # What was not there before the measuring may be there now: that is no reason to lose what took minutes.
-    file = new_figure("--figure", str(options.figure), (".png", ".pdf"), force=True)
+    file = new_figure("--figure", str(options.figure), force=True)
     write_quality(file, {entry["run"]: entry["quality"] for entry in entries}, result["quality_floor"], facts)
 
 

@@ -400,6 +400,6 @@ class EvaluateOptions:
         if self.figure is not None:
             if self.quick:
                 raise UsageError("--figure shows what --quick leaves out: give one of them")
-            new_figure("--figure", self.figure, (".png", ".pdf"), force=self.force)
+            new_figure("--figure", self.figure, force=self.force)
         if self.policy is not None and self.control:
             raise UsageError("--control is what the run itself is held against, not a --policy: give one of them")

@@ -14,6 +14,7 @@ from rlgan.gaussian.figures import BINS, Seen
 from rlgan.gaussian.measures import GRID
 from rlgan.gaussian.targets import GRID as MODES
 from rlgan.gaussian.targets import RING, TITLE
+from rlgan.settings import FIGURE_ENDINGS
 from rlgan.text.figures import quality_against_diversity
 from rlgan.text.tables.curves import Curve, perplexity_against_words, quality_panels
 
@@ -115,8 +116,8 @@ def test_of_several_seeds_the_line_is_the_median_between_the_least_and_the_great
 
 def test_a_figure_is_kept_with_200_dots_per_inch_or_as_a_pdf(tmp_path):
     figure = FIGURES["scatters"]()
-    for form in drawing.FORMATS:
-        drawing.save(figure, tmp_path / f"a.{form}")
+    for ending in FIGURE_ENDINGS:
+        drawing.save(figure, tmp_path / f"a{ending}")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.info["dpi"] == pytest.approx((200, 200), abs=0.1)
         assert picture.size == (800, 940)
