@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from rlgan.text.corpora import LAYOUTS
 from rlgan.text.corpus import Places, Rows, RowSource
 from rlgan.text.vocabulary import END
 from rlgan.types import AnyTokens
+
+BLOCK = 2**20  # tokens that are looked at together
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,17 @@ def sentences(stream: TokenStream, length: int) -> RowSource:
         array([[2, 1, 4],
                [3, 3, 1]])
     """
-    stops = np.flatnonzero(stream.tokens == stream.end)
-    return _Sentences(stream, stops, length)
+    return _Sentences(stream, _stops(stream), length)
+
+
+def _stops(stream: TokenStream) -> NDArray[np.integer[Any]]:
+    """Where each line has its `<eos>`, [N]: in blocks and in 4 bytes where that will do, since a text may be large."""
+    kind = np.int32 if len(stream.tokens) < 2**31 else np.int64
+    blocks = (
+        (np.flatnonzero(stream.tokens[first : first + BLOCK] == stream.end) + first).astype(kind)
+        for first in range(0, len(stream.tokens), BLOCK)
+    )
+    return np.concatenate([np.empty(0, kind), *blocks])
 
 
 # Compared by identity: `==` of two arrays is an array.
@@ -77,7 +89,7 @@ class _Sentences:
     """Rows that are made of the text when they are asked for: filled up, all of them would take more than the text."""
 
     stream: TokenStream
-    stops: NDArray[np.int64]  # [N] where each line has its `<eos>`
+    stops: NDArray[np.integer[Any]]  # [N] where each line has its `<eos>`
     length: int
 
     @property
