@@ -13,6 +13,11 @@ TEXT = ["train", *SMALL]
 PICTURES = "train image --workers 0 --steps 1 --size 8 --batch-size 2".split()  # noqa: SIM905
 ORACLE = [*TEXT, "--data", "oracle"]
 REINFORCE = [*TEXT, "--estimator", "reinforce"]
+SCORED = [*TEXT, "--scorer", "my_scorer:even"]
+SCORER = """from envs import PrefixScorer
+
+even = PrefixScorer(lambda texts: (texts[:, -1] % 2).astype("float32"), context=1)
+"""
 
 
 def changed(words, advised):
@@ -41,6 +46,8 @@ def left_out(words, flag):
         ([*TEXT, "--baseline", "expected"], r"give (--baseline leave_one_out)"),
         ([*TEXT, "--weighting", "forward_kl", "--reward", "centred"], r"or (--weighting expected)"),
         ([*TEXT, "--monte-carlo-rollouts", "2", "--lambda", "0"], r"or leave it at (1)"),
+        ([*SCORED, "--estimator", "all_tokens"], r"give (--estimator reinforce)"),
+        ([*SCORED, "--baseline", "expected"], r"give (--baseline leave_one_out)"),
         ([*PICTURES, "--faces", "20", "--networks", "maxout", "--mixed-precision"], r"give (--no-mixed-precision)"),
         ([*TEXT, "--run-dir", "nothing", "--resume"], r"give (--resume auto)"),
     ],
@@ -48,6 +55,7 @@ def left_out(words, flag):
 )
 def test_what_a_refusal_says_to_give_works(typed, words, advice, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_scorer.py").write_text(SCORER)
     refused = typed(*words)
     assert refused.returncode in (1, 2)
     (found,) = re.findall(advice, refused.stderr)
@@ -93,6 +101,24 @@ def test_pictures_of_one_person_are_split_as_advised(typed, monkeypatch, tmp_pat
     (advised,) = re.findall(r"give (--split picture)", typed(*words).stderr)
     done = typed(*changed(words, advised))
     assert done.returncode == 0, done.stderr
+
+
+def test_a_cache_goes_to_another_folder_as_advised(typed, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("no folder")
+    words = [*PICTURES, "--faces", "20", "--cache", "file"]
+    (advised,) = re.findall(r"give another folder with (--cache)", typed(*words).stderr)
+    done = typed(*changed(words, f"{advised} other"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_text_too_short_for_a_comparison_is_evaluated_as_advised(typed, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lines.txt").write_text("the cat sees a dog\n" * 12)
+    done = typed(*TEXT, "--data", "lines.txt", "--layout", "sentences", "--run-dir", "run")
+    assert done.returncode == 0, done.stderr
+    (advised,) = re.findall(r"give more text, or (--quick)", typed("evaluate", "run").stderr)
+    assert typed("evaluate", "run", advised).returncode == 0
 
 
 def test_a_run_that_is_there_is_gone_on_with_as_advised(typed, gaussian, monkeypatch, tmp_path):
