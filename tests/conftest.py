@@ -28,10 +28,14 @@ def one_thread():
 
 
 @pytest.fixture(autouse=True)
-def imports_of_one_test():
-    """Forget what a test imported by a name: it would travel to the workers of a later one."""
+def imports_of_one_test(tmp_path_factory):
+    """Forget what a test imported by a name, and modules that tests wrote: later ones write others of that name."""
     with own_imports():
         yield
+    written = f"{tmp_path_factory.getbasetemp()}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(written):
+            del sys.modules[name]
 
 
 @pytest.fixture
