@@ -48,7 +48,8 @@ class Monitor(Generic[W, P]):
         metrics = metrics | {"collapse_alarm": float(self._alarm.check_update(step, metrics))}
         self._gradients.check_update(step, metrics)
         self._meter.add(metrics)
-        self._learned += metrics[context.facts.throughput_metric]
+        # An update of the discriminator alone, in pre-training, has nothing that the generator learned from.
+        self._learned += metrics.get(context.facts.throughput_metric, 0.0)
         if step % context.record.log_every == 0:
             context.recorder.training(step, metrics)
         if time.monotonic() - self._last_progress >= PROGRESS_SECONDS:

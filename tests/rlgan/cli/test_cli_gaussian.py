@@ -66,6 +66,13 @@ def test_a_run_has_what_the_readme_says_and_no_vocabulary(run):
     assert "W1" in (run / "log.txt").read_text()
 
 
+def test_steps_in_which_the_discriminator_alone_learns_are_no_failure(tmp_path):
+    words = ["--pretraining", "3", "--steps", "5", "--evaluate-every", "5", "--run-dir", str(tmp_path / "run")]
+    assert main(["train", "gaussian", *words]) == 0
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["step"], last["samples"]) == (5, 2 * PAPER.batch_size / 5)  # the mean over all five
+
+
 def test_tensorboard_has_a_histogram_and_a_picture(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
