@@ -5,7 +5,7 @@ The data is made up: 10,000 words with the frequencies of a natural language, in
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +70,12 @@ class Speed:
         return f"{self.tokens_per_second:11,.0f} tokens/s; {parts}{memory}"
 
 
-def measure_text(device: torch.device, batches: tuple[int, ...] = BATCHES) -> dict[str, Speed]:
-    """Measure every recipe at every batch size on a device."""
+def measure_text(
+    device: torch.device, batches: tuple[int, ...] = BATCHES, recipes: Mapping[str, dict[str, Any]] = RECIPES
+) -> dict[str, Speed]:
+    """Measure recipes, by default all, at every batch size on a device."""
     corpus, found = made_up_corpus(), {}
-    for name, changes in RECIPES.items():
+    for name, changes in recipes.items():
         for batch in batches:
             settings = updated(PAPER, changes | {"batch_size": batch, "shards": 1, "layout": "windows"})
             found[f"{name}, batch {batch:,}"] = _measured(TextTask(settings, corpus), device)

@@ -3,11 +3,11 @@
     scripts/check-gpu [--minutes M] [--out FILE]      exit code 1 where something does not hold, 2 without a GPU
     scripts/check-gpu --cpu                           the same checks on the CPU, without what compares or measures
 
-Bits are compared: of one recipe trained twice, with 0, 1 and 2 rollout workers (where Ray is installed) and resumed;
-of a captured rollout and the same step by step. Gradients on the GPU are held against those on the CPU, from the same
-weights and rollouts. Every recipe of scripts/tensor-hashes is trained for some steps, sampled from and evaluated. It
-goes on after a failure, and says at the end what failed. It needs torch and what the package imports, and downloads
-nothing.
+Bits are compared: of one recipe trained twice, with 0, 1 and 2 rollout workers (where Ray is installed) and resumed,
+also in bfloat16; of a captured rollout and the same step by step. What is trained in TF32 and bfloat16 must learn as
+much as in float32. Gradients on the GPU are held against those on the CPU, from the same weights and rollouts. Every
+recipe of scripts/tensor-hashes is trained for some steps, sampled from and evaluated. It goes on after a failure, and
+says at the end what failed. It needs torch and what the package imports, and downloads nothing.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmark_text import RECIPES as MEASURED
 from benchmark_text import Speed, measure_text, product_rate
 from tensor_hashes import RECIPES, digest, words_of
 
@@ -39,9 +40,14 @@ from rlgan.text.task import TextTask
 from rlgan.types import Rollout
 
 STEPS = 3
+LIKELIHOOD_STEPS = 100
 # Of gradients, relative to their norm: float32 has 7 digits, of which sums over 10,000 words lose two.
 TOLERANCE = 1e-4
 BITS = "text-best-reinforce-lag"  # workers, shards, a lag, two draws
+# What is measured on a GPU: beside float32, the largest recipe in the other precisions.
+RECIPES_OF_GPU = MEASURED | {
+    f"all tokens, {precision}": MEASURED["all tokens"] | {"precision": precision} for precision in ("tf32", "bf16")
+}
 GRADIENTS = {
     "paper": {"preset": "paper"},
     "all tokens": {},
@@ -112,9 +118,11 @@ def quality(folder: Path, device: str) -> str:
     return ""
 
 
-def same_bits(folder: Path, device: str, ray: bool) -> str:
+def same_bits(folder: Path, device: str, ray: bool, precision: str = "float32") -> str:
     """Train a recipe twice, resumed, and with 1 and 2 workers: the tensors must be the same."""
+    folder = folder / precision
     words = [*RECIPES[BITS].split(), "--steps", 6, "--checkpoint-every", 3, "--device", device]
+    words += ["--precision", precision]
     found = {}
     ways = {"once": [0], "twice": [0], **({"1 worker": [1], "2 workers": [2]} if ray else {})}
     for way, (workers,) in ways.items():
@@ -162,6 +170,22 @@ def gradients(changes: dict[str, Any], device: torch.device) -> str:
         worst = max(worst, float((flat[0] - flat[1]).norm() / flat[0].norm()))
     assert worst < TOLERANCE, f"gradients differ by {worst:.1e} of their norm"
     return f"{worst:.1e} of the norm, tolerance {TOLERANCE:g}"
+
+
+def learns(precision: str, device: torch.device) -> str:
+    """Learn by likelihood for some steps: a rounding must cost next to nothing."""
+    found = {}
+    for name in ("float32", precision):
+        task = task_of(method="mle", preset="paper", precision=name, generator_learning_rate=1e-2)
+        learner, evaluator = task.learner(device), task.evaluator(device)
+        for step in range(LIKELIHOOD_STEPS):
+            learner.update(step, task.schedule.plan(step), [])
+        found[name] = evaluator.score(learner.evaluated_weights())["quick_validation_perplexity"]
+    reached, due = found[precision], found["float32"]
+    unigram = evaluator.evaluate(learner.evaluated_weights()).metrics["unigram_perplexity"]
+    assert due < unigram, f"float32 learned nothing: perplexity {due:.1f}, unigram {unigram:.1f}"
+    assert reached < 1.05 * due, f"perplexity {reached:.2f}, in float32 {due:.2f}"
+    return f"perplexity {reached:.3f}, in float32 {due:.3f}, after {LIKELIHOOD_STEPS} steps"
 
 
 def captured(device: torch.device) -> str:
@@ -212,7 +236,7 @@ def figures(folder: Path, device: str) -> str:
 
 def measured(speed: dict[str, Speed], device: torch.device) -> str:
     """Measure text, and the product of matrices that most of the time should go to."""
-    speed |= measure_text(device)
+    speed |= measure_text(device, recipes=RECIPES_OF_GPU)
     return f"[{4096 * 20}, 200] x [200, 10000] in float32: {product_rate(device) / 1e12:.1f} TFLOP/s"
 
 
@@ -222,6 +246,11 @@ def walk(report: Report, folder: Path, name: str) -> None:
     has_ray = importlib.util.find_spec("ray") is not None
     report.check("sampler", lambda: sampled(device))
     report.check("same bits", lambda: same_bits(folder, name, has_ray))
+    # On the CPU without Ray, whose starts would take half a minute of it.
+    on_ray = has_ray and device.type == "cuda"
+    report.check("same bits, bf16", lambda: same_bits(folder, name, on_ray, "bf16"))
+    for precision in ("tf32", "bf16"):
+        report.check(f"learns in {precision}", lambda precision=precision: learns(precision, device))  # type: ignore[misc]
     if device.type == "cuda":
         report.check("a captured rollout", lambda: captured(device))
         for title, changes in GRADIENTS.items():

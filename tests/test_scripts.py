@@ -133,6 +133,8 @@ def test_check_gpu_walks_the_recipes_on_the_cpu_and_says_what_failed():
     assert lines[-1] == "failed: nothing"
     found = {row["check"]: row["found"] for row in report["checks"] if row["holds"]}
     assert "deviations from its mean" in found["sampler"]
+    assert found["same bits, bf16"] == "same tensors: once, twice, resumed"
+    assert found["learns in bf16"].startswith("perplexity ")
     assert found["same bits"] == "same tensors: once, twice, 1 worker, 2 workers, resumed"
     assert len(found) > 10
 

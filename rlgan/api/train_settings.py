@@ -84,6 +84,7 @@ class TrainSettings(TypedDict, total=False):
     decay_epochs: float
     decay_floor: float
     logits_mib: float
+    precision: str
     threads: int
     faces: int
     size: int

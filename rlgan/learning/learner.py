@@ -12,6 +12,7 @@ from torch import nn
 from rlgan.device import naming_what_is_too_large
 from rlgan.errors import DivergenceError
 from rlgan.learning.loss import Adapter, Loss
+from rlgan.learning.precision import FLOAT32, Precision
 from rlgan.learning.weights import clones, load, twin, unload
 from rlgan.rng import Purpose, stream, torch_seed
 from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
@@ -37,6 +38,7 @@ class Learner:
         generator_ema_decay: decay per step of an exponential moving average of the generator's weights, which
             evaluations then use; 0: no average.
         seed: of the learner's own draws (noise, dropout).
+        precision: of products on a GPU, also where gradients are computed.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Learner:
         gradient_norm: float,
         generator_ema_decay: float,
         seed: int,
+        precision: Precision = FLOAT32,
     ) -> None:
         self.adapter = adapter
         self.group = adapter.group
@@ -59,6 +62,7 @@ class Learner:
         self.generator_ema_decay = generator_ema_decay
         self.generator_ema = twin(adapter.generator) if generator_ema_decay else adapter.generator
         self.seed = seed
+        self.precision = precision
         self.version = 0
 
     def update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
@@ -78,7 +82,8 @@ class Learner:
         """
         started = time.perf_counter()
         rows = f"{max(len(draw.tokens) for draw in draws)} sequences" if draws else "a whole batch"
-        with self.group.whole_batch(), naming_what_is_too_large(f"an update on {rows}"):
+        whole_batch, on_gpu = self.group.whole_batch(), self.precision.on_gpu()
+        with whole_batch, on_gpu, naming_what_is_too_large(f"an update on {rows}"):
             metrics = self._update(step, plan, draws)
         return metrics | {"seconds_update": time.perf_counter() - started}
 

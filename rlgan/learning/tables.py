@@ -16,6 +16,13 @@ ADVERSARIAL_LOSSES: dict[str, str] = {
 # A function of a network, its learning rate and the `OptimizerSettings`.
 OPTIMIZERS: dict[str, str] = {"sgd": "rlgan.learning.optimizers:sgd", "adam": "rlgan.learning.optimizers:adam"}
 
+# An `rlgan.learning.precision.Precision`.
+PRECISIONS: dict[str, str] = {
+    "float32": "rlgan.learning.precision:FLOAT32",
+    "tf32": "rlgan.learning.precision:TF32",
+    "bf16": "rlgan.learning.precision:BF16",
+}
+
 # The share of a learning rate that is left when a share of the training, in [0, 1], is done.
 DECAYS: dict[str, Callable[[float], float]] = {
     "none": lambda _: 1.0,

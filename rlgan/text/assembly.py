@@ -10,6 +10,7 @@ from torch import nn
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner, RealSource
 from rlgan.learning.optimizers import adam
+from rlgan.learning.precision import find_precision
 from rlgan.learning.settings import OptimizerSettings
 from rlgan.rng import Purpose, torch_seed
 from rlgan.text.advantages import Advantages
@@ -32,8 +33,14 @@ from rlgan.text.rollout import RolloutGenerator, RolloutSettings
 from rlgan.text.settings import TextSettings
 
 
-def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetworks:
-    """What both players are made of."""
+def text_networks(settings: TextSettings, words: tuple[str, ...], precision: str = "") -> TextNetworks:
+    """What both players are made of.
+
+    Args:
+        settings: the recipe.
+        words: the vocabulary.
+        precision: of products of matrices, in place of the recipe's.
+    """
     n, form = settings.networks, settings.discriminator.discriminator_form
     estimator = make_estimator(settings.policy, settings.rewards)
     return TextNetworks(
@@ -51,6 +58,7 @@ def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetwork
         discriminator_form=form,
         discriminator_embedding_size=settings.discriminator.discriminator_embedding_size,
         discriminator_hidden_size=settings.discriminator.discriminator_hidden_size,
+        precision=precision or settings.products.precision,
     )
 
 
@@ -82,6 +90,8 @@ def sampler(
     # What a person is shown are the rewards that the run's own D gives, also where the run learned from others.
     own = dataclasses.replace(
         rollout_settings(settings, words),
+        # What is reported is comparable then, however the run learned.
+        networks=text_networks(settings, words, "float32"),
         rows=CHUNK,
         reward_control="none",
         monte_carlo_rollouts=1,
@@ -152,6 +162,7 @@ def learner(
         gradient_norm=settings.adam.gradient_norm,
         generator_ema_decay=settings.players.generator_ema_decay,
         seed=settings.seed,
+        precision=find_precision(settings.products.precision),
     )
 
 

@@ -85,7 +85,8 @@ class RolloutGenerator:
         """
         self._load(weights)
         noise = sample_noise(rng, self.settings.rows, self.generator.noise_size)
-        with torch.inference_mode(), naming_what_is_too_large(f"a rollout of {self.settings.rows} sequences"):
+        too_large = naming_what_is_too_large(f"a rollout of {self.settings.rows} sequences")
+        with torch.inference_mode(), self.generator.precision.on_gpu(), too_large:
             written, episode = self._write(noise, rng, rewards=rewards)
             q_values = np.zeros_like(written.rewards)
             if rewards:

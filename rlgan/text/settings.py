@@ -10,7 +10,7 @@ from tyro.conf import arg
 
 from rlgan.errors import UsageError
 from rlgan.learning.settings import PlayerSettings
-from rlgan.learning.tables import DECAYS
+from rlgan.learning.tables import DECAYS, PRECISIONS
 from rlgan.settings import (
     Added,
     AtLeast,
@@ -223,6 +223,15 @@ class MemorySettings:
 
 
 @dataclass(frozen=True)
+class PrecisionSettings:
+    """How exactly matrices are multiplied in training, by the learner and in rollouts."""
+
+    precision: Annotated[str, Choice(PRECISIONS, "precision", outside=False), Added(before="float32")] = "float32"
+    """What the factors of matrix products are rounded to. tf32: on GPUs alone, a CPU keeps float32; bf16: bfloat16, on
+    CPUs too. Weights, losses, optimisers, checkpoints, evaluations and samples are float32 with each."""
+
+
+@dataclass(frozen=True)
 class TextSettings:
     """The recipe: everything that the result depends on. A resumed run must have the same."""
 
@@ -254,6 +263,7 @@ class TextSettings:
     discriminator: DiscriminatorSettings = DiscriminatorSettings()
     rate_decay: DecaySettings = DecaySettings()
     memory: MemorySettings = MemorySettings()
+    products: PrecisionSettings = PrecisionSettings()
 
     @property
     def structured(self) -> bool:

@@ -10,6 +10,7 @@ import torch
 
 from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
+from rlgan.learning.precision import find_precision
 from rlgan.settings import identity, updated
 from rlgan.task import Facts, Say
 from rlgan.text import assembly
@@ -74,6 +75,7 @@ class TextTask:
                 + (f", rewarded by {s.rewards.scorer}" if s.rewards.scorer else ""),
                 f"data: {corpus.name}, {len(corpus.words):,} {kind}; {sizes} {s.corpus.layout} "
                 f"of {s.corpus.length} tokens to train / validate / test",
+                *filter(None, [find_precision(s.products.precision).about]),
                 *([corpus.account.line(corpus.layout)] if corpus.account else []),
                 *corpus.notes,
             ),

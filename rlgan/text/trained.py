@@ -38,7 +38,7 @@ def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
 
 def networks_of(run: LoadedRun) -> tuple[TextGenerator, TextDiscriminator]:
     """Both networks of a run, with fresh weights."""
-    networks = text_networks(run.settings, vocabulary_of(run))
+    networks = text_networks(run.settings, vocabulary_of(run), "float32")
     return TextGenerator(networks), TextDiscriminator(networks)
 
 

@@ -37,6 +37,7 @@ class TextNetworks:
     discriminator_form: str = "plain"  # a name in FORMS, or module:object
     discriminator_embedding_size: int | None = None  # None: as the generator's
     discriminator_hidden_size: int | None = None
+    precision: str = "float32"  # of products of matrices, a name in PRECISIONS
 
     @property
     def generator_sizes(self) -> CoreSizes:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rlgan.learning.precision import OutputLayer, find_precision
 from rlgan.rng import Purpose, torch_seed
 from rlgan.text.forms.form import find_form
 from rlgan.text.models.core import State, TextNetworks, make_core
@@ -40,7 +41,9 @@ class TextDiscriminator(nn.Module):
         self.scores_all_tokens = networks.scores_all_tokens
         self.embedding = nn.Embedding(networks.vocab_size + 1, sizes.input_size)
         self.core = make_core(networks.discriminator_core, sizes)
-        self.output = nn.Linear(sizes.hidden_size, networks.vocab_size if networks.scores_all_tokens else 1)
+        self.precision = find_precision(networks.precision)
+        scores = networks.vocab_size if networks.scores_all_tokens else 1
+        self.output = OutputLayer(sizes.hidden_size, scores, self.precision)
         self.form = find_form(networks.discriminator_form)
         if self.form.initial_bias is not None:
             nn.init.constant_(self.output.bias, self.form.initial_bias(networks.vocab_size))
@@ -62,7 +65,7 @@ class TextDiscriminator(nn.Module):
         state = self.core.initial_state(self.output.weight.new_zeros(1, self.hidden_size))
         if self.scores_all_tokens:
             start = torch.full((1, 1), self.vocab_size, device=self.device)
-            outputs, state = self.core(self.embedding(start), state)
+            outputs, state = self._run(self.embedding(start), state)
             state = (*state, outputs[:, 0])
         # Copied: rows that `expand` makes share their memory, and what writes into one would write into all.
         return tuple(each.expand(count, *each.shape[1:]).contiguous() for each in state)
@@ -87,7 +90,7 @@ class TextDiscriminator(nn.Module):
     def _read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read on, [N, T]: log-odds [N, T] after each token, and the state after the last."""
         if not self.scores_all_tokens:
-            outputs, state = self.core(self._embedded(tokens), state)
+            outputs, state = self._run(self._embedded(tokens), state)
             return cast(Tensor, self.output(self.dropout(outputs)))[..., 0], state
         before, state = self._outputs_before(tokens, state)
         words = tokens.where(tokens < self.vocab_size, 0)  # V is scored as some word; its place does not count
@@ -98,8 +101,13 @@ class TextDiscriminator(nn.Module):
     def _outputs_before(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The core's output before each token, [N, T, H], and the state after the last."""
         *own, last = state
-        outputs, after = self.core(self._embedded(tokens), tuple(own))
+        outputs, after = self._run(self._embedded(tokens), tuple(own))
         return torch.cat([last[:, None], outputs[:, :-1]], dim=1), (*after, outputs[:, -1])
+
+    def _run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        with self.precision.autocast(inputs.device):
+            outputs, state = self.core(inputs, state)
+        return outputs.to(inputs.dtype), state
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         embedded: Tensor = self.dropout(self.embedding(tokens))

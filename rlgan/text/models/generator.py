@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rlgan.learning.precision import OutputLayer, find_precision
 from rlgan.text.models.core import State, TextNetworks, make_core
 
 
@@ -29,7 +30,8 @@ class TextGenerator(nn.Module):
         # One more than there are words, for V: the start mark, and what is read behind a row's end.
         self.embedding = nn.Embedding(networks.vocab_size + 1, networks.embedding_size)
         self.core = make_core(networks.generator_core, networks.generator_sizes)
-        self.output = nn.Linear(networks.hidden_size, networks.vocab_size)
+        self.precision = find_precision(networks.precision)
+        self.output = OutputLayer(networks.hidden_size, networks.vocab_size, self.precision)
 
     @property
     def device(self) -> torch.device:
@@ -44,7 +46,7 @@ class TextGenerator(nn.Module):
         """What the generator knows when it chooses each of tokens [B, T], given z: float32 [B, T, H]."""
         start = torch.full_like(tokens[:, :1], self.vocab_size)
         inputs = self.embedding(torch.cat([start, tokens[:, :-1]], dim=1))
-        return self.core(inputs, self.initial_state(noise))[0]
+        return self._run(inputs, self.initial_state(noise))[0]
 
     def distribution(self, states: Tensor) -> Tensor:
         """Log-probabilities [..., V] of the next token, given states [..., H].
@@ -64,10 +66,15 @@ class TextGenerator(nn.Module):
 
     def step_logits(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The same with logits [N, V], log-probabilities but for a constant of each row."""
-        outputs, state = self.core(self.embedding(tokens[:, None]), state)
+        outputs, state = self._run(self.embedding(tokens[:, None]), state)
         return self.output(outputs[:, 0]), state
 
     def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read on, [N, T]: log-probabilities [N, T, V] of what follows each token, and the state after the last."""
-        outputs, state = self.core(self.embedding(tokens), state)
+        outputs, state = self._run(self.embedding(tokens), state)
         return self.distribution(outputs), state
+
+    def _run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        with self.precision.autocast(inputs.device):
+            outputs, state = self.core(inputs, state)
+        return outputs.to(inputs.dtype), state

@@ -6,6 +6,10 @@ c = tanh(W x + b + r * (U h + b')), where the paper has c = tanh(W x + U (r * h)
 each gate, the paper has one.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from rlgan.text.models.core import CoreSizes, State
@@ -25,5 +29,11 @@ class GRUCore(nn.Module):
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read on, [N, T, E]: outputs [N, T, H] and the state."""
         # cuDNN refuses a state that is a view of something larger, which the CPU would take.
-        outputs, last = self.gru(inputs, state[0].contiguous()[None])
+        with self._without_autocast(inputs.device.type):
+            outputs, last = self.gru(inputs, state[0].contiguous()[None])
         return outputs, (last[0],)
+
+    @staticmethod
+    def _without_autocast(device: str) -> AbstractContextManager[Any]:
+        # To cuDNN's recurrent layers torch gives float16, whatever type is asked for, and small gradients become 0.
+        return torch.autocast(device, enabled=False) if device == "cuda" else nullcontext()

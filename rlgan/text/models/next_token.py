@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from rlgan.learning.precision import Precision, precision_of
+
 CACHED = 160  # rows whose logits are worked on at a time: with 10,000 words what the processor's cache holds
 SMALLEST = 1e-38  # of float32's normal numbers
 
@@ -52,7 +54,9 @@ def chosen_log_probs(
         True
     """
     words = tokens.where(tokens < output.out_features, 0).flatten()
-    found = _ChosenLogProbs.apply(states.flatten(0, 1), output.weight, output.bias, words, entropy, mib)  # type: ignore[no-untyped-call]
+    found = _ChosenLogProbs.apply(  # type: ignore[no-untyped-call]
+        states.flatten(0, 1), output.weight, output.bias, words, entropy, mib, precision_of(output)
+    )
     log_probs, entropies = found
     return log_probs.view(tokens.shape), entropies.view(tokens.shape)
 
@@ -62,50 +66,64 @@ class _ChosenLogProbs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, states: Tensor, weight: Tensor, bias: Tensor, words: Tensor, entropy: bool, mib: float
+        context: Any,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        words: Tensor,
+        entropy: bool,
+        mib: float,
+        precision: Precision,
     ) -> tuple[Tensor, Tensor]:
         rows = rows_at_a_time(len(weight), mib)
         keeps = any(context.needs_input_grad[:3]) and len(states) <= rows
-        kept = states.new_empty(len(states), len(weight)) if keeps else None
+        factors = precision.rounded(states), precision.rounded(weight).t()
+        kept = factors[0].new_empty(len(states), len(weight)) if keeps else None
         log_probs, norms, tops = states.new_empty(3, len(states))
         entropies = states.new_zeros(len(states))
         for here in _parts(len(states), _cached(states, rows)):
-            logits = torch.addmm(bias, states[here], weight.t())
+            logits = torch.addmm(precision.rounded(bias), factors[0][here], factors[1]).to(weight.dtype)
             tops[here] = logits.amax(dim=1)
             of_words = logits.gather(1, words[here, None])[:, 0] - tops[here]
-            exponentials = torch.empty_like(logits) if kept is None else kept[here]
+            exponentials = torch.empty_like(logits) if kept is None or kept.dtype != logits.dtype else kept[here]
             torch.sub(logits, tops[here, None], out=exponentials).exp_()
+            if kept is not None and kept.dtype != logits.dtype:
+                kept[here] = exponentials
             norms[here] = exponentials.sum(dim=1)
             log_probs[here] = of_words - norms[here].log()
             if entropy:
                 mean = torch.linalg.vecdot(exponentials, logits) / norms[here]
                 entropies[here] = norms[here].log() + tops[here] - mean
         context.save_for_backward(states, weight, bias, words, norms, tops, entropies, kept)
-        context.entropy, context.rows = entropy, rows
+        context.entropy, context.rows, context.precision = entropy, rows, precision
         return log_probs, entropies
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, of_log_probs: Tensor, of_entropies: Tensor) -> tuple[Tensor | None, ...]:
         states, weight, bias, words, norms, tops, entropies, kept = context.saved_tensors
+        rounded = context.precision.rounded
+        factor_of_weight = rounded(weight)
         to_states = torch.empty_like(states)
         to_weight, to_bias = torch.zeros_like(weight), torch.zeros_like(bias)
         for here in _parts(len(states), context.rows):
             own, scale, norm = states[here], of_log_probs[here, None], norms[here, None]
             exponentials = kept
             if exponentials is None:
-                exponentials = torch.addmm(bias, own, weight.t()).sub_(tops[here, None]).exp_()
+                logits = torch.addmm(rounded(bias), rounded(own), factor_of_weight.t()).to(weight.dtype)
+                exponentials = logits.sub_(tops[here, None]).exp_()
             # Probabilities are exponentials / norm: the division is left to what is one number for each row.
             factor = scale / norm
             if context.entropy:
                 exponentials = _with_entropy(exponentials, norm, scale, of_entropies[here, None], entropies[here, None])
                 factor = torch.ones_like(scale)
-            to_weight.addmm_(exponentials.t(), own * factor, alpha=-1)
-            to_bias.addmv_(exponentials.t(), factor[:, 0], alpha=-1)
-            to_states[here] = scale * weight[words[here]] - factor * (exponentials @ weight)
+            exponentials = rounded(exponentials)
+            _add_product(to_weight, exponentials.t(), rounded(own * factor), alpha=-1)
+            _add_product(to_bias, exponentials.t(), rounded(factor[:, 0]), alpha=-1)
+            to_states[here] = scale * weight[words[here]] - factor * (exponentials @ factor_of_weight)
             to_weight.index_add_(0, words[here], own * scale)
             to_bias.index_add_(0, words[here], scale[:, 0])
-        return to_states, to_weight, to_bias, None, None, None
+        return to_states, to_weight, to_bias, None, None, None, None
 
 
 def _with_entropy(exponentials: Tensor, norm: Tensor, scale: Tensor, gain: Tensor, entropies: Tensor) -> Tensor:
@@ -140,7 +158,9 @@ def loss_over_words(
         >>> torch.allclose(found, output(states).exp().sum())
         True
     """
-    value: Tensor = _LossOverWords.apply(states, output.weight, output.bias, loss, mib)  # type: ignore[no-untyped-call]
+    value: Tensor = _LossOverWords.apply(  # type: ignore[no-untyped-call]
+        states, output.weight, output.bias, loss, mib, precision_of(output)
+    )
     return value
 
 
@@ -149,8 +169,16 @@ class _LossOverWords(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, states: Tensor, weight: Tensor, bias: Tensor, loss: Callable[[Tensor, slice], Tensor], mib: float
+        context: Any,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        loss: Callable[[Tensor, slice], Tensor],
+        mib: float,
+        precision: Precision,
     ) -> Tensor:
+        rounded = precision.rounded
+        factor = rounded(weight)
         count, length, _ = states.shape
         rows = max(rows_at_a_time(len(weight), mib) // length, 1)
         cached = max(_cached(states, rows * length) // length, 1)
@@ -159,28 +187,41 @@ class _LossOverWords(torch.autograd.Function):
         to_weight, to_bias = torch.zeros_like(weight), torch.zeros_like(bias)
         total = states.new_zeros(())
         for held in _parts(count, rows):
-            own = states[held]
+            own = rounded(states[held])
             # Of several parts: of one alone it is what autograd gives.
             gradient = own.new_empty(len(own), length, len(weight)) if cached < len(own) else None
             for part in _parts(len(own), cached):
-                logits = functional.linear(own[part], weight, bias).requires_grad_()
+                logits = functional.linear(own[part], factor, rounded(bias)).to(weight.dtype).requires_grad_()
                 with torch.enable_grad():
                     value = loss(logits, slice(held.start + part.start, held.start + part.stop))
                 (found,) = torch.autograd.grad(value, logits)
                 total += value.detach()
                 if gradient is not None:
                     gradient[part] = found
-            flat = (found if gradient is None else gradient).flatten(0, 1)
-            torch.mm(flat, weight, out=to_states[held].flatten(0, 1))
-            to_weight.addmm_(flat.t(), own.flatten(0, 1))
-            to_bias += flat.sum(dim=0)
+            flat = rounded(found if gradient is None else gradient).flatten(0, 1)
+            if flat.dtype == to_states.dtype:
+                torch.mm(flat, factor, out=to_states[held].flatten(0, 1))
+            else:
+                to_states[held] = (flat @ factor).view(own.shape)
+            _add_product(to_weight, flat.t(), own.flatten(0, 1))
+            to_bias += flat.sum(dim=0, dtype=to_bias.dtype)
         context.save_for_backward(to_states, to_weight, to_bias)
         return total
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, of_value: Tensor) -> tuple[Tensor | None, ...]:
-        return *(each * of_value for each in context.saved_tensors), None, None
+        return *(each * of_value for each in context.saved_tensors), None, None, None
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor, alpha: int = 1) -> None:
+    """Add `alpha` times a matrix by a matrix or vector to a total, which may have more digits than the factors."""
+    if left.dtype != total.dtype:
+        total.add_(left @ right, alpha=alpha)
+    elif right.dim() == 1:
+        total.addmv_(left, right, alpha=alpha)
+    else:
+        total.addmm_(left, right, alpha=alpha)
 
 
 def _cached(like: Tensor, rows: int) -> int:

@@ -71,10 +71,11 @@ STRUCTURED = [
     *("--discriminator-form", "structured", "--negatives", "both", "--reward", "log_odds", "--baseline", "expected"),
     *("--lag", "2", "--rollouts", "32", "-k", "2", "--discriminator-dropout", "0.5"),
 ]
+BF16 = ["--precision", "bf16", "--lag", "1"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [MIXTURE, STRUCTURED], ids=["mixture", "structured"])
+@pytest.mark.parametrize("settings", [MIXTURE, STRUCTURED, BF16], ids=["mixture", "structured", "bf16"])
 def test_the_bits_are_the_same_whatever_the_settings(rlgan, typed, small_words, tmp_path, digest, settings):
     straight = ["train", *small_words, *settings, "--workers", 0, "--run-dir", tmp_path / "straight", "--steps", 6]
     assert typed(*straight).returncode == 0

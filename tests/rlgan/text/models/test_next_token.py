@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from rlgan.learning.precision import BF16, OutputLayer
 from rlgan.text.models.next_token import chosen_log_probs, loss_over_words
 
 B, T, H, V = 50, 7, 5, 11  # more places than are worked on at a time
@@ -64,3 +65,25 @@ def test_a_loss_over_words_has_the_value_and_gradients_of_that_over_all_rows_at_
     torch.testing.assert_close(_gradients(value, states, output), _gradients(reference, states, output))
     assert sum(seen) == B
     assert max(seen) < B
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+@pytest.mark.parametrize("mib", [ALL, FEW])
+def test_in_bf16_gradients_are_those_of_float64_but_for_two_hundredths(mib, entropy):
+    states, exact, tokens = _problem()
+    output = OutputLayer(H, V, BF16)
+    output.load_state_dict(exact.state_dict())
+    rounded = states.detach().float().requires_grad_()
+
+    def loss(logits, rows):
+        del rows
+        return logits.log_softmax(-1).square().sum()
+
+    found = []
+    for own, layer in ((rounded, output), (states, exact)):
+        log_probs, entropies = chosen_log_probs(own, layer, tokens, entropy=entropy, mib=mib)
+        found += _gradients((log_probs.square() + entropies).sum(), own, layer)
+        found += _gradients(loss_over_words(own, layer, loss, mib=mib), own, layer)
+    for ours, theirs in zip(found[:6], found[6:], strict=True):
+        assert ours.dtype == torch.float32
+        assert 0 < (ours - theirs).norm() / theirs.norm() < 0.02
