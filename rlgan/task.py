@@ -81,7 +81,8 @@ class Bounds:
     epochs: Annotated[float, MoreThan(0), Metavar("EPOCHS")] | None = None
     """Stop after this many passes over the real training data."""
     minutes: Annotated[float, MoreThan(0), Metavar("MINUTES")] | None = None
-    """Stop after this much time, from the first step on; earlier parts of a resumed run count."""
+    """Stop after this much time, from the first step on; earlier parts of a resumed run count. The Gaussian ends after
+    its --iterations all the same, unless --steps or --epochs say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class Task:
     labels: Callable[[Any], dict[str, str]] = lambda _: {}  # what every result says of the recipe
     title: Callable[[Any], str] = lambda _: ""  # of the recipe, in the name of a run's directory
     bounds: Callable[[Any], Bounds] = lambda _: Bounds(epochs=1)  # of a run for which none is given
+    has_length: bool = False  # the recipe itself says how long it is: --minutes shortens its runs, and lengthens none
     run_defaults: Mapping[str, Any] = field(default_factory=dict)  # of `RunSettings`, by name
     main_settings: tuple[str, ...] = ()  # names of those that --help shows first
     examples: tuple[str, ...] = ()  # lines to paste, at the end of --help

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from rlgan.cli.evaluation_tools import evaluation_tools
+from rlgan.cli.headlines import arrows, brief, say_headlines, say_what_arrows_mean
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.paths import beside_python
@@ -52,8 +52,6 @@ SUGGESTED = (
     ("control", "beside a run that learned nothing, say of --reward-control shuffled", "--control runs/control"),
     ("policy", "an agent of your own, a function of my_agent.py", "--policy my_agent:policy"),
 )
-ARROWS = {"lower": "↓", "higher": "↑", "nearer": "≈"}
-PLAIN_ARROWS = {"lower": "v", "higher": "^", "nearer": "~"}  # where the output is not UTF-8
 
 PAGE = Page(
     program="rlgan evaluate",
@@ -83,17 +81,12 @@ def evaluate(words: list[str]) -> None:
     common = options.common
 
     # Late, as in the other commands: --help and an error in a flag need not wait for numpy and what opens a run.
-    from rlgan.cli.seeds import evaluate_seeds, seeds_in
     from rlgan.runs.evaluation import check_takes_test_data
     from rlgan.runs.loading import load_run
+    from rlgan.runs.near import seeds_in
 
     if runs := seeds_in(Path(common.run)):
-        refuse_options_of_others(options, tasks, None, common.run, "evaluate")
-        if common.test_data is not None:
-            raise UsageError(f"--test-data is for a single run, and {common.run} is several: give one of them")
-        with _tools(common) as tools:
-            summary = evaluate_seeds(runs, common.checkpoint, tools)
-        show({"run": common.run} | summary, [], as_json=common.json)
+        _evaluate_seeds(runs, options, tasks)
         return
     run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
@@ -113,7 +106,32 @@ def evaluate(words: list[str]) -> None:
     else:
         show_headlines(result, resolve(run.task.headlines, {})(result))
         for what, more in _next_words(run.task, own):
-            print(printable(f"{what}: {beside_python('rlgan')} evaluate {pasteable(common.run)} {more}"))
+            _say(f"{what}: {beside_python('rlgan')} evaluate {pasteable(common.run)} {more}")
+
+
+def _evaluate_seeds(runs: list[Path], options: Any, tasks: list[Task]) -> None:
+    """Measure several seeds and print what was found of them as one.
+
+    Raises:
+        UsageError: something was typed that is for a single run.
+        RunError: they are not runs of one recipe.
+    """
+    from rlgan.cli.seeds import measure_seeds, open_seeds, show_seeds
+
+    common = options.common
+    refuse_options_of_others(options, tasks, None, common.run, "evaluate")
+    if common.test_data is not None:
+        raise UsageError(f"--test-data is for a single run, and {common.run} is several: give one of them")
+    with _tools(common) as tools:
+        measured = measure_seeds(open_seeds(runs, common.checkpoint, tools), tools)
+    if common.json or common.all:
+        show({"run": common.run} | measured.summary, [], as_json=common.json)
+        return
+    show_seeds(measured, _say)
+    rlgan, trust = beside_python("rlgan"), " --trust-imports" if common.trust_imports else ""
+    for what, words in (("all measures", "--all"), ("for programs", "--json")):
+        _say(f"{what}: {rlgan} evaluate {pasteable(common.run)} {words}{trust}")
+    _say(f"more of a single seed: {rlgan} evaluate {pasteable(runs[0])}{trust}")
 
 
 def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
@@ -140,19 +158,11 @@ def show_headlines(result: Result, lines: list[Headline]) -> None:
     """Print what a person reads first: a line for each number, with what is better and what to compare it with."""
     # What is measured in place of the run's own generator is of no step of it.
     named = f"{result['run']}, step {result['step']}" if "step" in result else f"{result['policy']} on {result['run']}"
-    print(printable(named))
-    better, above = ARROWS, len(max((line.label for line in lines), key=len, default=""))
-    if not (sys.stdout.encoding or "").lower().startswith("utf"):
-        better = PLAIN_ARROWS
-    for line in lines:
-        beside = ", ".join(f"{what} {_brief(value)}" for what, value in line.beside.items())
-        print(printable(f"  {line.label:{above}}  {_brief(line.value):>9} {better[line.better]}  {beside}").rstrip())
+    _say(named)
+    say_headlines(lines, _say)
     for control in result.get("controls", []):
-        gain = f"{control['gain_nats_per_token']:.3f} nats per token {better['higher']}"
-        print(printable(f"  gain over {control['run']}: {gain}"))
-    print(
-        f"{better['lower']} lower is better, {better['higher']} higher, {better['nearer']} nearer to what stands beside"
-    )
+        _say(f"  gain over {control['run']}: {control['gain_nats_per_token']:.3f} nats per token {arrows()['higher']}")
+    say_what_arrows_mean(_say)
 
 
 def show(result: Result, lines: list[str], *, as_json: bool) -> None:
@@ -164,11 +174,11 @@ def show(result: Result, lines: list[str], *, as_json: bool) -> None:
         for name, value in entry.items():
             values = value if isinstance(value, list) else [value]
             if not any(isinstance(each, dict) for each in values):  # tables are for the task to print
-                print(printable(f"{name:44} {' '.join(_brief(each) for each in values)}"))
+                _say(f"{name:44} {' '.join(brief(each) for each in values)}")
         print()
     for line in lines:
-        print(printable(line))
+        _say(line)
 
 
-def _brief(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _say(line: str) -> None:
+    print(printable(line))

@@ -1,7 +1,10 @@
 """`rlgan sample RUN ...`: what the run's generator makes."""
 
 import json
+import sys
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
@@ -18,7 +21,7 @@ class SampleSettings:
     """The run, and how much is sampled."""
 
     run: Annotated[Positional[str], TypedPath(), arg(metavar="RUN")]
-    """The run's directory."""
+    """The run's directory, or that of several seeds: then of the one with the best score."""
     count: Annotated[int, AtLeast(1)] = 10
     """How many samples."""
     seed: Annotated[int, AtLeast(0)] = 0
@@ -60,8 +63,14 @@ def sample(words: list[str]) -> None:
     common = options.common
 
     from rlgan.runs.loading import load_run
+    from rlgan.runs.near import seeds_in
 
-    run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
+    place = common.run
+    if seeds := seeds_in(Path(place)):
+        from rlgan.cli.seeds import best_seed
+
+        place = str(best_seed(seeds, partial(print, file=sys.stderr)))
+    run = load_run(place, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "sample")
     own = getattr(options, run.task.name, None) or run.task.sample.options()
     for one in resolve(run.task.sample.run, {})(run, common.count, common.seed, own):

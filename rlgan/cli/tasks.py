@@ -12,6 +12,9 @@ from rlgan.errors import UsageError
 from rlgan.settings import all_settings, flatten
 from rlgan.task import TASKS, Task, find_task
 
+# Several seeds are measured as in training, which is what --quick asks for.
+HOLDS_ANYHOW = {"quick"}
+
 
 def task_of_run(words: list[str]) -> list[Task]:
     """The tasks whose options may stand among the words: that of the run, where it is seen, else all there are.
@@ -67,6 +70,6 @@ def refuse_options_of_others(options: Any, tasks: list[Task], own: Task | None, 
         for setting in all_settings(kind):
             # Parsed options do not tell what was typed: a flag with the value of its
             # default is not noticed, and changes nothing.
-            if given[setting.name] != defaults[setting.name]:
+            if given[setting.name] != defaults[setting.name] and not (own is None and setting.name in HOLDS_ANYHOW):
                 what = "several runs" if own is None else f"a run of {own.name}"
                 raise UsageError(f"{setting.flag} is for {task.name}, and {run} is {what}: leave it out")

@@ -1,5 +1,6 @@
 """`rlgan train [TASK] ...`: settings out of what was typed, and what a person is told at the end."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,9 @@ class CommandSettings:
 
     seeds: Annotated[int, AtLeast(1)] = 1
     """How many runs: of --seed and the seeds that follow it, in RUN/seed-<n>/; as many at a time as there are cores."""
+    json: bool = False
+    """With --seeds: print what the seeds came to as one JSON object, and no words about it. Where the output is no
+    terminal, that object is the last line anyhow."""
     trust_imports: bool = False
     """With --resume: import code from outside of rlgan that the run's config.json names."""
 
@@ -46,8 +50,10 @@ def train(words: list[str]) -> None:
     if settings.seeds > 1:
         from rlgan.cli.seeds import train_several
 
-        train_several(request, settings.seeds, words)
+        train_several(request, settings.seeds, words, as_json=settings.json)
         return
+    if settings.json:
+        raise UsageError("--json is for several seeds: a run writes its numbers to metrics.jsonl; leave it out")
     train_one(request)
 
 
@@ -129,10 +135,13 @@ def observers(request: Request, display: "Display") -> "Observers":
     """Who follows a run: a display, which is given the commands that can be typed next at its end."""
     from rlgan.runs.observers import Observers
 
-    # What the run's config names from outside is imported by other commands when they are told so.
+    return Observers(display, next_commands=partial(what_next, request.task, request.name, trust_flag(request)))
+
+
+def trust_flag(request: Request) -> str:
+    """What other commands have to be told of a run that has code from outside, after a blank; or nothing."""
     outside = [*foreign_names(request.recipe), *foreign_names(request.run)]
-    trust = " --trust-imports" if outside or ":" in request.name else ""
-    return Observers(display, next_commands=partial(what_next, request.task, request.name, trust))
+    return " --trust-imports" if outside or ":" in request.name else ""
 
 
 def what_next(task: Task, name: str, trust: str, address: str, stopped: str | None) -> "list[Command]":
@@ -153,7 +162,16 @@ def what_next(task: Task, name: str, trust: str, address: str, stopped: str | No
         commands.append((what, f"rlgan train {again}--run-dir {path} --resume{trust}"))
     return [
         *commands,
-        (f"the run lies in {address}; to see it", f"{beside_python('tensorboard')} --logdir {path}"),
+        (f"the run lies in {address}; to see it", f"{beside_python('tensorboard')} {_logdir(address)}"),
         (task.item, f"{rlgan} sample {path}{trust}"),
         ("what it is worth", f"{rlgan} evaluate {path} --checkpoint best{trust}"),
     ]
+
+
+def _logdir(address: str) -> str:
+    """What TensorBoard is to read, so that it shows the run under the name of its directory."""
+    name = address.rstrip("/").rpartition("/")[2]
+    # Commas and colons part what --logdir_spec is given.
+    if re.fullmatch(r"[\w.-]+", name) and "," not in address:
+        return f"--logdir_spec {pasteable(f'{name}:{address}')}"
+    return f"--logdir {pasteable(address)}"

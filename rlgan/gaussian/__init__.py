@@ -24,6 +24,7 @@ TASK = Task(
         "rlgan train gaussian --target ring                 # 8 Gaussians on a ring",
         "rlgan train gaussian --preset paper --seeds 10 --run-dir g    # ten seeds of the paper's recipe",
     ),
+    has_length=True,  # its iterations, over which the learning rates fall
     # No rollouts, so workers would have nothing to do; and a step takes milliseconds.
     run_defaults={"workers": 0, "checkpoint_every": 500},
     networks="rlgan.gaussian.players:networks_of",

@@ -28,7 +28,8 @@ from typing import IO, Any, Literal
 
 from rlgan.errors import RunError
 from rlgan.runs.checkpoints import Checkpoints
-from rlgan.runs.files import read_json, replace
+from rlgan.runs.files import AbsentError, read_json, replace
+from rlgan.runs.near import meant_runs
 from rlgan.runs.storage import Place, place
 
 # What a run can't be started beside. All else is none of a run's: `lost+found` of a fresh volume, a job's own log.
@@ -103,6 +104,7 @@ class RunDirectory:
         elif resume is True:
             raise RunError(
                 f"{self.path} holds no run to go on with: give --resume auto to start one there, or another --run-dir"
+                f"{meant_runs(self.path)}"
             )
         check_links(self.path)
 
@@ -196,7 +198,10 @@ class RunDirectory:
             RunError: there is no run, or its config can't be read, or a link in it leads elsewhere.
         """
         check_links(self.path)
-        config = read_json(self.config_file)
+        try:
+            config = read_json(self.config_file)
+        except AbsentError as error:
+            raise RunError(f"{error}{meant_runs(self.path)}") from None
         if not isinstance(config, dict) or not {"task", "recipe", "run", "recipe_id"} <= config.keys():
             raise RunError(
                 f"{self.config_file} is not the config of a run: it is damaged, or of another version of rlgan"

@@ -104,16 +104,21 @@ def append_to_log(file: Path, line: str) -> None:
         log.write(f"{datetime.datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
 
 
+class AbsentError(RunError):
+    """A file of a run is not there."""
+
+
 def read_json(file: Place) -> Any:
     """Read a JSON file of a run.
 
     Raises:
-        RunError: it is not there, or is not JSON.
+        AbsentError: it is not there.
+        RunError: it is not JSON.
     """
     try:
         return json.loads(file.read_bytes())
     except FileNotFoundError:
-        raise RunError(f"{file.parent} holds no run (no {file.name}): give the directory of one") from None
+        raise AbsentError(f"{file.parent} holds no run (no {file.name}): give the directory of one") from None
     except ValueError as error:
         raise RunError(f"{file} can't be read: {first_line(error)}") from None
 

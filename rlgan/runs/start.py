@@ -64,8 +64,7 @@ def _trained(request: Request, observers: Observers) -> tuple[RunDirectory, str 
         raise RunError(
             f"{loaded.facts.data} is not the data that {run.run_dir} was trained on: give the same with --data"
         )
-    if run.bounds == Bounds():
-        run = replace(run, bounds=task.bounds(request.recipe))
+    run = replace(run, bounds=_bounds(task, request.recipe, run.bounds))
     # Before the directory is claimed: where no engine can be had, nothing is left behind.
     display.status("starting the processes")
     engine = make_engine(loaded, run, display.say)
@@ -86,6 +85,16 @@ def _trained(request: Request, observers: Observers) -> tuple[RunDirectory, str 
         raise
     engine.close()
     return directory, stopped
+
+
+def _bounds(task: Task, recipe: Any, asked: Bounds) -> Bounds:
+    """Where a run ends, by what was asked for."""
+    if asked == Bounds():
+        return task.bounds(recipe)
+    # An iteration beyond those that a recipe was chosen for makes nothing better: who gives it more minutes than it
+    # needs does not ask for that, as one does with --steps.
+    only_minutes = asked == Bounds(minutes=asked.minutes)
+    return replace(task.bounds(recipe), minutes=asked.minutes) if task.has_length and only_minutes else asked
 
 
 def new_directory(task: Task, recipe: Any) -> Path:

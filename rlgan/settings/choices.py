@@ -12,8 +12,9 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -91,8 +92,8 @@ class Choice(PrimitiveConstructorSpec[str]):
             return None
         if not self.table:
             return f"is {self._not_one}: give package.module:object"
-        near = difflib.get_close_matches(name.lower(), self.table, n=1)
-        meant = f" Did you mean {near[0]}?" if near else ""
+        near = _near(name.lower(), self.table)
+        meant = f" Did you mean {near}?" if near else ""
         outside = ", or give package.module:object" if self.outside else ""
         return f"is {self._not_one}.{meant} Choose one of: {', '.join(self.table)}{outside}"
 
@@ -135,11 +136,24 @@ def _import(target: str) -> Any:
         with nullcontext() if _is_own(module_name) else _current_directory_last():
             module = importlib.import_module(module_name)
     except Exception as error:  # a module of somebody else's may raise anything
-        raise UsageError(f"{target} can't be imported: {type(error).__name__}: {error}") from error
+        meant = _meant_module(module_name) if isinstance(error, ModuleNotFoundError) else ""
+        raise UsageError(f"{target} can't be imported: {type(error).__name__}: {error}{meant}") from error
     try:
         return operator.attrgetter(path)(module)
     except AttributeError:
-        raise UsageError(f"{target} can't be imported: the module {module_name} has no {path}") from None
+        near = _near(path, (name for name in dir(module) if not name.startswith("_")))
+        meant = f". Did you mean {module_name}:{near}?" if near else ""
+        raise UsageError(f"{target} can't be imported: the module {module_name} has no {path}{meant}") from None
+
+
+def _meant_module(name: str) -> str:
+    """A question, to follow what was typed, where a file of the current directory has nearly that name."""
+    near = _near(name, (file.stem for file in Path.cwd().glob("*.py")))
+    return f". Did you mean {near}?" if near else ""
+
+
+def _near(name: str, names: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
 @contextmanager

@@ -210,8 +210,9 @@ def test_a_run_ends_with_five_samples_a_summary_and_what_to_type_next(tmp_path, 
         r"4 steps; 0:\d\d of training and 0:\d\d of evaluations this time, [\d,]+ tokens a second; ", said[-4]
     )
     assert re.search(r"best checkpoint: step 4, validation perplexity \d+", said[-4])
-    for line, command in zip(said[-3:], ("tensorboard --logdir", "rlgan sample", "rlgan evaluate"), strict=True):
-        assert f"{command} {run}" in line
+    shown = f"tensorboard --logdir_spec {run.name}:{run}"
+    for line, command in zip(said[-3:], (shown, f"rlgan sample {run}", f"rlgan evaluate {run}"), strict=True):
+        assert command in line
 
 
 def test_sample_prints_as_many_sentences_as_asked_the_same_for_the_same_seed(run, capsys):

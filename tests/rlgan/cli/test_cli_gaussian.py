@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,8 +144,47 @@ def test_several_seeds_are_runs_of_their_own_and_are_measured_as_one(rlgan, run,
     w1 = sorted(single["w1"] for single in singles)
     assert (result["w1"], result["w1_worst"], result["seeds"]) == (w1[1], w1[2], 3)
     assert result["collapsed"] == pytest.approx(sum(single["collapsed"] for single in singles) / 3)
+    assert json.loads(done.stdout.splitlines()[-1]) == {name: result[name] for name in result if name != "run"}
+    assert main(["evaluate", str(folder), "--quick"]) == 0
+    seen = capsys.readouterr().out
+    row = rf"  w1 +{w1[1]:.4g} ↓  {w1[0]:.4g} to {w1[2]:.4g} +floor 0\.0"
+    for said in (done.stdout, seen):  # medians, then which checkpoints are the best ones
+        assert said.startswith(f"{folder}, 3 seeds (0, 1, 2), step 40\n") or f"\n{folder}, 3 seeds" in said
+        assert re.search(row, said)
+        assert re.search(rf"\n  {folder}/seed-2: step (0|20|40), \d", said)
+    assert f"rlgan sample {folder} --checkpoint best\n" in done.stdout
+    _sampled_is_the_best(folder, capsys)
     assert main([*SHORT, "--seeds", "3", "--run-dir", str(folder)]) == 1
     assert "is not empty" in capsys.readouterr().err
+
+
+def _sampled_is_the_best(folder, capsys):
+    measured = [[json.loads(line) for line in file.open()] for file in sorted(folder.glob("*/metrics.jsonl"))]
+    least = [min(line["w1"] for line in lines) for lines in measured]
+    best = folder / f"seed-{least.index(min(least))}"
+    assert main(["sample", str(folder), "--count", "3"]) == 0
+    sampled = capsys.readouterr()
+    assert main(["sample", str(best), "--count", "3"]) == 0
+    assert sampled.out == capsys.readouterr().out
+    assert sampled.err == (
+        f"{folder} holds 3 seeds: {best.name} has the best score of them, {min(least):.4g}, and is taken; "
+        "to have another, give its directory\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [(["--minutes", "60"], 30), (["--minutes", "60", "--steps", "40"], 40), (["--minutes", "60", "--epochs", "2"], 60)],
+)
+def test_minutes_let_no_run_go_on_beyond_the_iterations_of_its_recipe(tmp_path, capsys, words, steps):
+    run = tmp_path / "run"
+    assert main(["train", "gaussian", "--iterations", "30", *words, "--run-dir", str(run)]) == 0
+    assert f"\n{steps} steps; " in capsys.readouterr().out
+
+
+def test_json_is_for_several_seeds(capsys):
+    assert main([*SHORT, "--json"]) == 2
+    assert "--json is for several seeds" in capsys.readouterr().err
 
 
 def test_sigterm_stops_and_saves_all_seeds(tmp_path):

@@ -149,6 +149,12 @@ def test_a_current_directory_that_is_on_the_path_already_keeps_its_place_there(t
         ("applause", "'applause' is none of log_odds, probability"),
         ("no_such_module:rule", "no_such_module:rule can't be imported: ModuleNotFoundError"),
         ("math:applause", "math:applause can't be imported: the module math has no applause"),
+        ("math:sqr", "math:sqr can't be imported: the module math has no sqr. Did you mean math:sqrt?"),
+        (
+            "fails_at_imports:rule",
+            "fails_at_imports:rule can't be imported: ModuleNotFoundError: No module named 'fails_at_imports'. Did you "
+            "mean fails_at_import?",
+        ),
         ("fails_at_import:rule", "fails_at_import:rule can't be imported: RuntimeError: no luck"),
     ],
 )

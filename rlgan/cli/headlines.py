@@ -1,0 +1,50 @@
+"""The numbers that a person reads first, as lines: what is better, and what to compare with, beside each."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from rlgan.task import Headline, Say
+
+ARROWS = {"lower": "↓", "higher": "↑", "nearer": "≈"}
+PLAIN_ARROWS = {"lower": "v", "higher": "^", "nearer": "~"}  # where the output is not UTF-8
+
+
+def arrows() -> Mapping[str, str]:
+    """Signs for what is better, as the output can show them."""
+    return ARROWS if (sys.stdout.encoding or "").lower().startswith("utf") else PLAIN_ARROWS
+
+
+def say_headlines(lines: Sequence[Headline], say: Say, ranges: Mapping[str, str] | None = None) -> None:
+    """Tell a person some numbers, a line for each.
+
+    Args:
+        lines: the numbers.
+        say: is told each line.
+        ranges: where the numbers are medians of several seeds, from where to where these lie, by label.
+    """
+    better, above = arrows(), max((len(line.label) for line in lines), default=0)
+    spread = max((len(each) for each in (ranges or {}).values()), default=0)
+    if ranges:
+        say(f"  {'':{above}}  {'median':>9}    least to greatest")
+    for line in lines:
+        beside = ", ".join(f"{what} {brief(value)}" for what, value in line.beside.items())
+        between = f"{ranges[line.label]:{spread}}  " if ranges else ""
+        say(f"  {line.label:{above}}  {brief(line.value):>9} {better[line.better]}  {between}{beside}".rstrip())
+
+
+def say_what_arrows_mean(say: Say) -> None:
+    """Tell what the signs beside the numbers mean."""
+    better = arrows()
+    say(
+        f"{better['lower']} lower is better, {better['higher']} higher, {better['nearer']} nearer to what stands beside"
+    )
+
+
+def brief(value: object) -> str:
+    """A number in four digits.
+
+    Example:
+        >>> brief(3.14159), brief(7)
+        ('3.142', '7')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
