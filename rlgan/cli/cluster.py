@@ -163,7 +163,7 @@ def cluster(words: list[str]) -> int:
         signal.signal(number, _end)
     options.check()
     _make_token()
-    print(f"starting {options.nodes} nodes ...", flush=True)
+    print(f"starting {_counted(options.nodes)} ...", flush=True)
     cluster = LocalCluster(options)
     try:
         _say_how_to_use(cluster)
@@ -177,10 +177,14 @@ def cluster(words: list[str]) -> int:
 
 def _say_how_to_use(cluster: LocalCluster) -> None:
     rlgan = beside_python("rlgan")
-    print(f"{len(cluster.nodes)} nodes, the processes {' '.join(str(node.pid) for node in cluster.nodes)}")
+    print(f"{_counted(len(cluster.nodes))}, the processes {' '.join(str(node.pid) for node in cluster.nodes)}")
     print(f"submit a job: {rlgan} submit --address {cluster.job_address} -- train --run-dir /tmp/run")
     print(f"or attach:    {shown(AUTHENTICATION | LOOPBACK)} RAY_ADDRESS={cluster.address} {rlgan} train")
     print("Ctrl-C ends it", flush=True)
+
+
+def _counted(nodes: int) -> str:
+    return "1 node" if nodes == 1 else f"{nodes} nodes"
 
 
 def _watch(cluster: LocalCluster) -> NoReturn:

@@ -1,28 +1,33 @@
 """Training as a job on a Ray cluster: what `ray job submit` needs so that it can be stopped, and submitted again."""
 
+import asyncio
 import atexit
 import http.client
 import json
+import logging
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
-from rlgan.engine.processes import installed
+from rlgan.cli.paths import beside_python
 from rlgan.errors import RunError, UsageError
 from rlgan.settings import Metavar, check_address
 from rlgan.settings.choices import OWN_PACKAGES
+
+if TYPE_CHECKING:  # Ray takes seconds to import
+    from ray.job_submission import JobDetails, JobSubmissionClient
 
 # What a cluster asks for by itself, and `ray job` does not: without it, it fails for want of a token.
 AUTHENTICATION = {"RAY_AUTH_MODE": "token"}
@@ -166,39 +171,93 @@ def _run(line: list[str], address: str, submission: str) -> int:
     _check_job_server(address)
     for name, value in AUTHENTICATION.items():
         os.environ.setdefault(name, value)
-    # `ray job submit` flushes no line of the log: into a file or a pipe, it would come when the job ends.
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    ray = str(installed("ray"))
-    print(f"{shown(AUTHENTICATION)} {shown([ray, *line[1:]])}", flush=True)
-    try:
-        submitted = subprocess.run([ray, *line[1:]], check=False).returncode
-    except KeyboardInterrupt:
-        _say_how_to_follow(ray, address, submission)
-        raise
+    # For who wants to do without us. We ask Ray in this process instead: its command would give hints that lack the
+    # address and the token, and repeat the end of the job's log.
+    print(f"{shown(AUTHENTICATION)} {beside_python('ray')} {shown(line[1:])}", flush=True)
 
     # Late: what is refused above needs no Ray, which takes seconds to import.
+    from aiohttp import ClientError
     from ray.exceptions import RayError
-    from ray.job_submission import JobStatus, JobSubmissionClient
+    from ray.job_submission import JobSubmissionClient
 
+    unanswered = (ConnectionError, RuntimeError, RayError, ClientError)  # RayError: no token here
     try:
-        job = JobSubmissionClient(address).get_job_info(submission)
-    except (ConnectionError, RuntimeError, RayError) as error:  # RayError: no token here
-        raise RunError(f"nothing is known of the job: {str(error).splitlines()[0]}") from error
+        with _without_logging():
+            client = JobSubmissionClient(address)
+            client.submit_job(
+                entrypoint=shlex.join(_entrypoint(line)), submission_id=submission, runtime_env=_sent(line)
+            )
+    except unanswered as error:
+        raise RunError(f"the job can't be submitted: {_first_line(error)}") from error
+    print(f"submitted as {submission}; Ctrl-C ends what is shown here, and not the job", flush=True)
+    _say_how_to_follow(address, submission)
+    try:
+        with _without_logging():
+            asyncio.run(_show_log(client, submission))
+    except KeyboardInterrupt:
+        print("the job goes on", flush=True)
+        raise
+    except unanswered as error:
+        print(f"what the job says can't be followed any more: {_first_line(error)}", flush=True)
+    try:
+        return _exit_code(client.get_job_info(submission))
+    except unanswered as error:
+        raise RunError(f"nothing is known of the job: {_first_line(error)}") from error
+
+
+@contextmanager
+def _without_logging() -> Iterator[None]:
+    """Leave out what Ray logs of every file that is not sent, and of connections that are closed."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _entrypoint(line: list[str]) -> list[str]:
+    return line[line.index("--") + 1 :]
+
+
+def _sent(line: list[str]) -> dict[str, Any]:
+    """The runtime environment that a line of `ray job submit` asks for."""
+    environment: dict[str, Any] = json.loads(line[line.index("--runtime-env-json") + 1])
+    return environment | {"working_dir": line[line.index("--working-dir") + 1]}
+
+
+async def _show_log(client: "JobSubmissionClient", submission: str) -> None:
+    """Print what a job says, until it ends."""
+    async for text in client.tail_job_logs(submission):
+        print(text, end="", flush=True)
+
+
+def _exit_code(job: "JobDetails") -> int:
+    """What this process ends with, of a job; says it where that is not told by the job itself."""
+    from ray.job_submission import JobStatus
+
     if not job.status.is_terminal():
-        _say_how_to_follow(ray, address, submission)
+        print("the job goes on", flush=True)
         return 1
     if job.status == JobStatus.STOPPED:
+        print("the job was stopped", flush=True)
         return 143
     if job.status == JobStatus.SUCCEEDED:
-        return submitted
+        return 0
+    if job.driver_exit_code is None:
+        print(f"the job failed: {' '.join((job.message or 'no reason is known').split())}", flush=True)
     # A driver that never started, or was lost with its node, has no exit code: that is a failure too.
     return job.driver_exit_code or 1
 
 
-def _say_how_to_follow(ray: str, address: str, submission: str) -> None:
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _say_how_to_follow(address: str, submission: str) -> None:
     which = ("--address", address, submission)
-    print(f"the job goes on; to follow it: {shown(AUTHENTICATION)} {shown([ray, 'job', 'logs', '--follow', *which])}")
-    print(f"to end it: {shown(AUTHENTICATION)} {shown([ray, 'job', 'stop', *which])}")
+    for what, words in (("follow it", ("logs", "--follow")), ("let it save, and end it", ("stop",))):
+        print(f"to {what}: {shown(AUTHENTICATION)} {beside_python('ray')} {shown(['job', *words, *which])}", flush=True)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], bool, list[str]]:

@@ -215,17 +215,41 @@ def test_where_following_breaks_the_job_that_goes_on_is_named(monkeypatch, capsy
         def __init__(self, address):
             pass
 
+        def submit_job(self, *, entrypoint, submission_id, runtime_env):
+            sent.append((entrypoint, submission_id, runtime_env["working_dir"]))
+
+        async def tail_job_logs(self, _):
+            yield "step 0: all is well\n"
+            raise RuntimeError("WebSocket connection closed unexpectedly\nwith close code 1006")
+
         def get_job_info(self, _):
             return SimpleNamespace(status=job_submission.JobStatus.RUNNING)
 
+    sent = []
     monkeypatch.setattr(job_submission, "JobSubmissionClient", Client)
-    monkeypatch.setattr(submit.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
     # It is asked first whether it is there at all.
     with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
         threading.Thread(target=server.handle_request).start()
         address = f"http://127.0.0.1:{server.server_port}"
         assert main(["submit", "--address", address, "--", "train", "--run-dir", "/r"]) == 1
-    assert "the job goes on; to follow it: RAY_AUTH_MODE=token" in capsys.readouterr().out
+    ((entrypoint, name, working_directory),) = sent
+    assert entrypoint == "python -m rlgan train --run-dir /r --resume auto"
+    assert (Path(working_directory) / "rlgan" / "runs").is_dir()
+    said = capsys.readouterr().out.splitlines()[1:]
+    ray = rf"RAY_AUTH_MODE=token \S*ray job {{}} --address {address} {name}"
+    for line, due in zip(
+        said,
+        [
+            f"submitted as {name}; Ctrl-C ends what is shown here, and not the job",
+            f"to follow it: {ray.format('logs --follow')}",
+            f"to let it save, and end it: {ray.format('stop')}",
+            "step 0: all is well",
+            "what the job says can't be followed any more: WebSocket connection closed unexpectedly",
+            "the job goes on",
+        ],
+        strict=True,
+    ):
+        assert re.fullmatch(due, line)
 
 
 def test_a_bare_job_does_not_write_into_the_directory_that_goes_with_it(rlgan, small_words, tmp_path):
