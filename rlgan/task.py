@@ -70,6 +70,7 @@ class Stages:
 
 Better = Literal["lower", "higher", "nearer"]  # of a measure; nearer to what it is compared with
 HEADLINES = 10  # numbers that a person reads at once
+FEW = 100  # held-out items: what is measured on fewer depends on which ones they are
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ class Task:
     # "module:function": Result -> the ten numbers, at most, that a person reads first; with --all come the others too.
     headlines: str = "rlgan.task:first_numbers"
     evaluation_lines: str = "rlgan.task:no_lines"  # "module:function": Result -> lines to print below its numbers
+    caveats: str = "rlgan.task:no_lines"  # "module:function": Result -> lines on what its numbers can't tell
     takes_test_data: bool = False  # whether its evaluation reads `EvaluationTools.test_data`
     places: tuple[str, ...] = ()  # settings that say where things lie: what lies there counts, not where
     seeds: str = "rlgan.task:summarise_seeds"  # "module:function": the results of several seeds -> Metrics
@@ -434,6 +436,19 @@ def beside_floors(result: Result, measures: Mapping[str, Better]) -> list[Headli
 def no_lines(_: Result) -> list[str]:
     """Lines below the numbers of an evaluation: none."""
     return []
+
+
+def caveat_of_few(count: float, items: str) -> list[str]:
+    """What is to be said of measures on held-out data, where there is little of it.
+
+    Example:
+        >>> caveat_of_few(6.0, "rows")
+        ['only 6 held-out rows: on others the numbers may be quite different; more data gives more of them']
+        >>> caveat_of_few(1000, "rows")
+        []
+    """
+    due = "on others the numbers may be quite different; more data gives more of them"
+    return [f"only {count:g} held-out {items}: {due}"] if count < FEW else []
 
 
 def summarise_seeds(results: Sequence[Mapping[str, Any]]) -> "Metrics":

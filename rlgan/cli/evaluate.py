@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,7 +104,8 @@ def evaluate(words: list[str]) -> None:
     if common.json or common.all:
         show(result, resolve(run.task.evaluation_lines, {})(result), as_json=common.json)
     else:
-        show_headlines(result, resolve(run.task.headlines, {})(result))
+        caveats = resolve(run.task.caveats, {})(result)
+        show_headlines(result, resolve(run.task.headlines, {})(result), caveats)
         for what, more in _next_words(run.task, own):
             _say(f"{what}: {beside_python('rlgan')} evaluate {pasteable(common.run)} {more}")
 
@@ -154,8 +155,14 @@ def _next_words(task: Task, typed: Any) -> Iterator[tuple[str, str]]:
             yield what, words
 
 
-def show_headlines(result: Result, lines: list[Headline]) -> None:
-    """Print what a person reads first: a line for each number, with what is better and what to compare it with."""
+def show_headlines(result: Result, lines: list[Headline], caveats: Sequence[str] = ()) -> None:
+    """Print what a person reads first: a line for each number, with what is better and what to compare it with.
+
+    Args:
+        result: of an evaluation.
+        lines: its numbers that matter most.
+        caveats: what they can't tell.
+    """
     # What is measured in place of the run's own generator is of no step of it.
     named = f"{result['run']}, step {result['step']}" if "step" in result else f"{result['policy']} on {result['run']}"
     _say(named)
@@ -163,6 +170,8 @@ def show_headlines(result: Result, lines: list[Headline]) -> None:
     for control in result.get("controls", []):
         _say(f"  gain over {control['run']}: {control['gain_nats_per_token']:.3f} nats per token {arrows()['higher']}")
     say_what_arrows_mean(_say)
+    for caveat in caveats:
+        _say(caveat)
 
 
 def show(result: Result, lines: list[str], *, as_json: bool) -> None:

@@ -1,12 +1,17 @@
 """The numbers that a person reads first, as lines: what is better, and what to compare with, beside each."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from rlgan.task import Headline, Say
 
 ARROWS = {"lower": "↓", "higher": "↑", "nearer": "≈"}
 PLAIN_ARROWS = {"lower": "v", "higher": "^", "nearer": "~"}  # where the output is not UTF-8
+
+NARROWEST = 20  # characters of what stands beside a number
+DEEPER = "      "
 
 
 def arrows() -> Mapping[str, str]:
@@ -29,7 +34,18 @@ def say_headlines(lines: Sequence[Headline], say: Say, ranges: Mapping[str, str]
     for line in lines:
         beside = ", ".join(f"{what} {brief(value)}" for what, value in line.beside.items())
         between = f"{ranges[line.label]:{spread}}  " if ranges else ""
-        say(f"  {line.label:{above}}  {brief(line.value):>9} {better[line.better]}  {between}{beside}".rstrip())
+        for row in _rows(f"  {line.label:{above}}  {brief(line.value):>9} {better[line.better]}  {between}", beside):
+            say(row.rstrip())
+
+
+def _rows(head: str, beside: str) -> list[str]:
+    """A number with what stands beside it, in more than one line where the terminal is too narrow."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    room = width - len(head)
+    if room >= min(NARROWEST, len(beside)):
+        first, *others = textwrap.wrap(beside, room) or [""]
+        return [f"{head}{first}", *(f"{'':{len(head)}}{other}" for other in others)]
+    return [head, *textwrap.wrap(beside, width, initial_indent=DEEPER, subsequent_indent=DEEPER)]
 
 
 def say_what_arrows_mean(say: Say) -> None:

@@ -17,6 +17,7 @@ TASK = Task(
     takes_test_data=True,
     evaluate=Operation("rlgan.images.evaluation:evaluate_run", EvaluateOptions),
     headlines="rlgan.images.headlines:headlines",
+    caveats="rlgan.images.headlines:caveats",
     preset=preset_of,
     labels=labels_of,
     title=lambda settings: str(settings.preset),

@@ -20,7 +20,7 @@ from rlgan.learning.distances import Double
 from rlgan.learning.weights import load, sample_noise
 from rlgan.rng import Purpose, stream
 from rlgan.settings import updated
-from rlgan.task import EvaluationTools, LoadedRun, Result
+from rlgan.task import EvaluationTools, LoadedRun, Result, Stages, Status
 from rlgan.types import Evaluation, Float, Metrics, Weights
 
 if TYPE_CHECKING:  # it imports this module
@@ -121,10 +121,23 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     if tools.test_data is not None:
         task = task.with_test(tools.test_data, tools.map_, tools.status)
         tested = {"test_data": tools.test_data}
-    result = tools.measure(run, task) | tested
+    result = _measured(run, task.evaluator(prepare(run.device)), tools.status) | tested
     if options.inception is not None:
         tools.status("the distance by Inception's features")
         test = task.pictures.test()
         made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(run.device))
         result["fid"] = inception_fid(made, test, Path(options.inception))
     return result
+
+
+def _measured(run: LoadedRun, evaluator: ImageEvaluator, status: Status) -> Result:
+    """What training measures, and which run it is; shows how far it is, by CPU seconds that were seen."""
+    stages = Stages(status, total=11)
+    stages.begin("reading the held-out pictures", 1)
+    evaluator.test_features  # noqa: B018 - kept by the evaluator, as the next are
+    stages.begin("measuring real pictures", 6)
+    evaluator.baselines  # noqa: B018
+    stages.begin(f"measuring {run.path}", 4)
+    evaluation = evaluator.evaluate(run.weights)
+    which: Result = {"run": run.path, "step": run.step} | run.task.labels(run.settings)
+    return which | evaluation.metrics | evaluation.series

@@ -1,6 +1,6 @@
 """The numbers of an evaluation of pictures that a person reads first. Imports no torch."""
 
-from rlgan.task import Headline, Result, beside_floors
+from rlgan.task import Headline, Result, beside_floors, caveat_of_few
 
 
 def headlines(result: Result) -> list[Headline]:
@@ -20,3 +20,8 @@ def headlines(result: Result) -> list[Headline]:
                 found[0].label, found[0].value, found[0].better, {**found[0].beside, what: result[f"rfid_{name}"]}
             )
     return found
+
+
+def caveats(result: Result) -> list[str]:
+    """What the numbers can't tell, where they are of few pictures."""
+    return caveat_of_few(result["held_out"], "pictures") if "held_out" in result else []

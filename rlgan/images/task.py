@@ -22,7 +22,7 @@ from rlgan.learning.tables import DECAYS
 from rlgan.learning.weights import sample_noise
 from rlgan.rng import Purpose, stream
 from rlgan.settings import absolute, identity, is_import, resolve, updated
-from rlgan.task import Facts, Say
+from rlgan.task import Facts, Say, caveat_of_few
 from rlgan.types import Evaluation, Map, Metrics, Plan, RealBatch
 
 # Of pictures to learn from and of those held out: one picture has no spread.
@@ -115,6 +115,8 @@ class ImageTask:
                 f"{self.settings.pictures.data} has {learn_from:,} to learn from and {held_out:,} held out: {FEWEST} "
                 "of each are needed, as ten pictures give"
             )
+        for line in caveat_of_few(held_out, "pictures"):
+            say(line)
 
     def real(self, step: int, update: int) -> RealBatch:
         """The real batch of an update, float32 [B, 3, S, S] in [0, 1]: a pure function."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from rlgan.settings import printable
 # show a table.
 SILENCE, SILENCE_OF_A_TERMINAL = 30.0, 10.0
 NARROWEST_BAR = 5
+GAP = 3  # between columns
 
 
 def broken(line: str, width: int) -> list[str]:
@@ -153,10 +155,14 @@ class Terminal:
         score = Text(self._progress.score)
         lines = [self._bar(width), *(score.wrap(self._console, width) if score else ())]
         found = self._cells()
-        column = max((len(cell) for cell in found), default=0) + 3
-        count = max(width // column, 1) if found else 1
-        for start in range(0, len(found), count):
-            row = "".join(f"{cell:{column}}" for cell in found[start : start + count]).rstrip()
+        # One that is much longer than the others would widen all columns: it has a line of its own.
+        usual = median(map(len, found)) if found else 0
+        alone = [cell for cell in found if len(cell) > 2 * usual]
+        found = [cell for cell in found if cell not in alone]
+        column = max((len(cell) for cell in found), default=0) + GAP
+        count = max((width + GAP) // column, 1)
+        rows = [found[start : start + count] for start in range(0, len(found), count)]
+        for row in (*alone, *("".join(f"{cell:{column}}" for cell in row).rstrip() for row in rows)):
             lines += Text(row).wrap(self._console, width)
         return Text("\n").join(lines)
 

@@ -32,6 +32,7 @@ TASK = Task(
     ),
     evaluation_lines="rlgan.text.evaluation:result_lines",
     headlines="rlgan.text.headlines:headlines",
+    caveats="rlgan.text.headlines:caveats",
     places=("data",),
     networks="rlgan.text.trained:networks_of",
     scorer="rlgan.text.trained:scorer_of",

@@ -45,7 +45,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         results = [measured_policy(options.policy, run, task.corpus, benchmark, temperatures)]
     else:
         results = [_measured(each, task, benchmark, temperatures, stages) for each in (run, *controls)]
-    result = results[0] | tested
+    result: Result = results[0] | tested | {"test_rows": task.corpus.test.shape[0]}
     if benchmark:
         result |= {"quality_floor": benchmark.floor(), "quality_rows": benchmark.rows}
         result |= {"quality_samples": benchmark.samples, "quality_protocol": PROTOCOL}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rlgan.task import HEADLINES, Better, Headline, Result
+from rlgan.task import HEADLINES, Better, Headline, Result, caveat_of_few
 
 REAL_BIGRAMS = "distinct_bigrams_real"
 
@@ -29,6 +29,11 @@ def headlines(result: Result) -> list[Headline]:
         *_number(result, "distinct_sequences", "higher"),
     ]
     return found[:HEADLINES]
+
+
+def caveats(result: Result) -> list[str]:
+    """What the numbers can't tell, where they are of few rows."""
+    return caveat_of_few(result["test_rows"], "rows") if "test_rows" in result else []
 
 
 def _number(result: Result, name: str, better: Better, beside: Mapping[str, float] | None = None) -> list[Headline]:

@@ -12,7 +12,7 @@ from rlgan.learning.group import ALONE, Group
 from rlgan.learning.learner import Learner
 from rlgan.learning.precision import find_precision
 from rlgan.settings import identity, updated
-from rlgan.task import Facts, Say
+from rlgan.task import Facts, Say, caveat_of_few
 from rlgan.text import assembly
 from rlgan.text.corpora.load import load_corpus
 from rlgan.text.corpora.token_kinds import find_token_kind
@@ -78,6 +78,7 @@ class TextTask:
                 *filter(None, [find_precision(s.products.precision).about]),
                 *([corpus.account.line(corpus.layout)] if corpus.account else []),
                 *corpus.notes,
+                *caveat_of_few(corpus.test.shape[0], "rows"),
             ),
             account=self._account,
             # Not of the test set: a checkpoint that is chosen by it would be reported as better than it is.

@@ -53,6 +53,12 @@ def test_the_table_is_no_wider_than_the_terminal_and_says_all(width, encoding):
     assert ("━" in bar) == (encoding == "utf-8" and width > 40)
 
 
+def test_what_is_much_longer_than_the_rest_widens_no_column():
+    long = "validation perplexity 4.58 at step 200"
+    lines, _ = _drawn(80, progress=Progress("training", cells={"step": "3 of 4", "best": long, "speed": "80 tokens/s"}))
+    assert lines[1:] == [f"best {long}", "step 3 of 4         speed 80 tokens/s"]
+
+
 def test_what_has_no_end_that_is_known_has_no_percentage():
     lines, _ = _drawn(80, progress=Progress("preparing the data"))
     assert re.fullmatch(r"preparing the data\s+0:00 so far", lines[0])
