@@ -17,7 +17,7 @@ from rlgan.cli.parsing import parse
 from rlgan.cli.paths import beside_python
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
 from rlgan.errors import UsageError
-from rlgan.settings import Device, TypedPath, check, flatten, pasteable, printable, resolve
+from rlgan.settings import Device, TypedPath, caption_file, check, flatten, pasteable, printable, resolve
 from rlgan.task import EvaluationTools, Headline, Result, Task
 
 
@@ -106,6 +106,8 @@ def evaluate(words: list[str]) -> None:
     else:
         caveats = resolve(run.task.caveats, {})(result)
         show_headlines(result, resolve(run.task.headlines, {})(result), caveats)
+        if "figure" in result:
+            _say(f"the figure: {result['figure']}, and its caption: {caption_file(Path(result['figure']))}")
         for what, more in _next_words(run.task, own):
             _say(f"{what}: {beside_python('rlgan')} evaluate {pasteable(common.run)} {more}")
 

@@ -24,6 +24,7 @@ from rlgan.settings import (
     Metavar,
     MoreThan,
     TypedPath,
+    caption_file,
     check,
     flatten,
     new_figure,
@@ -135,7 +136,8 @@ def reproduce(words: list[str]) -> None:
         display.status(f"drawing {name}")
         lines = resolve(figure.draw, {})(request)
     _write_caption(request, figure, lines, words, options)
-    print(out)
+    print(f"its caption: {caption_file(out)}")
+    print(out)  # last, for programs
 
 
 def _refuse_flags_of_others(options: Reproduce, figure: Figure) -> None:

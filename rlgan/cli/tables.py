@@ -72,13 +72,14 @@ def make_table(name: str, words: list[str]) -> None:
     folder.manifest()  # first: what is there may be something else
     formats = ("png",) if common.format == "png" else ("png", common.format)
     report = partial(_report, task, folder, formats)
-    if common.report_only:
-        say(report())
-        return
-    check(options.table)
-    rows = _planned(task, folder, options, extra)
-    _train(folder, _jobs(task, folder, rows, common.device), common.jobs or usable_cpus(), report)
-    say(report())
+    if not common.report_only:
+        check(options.table)
+        rows = _planned(task, folder, options, extra)
+        _train(folder, _jobs(task, folder, rows, common.device), common.jobs or usable_cpus(), report)
+    first, *others = report()
+    if others:
+        say(f"beside the table: {', '.join(others)}")
+    say(first)
 
 
 def _help_page(name: str, table: Table) -> Page:
@@ -150,13 +151,13 @@ def _row_name(row: str, before: Any, after: Any) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", f"{row}-{named}").strip("-")
 
 
-def _report(task: Task, folder: TableFolder, formats: tuple[str, ...]) -> str:
-    """Write the files of a table, of what there is so far; gives the path of the first."""
+def _report(task: Task, folder: TableFolder, formats: tuple[str, ...]) -> list[str]:
+    """Write the files of a table, of what there is so far; gives their paths, that of the table first."""
     files: Files = resolve(task.tables[folder.table].report, {})(
         replace(folder.results(task.defaults), formats=formats)
     )
     folder.write(files)
-    return str(folder.path / next(iter(files)))
+    return [str(folder.path / name) for name in files]
 
 
 def _jobs(task: Task, folder: TableFolder, rows: list[tuple[PlannedRow, TableRow]], device: str) -> list[Job]:
@@ -174,17 +175,24 @@ def _jobs(task: Task, folder: TableFolder, rows: list[tuple[PlannedRow, TableRow
     return jobs
 
 
-def _train(folder: TableFolder, jobs: list[Job], at_a_time: int, report: Callable[[], str]) -> None:
+def _train(folder: TableFolder, jobs: list[Job], at_a_time: int, report: Callable[[], object]) -> None:
     """Train runs, so many at a time.
 
     Raises:
         RunError: runs failed.
     """
+    # Late, as in the other commands.
+    from rich.console import Console
+
     from rlgan.runs.table_progress import TableProgress
+    from rlgan.runs.terminal import Terminal
 
     say(f"{folder.table}: {len(jobs)} runs to train in {folder.path}, at most {at_a_time} at a time")
-    progress = TableProgress(folder, [job.name for job in jobs], at_a_time, report, say)
-    stopped = run_side_by_side(jobs, at_a_time, progress)
+    if not jobs:
+        return
+    with Terminal(Console()) as display:
+        progress = TableProgress(folder, [job.name for job in jobs], at_a_time, report, display.say, display.show)
+        stopped = run_side_by_side(jobs, at_a_time, progress)
     if stopped:
         say(f"The runs were stopped by {stopped} and have saved; to go on, type the same again")
     if progress.failed:
@@ -239,7 +247,7 @@ def _train_one(task_name: str, words: list[str], send: Send) -> str | None:
         return []
 
     every = request.run.record.evaluate_every
-    forecaster = Forecaster(Lines(lambda _: None), every or 0, send)
+    forecaster = Forecaster(Lines(lambda _: None, send), every or 0, send)
     train_run(
         request,
         Observers(forecaster, on_step=forecaster.on_step, on_evaluation=forecaster.on_evaluation, next_commands=note),

@@ -62,7 +62,7 @@ class Forecaster:
         self._evaluate_every = evaluate_every
         self._tell = tell
         self._clock = clock
-        self._began = 0.0
+        self._began: float | None = None  # the first evaluation
         self._last = 0  # the step at which the run ends
         self._evaluation_seconds = 0.0
         self._first: tuple[int, float] | None = None  # the step after which it is measured, and when that was
@@ -82,7 +82,8 @@ class Forecaster:
 
     def show(self, progress: Progress) -> None:
         """Note how much of the run is done, and show it."""
-        if progress.phase == EVALUATING and self._first is None:
+        # An evaluation is shown again when it has its score.
+        if progress.phase == EVALUATING and self._began is None:
             self._began = self._clock()
         if progress.done:
             self._last = round(progress.step / progress.done)
@@ -105,7 +106,7 @@ class Forecaster:
 
     def on_evaluation(self, step: int, metrics: Metrics) -> None:  # noqa: ARG002 the signature of a callback
         """Measure the evaluation that comes before the first step; a run that is resumed may have none."""
-        if self._first is None:
+        if self._first is None and self._began is not None:
             self._evaluation_seconds = self._clock() - self._began
 
     def on_step(self, step: int, metrics: Metrics) -> None:  # noqa: ARG002 the signature of a callback

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from rlgan.runs.forecast import Forecast
+from rlgan.runs.progress import Progress
 from rlgan.runs.table_folder import TableFolder
 from rlgan.task import Say
 
@@ -29,6 +30,7 @@ class TableProgress:
         at_a_time: how many run at a time.
         report: writes the table of what is there.
         say: is told how it goes.
+        show: shows how far all of them are.
         clock: seconds.
     """
 
@@ -39,6 +41,7 @@ class TableProgress:
         at_a_time: int,
         report: Callable[[], object],
         say: Say,
+        show: Callable[[Progress], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.failed: list[str] = []
@@ -47,7 +50,12 @@ class TableProgress:
         self._at_a_time = at_a_time
         self._report = report
         self._say = say
+        self._show = show
         self._clock = clock
+        self._started = clock()
+        self._names = list(names)
+        self._done: dict[str, float] = {}  # the fraction of each run, in [0, 1]
+        self._phases: dict[str, str] = {}  # of the runs at work, what they do
         self._ends: dict[str, float] = {}  # of the runs at work, when they will end; 0 where that is not known
         self._began: dict[str, float] = {}
         self._taken: dict[str, float] = {}  # seconds of the longest run of a row, foretold or measured
@@ -60,10 +68,14 @@ class TableProgress:
         row = _row(name)
         known = f"; one of this row takes {duration(self._taken[row])}" if row in self._taken else ""
         self._say(f"{name}: begins{known}")
+        self._show_all()
 
     def received(self, name: str, message: object) -> None:
-        """Take a forecast, or why a run failed."""
-        if isinstance(message, Failure):
+        """Take where a run stands, a forecast, or why it failed."""
+        if isinstance(message, Progress):
+            self._done[name], self._phases[name] = message.done or 0.0, message.phase
+            self._show_all()
+        elif isinstance(message, Failure):
             self._reasons[name] = message.reason
         elif isinstance(message, Forecast):
             now = self._clock()
@@ -80,6 +92,8 @@ class TableProgress:
         row, seed = name.rsplit(", seed ", 1)
         taken = self._clock() - self._began[name]
         del self._ends[name]
+        self._done[name] = 1.0
+        self._phases.pop(name, None)
         if code:
             reason = self._reasons.get(name, f"its process ended with code {code}")
             self.failed.append(name)
@@ -91,6 +105,16 @@ class TableProgress:
             self._note_duration(name, taken)
             self._say(f"{name}: done in {duration(taken)}{self._rest()}")
         self._report()
+        self._show_all()
+
+    def _show_all(self) -> None:
+        """Show which part of all runs is done; each counts by the time that one of its row takes, as far as known."""
+        usual = mean(self._taken.values()) if self._taken else 1.0
+        weights = {name: self._taken.get(_row(name), usual) for name in self._names}
+        done = sum(weights[name] * fraction for name, fraction in self._done.items()) / sum(weights.values())
+        cells = {name: f"{phase} {self._done[name]:.0%}" for name, phase in self._phases.items()}
+        phase = f"training {self._folder.table}, {len(self._names)} runs"
+        self._show(Progress(phase, done=done, seconds=self._clock() - self._started, cells=cells))
 
     def _note_duration(self, name: str, seconds: float) -> None:
         row = _row(name)

@@ -54,11 +54,11 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
             _compared(result, run, control, found) for control, found in zip(controls, results[1:], strict=True)
         ]
     if options.figure is not None:
-        _draw(result, options, tools.command)
+        result["figure"] = str(_draw(result, options, tools.command))
     return result
 
 
-def _draw(result: Result, options: EvaluateOptions, command: str) -> None:
+def _draw(result: Result, options: EvaluateOptions, command: str) -> Path:
     # Late: matplotlib takes long to import, and most evaluations draw nothing.
     from rlgan.text.figures import write_quality
 
@@ -70,6 +70,7 @@ def _draw(result: Result, options: EvaluateOptions, command: str) -> None:
     # What was not there before the measuring may be there now: that is no reason to lose what took minutes.
     file = new_figure("--figure", str(options.figure), force=True)
     write_quality(file, {entry["run"]: entry["quality"] for entry in entries}, result["quality_floor"], facts)
+    return file
 
 
 def _own_task(run: LoadedRun, tools: EvaluationTools) -> TextTask:

@@ -234,7 +234,7 @@ def test_a_figure_has_its_caption_beside_it_and_neither_takes_the_place_of_a_fil
     assert main(words) == 2
     assert "its caption would go to figure3.md" in capsys.readouterr().err
     assert main([*words, "--force"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "figure3.pdf"
+    assert capsys.readouterr().out.splitlines()[-2:] == ["its caption: figure3.md", "figure3.pdf"]
     assert (tmp_path / "figure3.pdf").read_bytes().startswith(b"%PDF")
     caption = (tmp_path / "figure3.md").read_text()
     for part in ("`rlgan reproduce figure3 --seeds 2", "seeds: 7, 8", "iterations 15", "2 seeds: median W1"):

@@ -16,7 +16,7 @@ LINES = [Headline("rfid", 1877.04, "lower", {"floor": 21.1, "the average picture
     ("columns", "due"),
     [
         (80, ["  rfid       1877 ↓  floor 21.1, the average picture 982.4, a Gaussian 29.45"]),
-        (59, ["  rfid       1877 ↓  floor 21.1, the average picture", "                     982.4, a Gaussian 29.45"]),
+        (58, ["  rfid       1877 ↓  floor 21.1, the average picture", "                     982.4, a Gaussian 29.45"]),
         (40, ["  rfid       1877 ↓", "      floor 21.1, the average picture", "      982.4, a Gaussian 29.45"]),
         (None, ["  rfid       1877 ↓  floor 21.1, the average picture 982.4, a Gaussian 29.45"]),
     ],

@@ -76,7 +76,10 @@ def test_a_table_that_was_killed_is_gone_on_with_to_the_bits_of_a_single_run(rlg
 
     done = rlgan(*typed, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == str(out / "table1.md")
+    assert done.stdout.splitlines()[-2:] == [
+        f"beside the table: {out / 'table1.csv'}, {out / 'table1.png'}",
+        str(out / "table1.md"),
+    ]
     assert "evaluations of" in done.stdout  # the time that it takes is told first
     assert "Not measured" not in (out / "table1.md").read_text()
     assert sorted(entry.name for entry in out.iterdir() if entry.is_file()) == [

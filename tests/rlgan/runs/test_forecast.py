@@ -11,6 +11,7 @@ def test_a_forecast_is_the_steps_and_evaluations_that_are_left_at_the_speed_of_t
     with forecaster:
         forecaster.show(Progress(EVALUATING))
         now[0] = 4.0  # the evaluation before the first step
+        forecaster.show(Progress(EVALUATING, score="W1 2.5"))
         forecaster.on_evaluation(0, {})
         now[0] = 104.0  # what is done once
         for step in range(1, 31):

@@ -7,6 +7,7 @@ import pytest
 from rlgan.errors import RunError, UsageError
 from rlgan.gaussian.settings import GaussianSettings
 from rlgan.runs.forecast import Forecast
+from rlgan.runs.progress import Progress
 from rlgan.runs.table_folder import PlannedRow, TableFolder
 from rlgan.runs.table_progress import Failure, TableProgress, duration
 
@@ -75,9 +76,15 @@ def test_a_damaged_table_is_said(folder):
 
 
 def test_progress_says_how_long_a_run_and_the_rest_take_and_why_one_failed(folder):
-    now, said, reports = [0.0], [], []
+    now, said, shown, reports = [0.0], [], [], []
     progress = TableProgress(
-        folder, ["paper, seed 0", "paper, seed 1"], 1, lambda: reports.append(1), said.append, lambda: now[0]
+        folder,
+        ["paper, seed 0", "paper, seed 1"],
+        1,
+        lambda: reports.append(1),
+        said.append,
+        shown.append,
+        lambda: now[0],
     )
     progress.started("paper, seed 0")
     now[0] = 10.0
@@ -85,8 +92,13 @@ def test_progress_says_how_long_a_run_and_the_rest_take_and_why_one_failed(folde
     # 110 s are left of this run, and the next one takes 120.
     assert "200 steps to go, 2 a second, and 2 evaluations of 5 s: about 2 min" in said[-1]
     assert "2 runs are left, about 4 min in all" in said[-1]
+    progress.received("paper, seed 0", Progress("training", done=0.5))
+    assert shown[-1] == Progress(
+        "training table9, 2 runs", done=0.25, seconds=10.0, cells={"paper, seed 0": "training 50%"}
+    )
     progress.ended("paper, seed 0", 0)
     progress.started("paper, seed 1")
+    assert (shown[-1].done, shown[-1].cells) == (0.5, {})
     assert said[-1] == "paper, seed 1: begins; one of this row takes 2 min"
     progress.received("paper, seed 1", Failure("a loss is nan"))
     progress.ended("paper, seed 1", 1)
