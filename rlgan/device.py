@@ -34,7 +34,9 @@ def prepare(name: str) -> torch.device:
     torch.set_num_threads(1)
     # numpy's too: on a machine that does other work, its threads wait for each other (80 times the CPU time, seen).
     threadpool_limits(1)
-    torch.use_deterministic_algorithms(True)
+    # Not by `use_deterministic_algorithms`: that sets a switch of the compiler too, which nothing here uses, and for it
+    # imports the compiler, 1.5 s of CPU time and 70 MB in every process.
+    torch.set_deterministic_debug_mode("error")
     _keep_freed_memory()
     # It would fill what no kernel has written yet, a pass over memory each time; nothing here reads that.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

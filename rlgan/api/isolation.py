@@ -28,11 +28,7 @@ def isolated() -> Iterator[None]:
         from threadpoolctl import threadpool_limits
 
         after.callback(torch.set_num_threads, torch.get_num_threads())
-        after.callback(
-            torch.use_deterministic_algorithms,
-            torch.are_deterministic_algorithms_enabled(),
-            warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
-        )
+        after.callback(torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode())
         for backend in (torch.backends.cuda.matmul, torch.backends.cudnn):
             after.callback(partial(setattr, backend, "allow_tf32", backend.allow_tf32))
         # Where CUDA is not in use there is no state to keep, and to ask for it would start CUDA.
