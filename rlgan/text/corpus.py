@@ -116,6 +116,12 @@ def unigram_perplexity(corpus: Corpus, rows: Rows) -> float:
     return float(np.exp(-log_probs[rows.tokens[rows.mask]].mean()))
 
 
+def reference_perplexities(corpus: Corpus) -> dict[str, float]:
+    """What perplexities of the test rows are compared with: the unigrams', and the language's own where it is known."""
+    unigrams, floor = unigram_perplexity(corpus, corpus.test), corpus.floor_perplexity(corpus.test)
+    return {"unigram_perplexity": unigrams} | ({} if floor is None else {"floor_perplexity": floor})
+
+
 def batch(rows: RowSource, size: int, index: int, seed: int) -> Rows:
     """Batch `index` of the endless reading of `rows`: pass after pass, each in an order of its own.
 

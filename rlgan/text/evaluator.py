@@ -13,7 +13,7 @@ from rlgan.rng import Purpose, stream
 from rlgan.text import measures, ngrams
 from rlgan.text.assembly import sampler
 from rlgan.text.corpora.token_kinds import find_token_kind
-from rlgan.text.corpus import Corpus, Rows, unigram_perplexity
+from rlgan.text.corpus import Corpus, Rows, reference_perplexities
 from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.sampling import generate
 from rlgan.text.schedule import EVALUATION_ROWS, SCORED_ROWS
@@ -42,13 +42,8 @@ class TextEvaluator:
         self.settings = settings
         self.corpus = corpus
         self.rollouts = sampler(settings, corpus.words, device)
-        self._constant = {
-            "unigram_perplexity": unigram_perplexity(corpus, corpus.test),
-            "distinct_bigrams_real": ngrams.distinct(*self._real, 2),
-        }
-        floor = corpus.floor_perplexity(corpus.test)
-        if floor is not None:
-            self._constant["floor_perplexity"] = floor
+        distinct_bigrams = ngrams.distinct(*self._real, 2)
+        self._constant = reference_perplexities(corpus) | {"distinct_bigrams_real": distinct_bigrams}
 
     def evaluate(self, weights: Weights) -> Evaluation:
         """Measure weights; the keys are those of metrics.jsonl and of `rlgan evaluate`.
@@ -68,13 +63,8 @@ class TextEvaluator:
         }
         metrics["test_nll"] = math.log(metrics["test_perplexity"])  # nats per token: the NLL_test of Yu et al. 2017
         metrics |= self._constant | self._implied() | judged.metrics
-        metrics |= {
-            "generator_entropy": -float(made.log_probs.sum() / made.mask.sum()),
-            "distinct_sequences": ngrams.distinct_sequences(made.tokens),
-            "distinct_bigrams": ngrams.distinct(made.tokens, made.mask, 2),
-            "length": float(made.mask.sum(axis=1).mean()),
-        }
-        metrics |= ngrams.under_true_language(corpus, Rows(made.tokens, made.mask))
+        metrics["generator_entropy"] = -float(made.log_probs.sum() / made.mask.sum())
+        metrics |= ngrams.brief(corpus, Rows(made.tokens, made.mask))
         # No row may reach the last positions; their mean reward is then 0 and not NaN, which JSON does not have.
         counts = np.maximum(made.mask.sum(axis=0), 1)
         return Evaluation(

@@ -94,6 +94,15 @@ def under_true_language(corpus: Corpus, rows: Rows) -> dict[str, float]:
     return measures
 
 
+def brief(corpus: Corpus, rows: Rows) -> dict[str, float]:
+    """Measure rows as every evaluation does: how many are different, how long, and how right they are."""
+    return {
+        "distinct_sequences": distinct_sequences(rows.tokens),
+        "distinct_bigrams": distinct(rows.tokens, rows.mask, 2),
+        "length": float(rows.mask.sum(axis=1).mean()),
+    } | under_true_language(corpus, rows)
+
+
 def digests(tokens: AnyTokens) -> Digests:
     """A random linear hash of 64 bits of every row [N, T].
 

@@ -7,7 +7,7 @@ from rlgan.errors import UsageError
 from rlgan.task import LoadedRun, Result
 from rlgan.text import ngrams
 from rlgan.text.benchmark import MEASURING, SAMPLING, TextBenchmark
-from rlgan.text.corpus import Corpus, Rows, unigram_perplexity
+from rlgan.text.corpus import Corpus, Rows, reference_perplexities
 from rlgan.text.given_policy import GivenPolicy
 from rlgan.text.schedule import EVALUATION_ROWS
 from rlgan.text.settings import EvaluateOptions
@@ -36,7 +36,8 @@ def measured_policy(
             raise UsageError(f"--temperatures with --policy {name}, which gives actions: leave them out")
         temperatures = (1.0,)
     result: Result = {"run": run.path, "policy": name, "data": run.settings.corpus.data}
-    result |= _perplexities(policy, corpus) | _brief(corpus, _written(policy, run, corpus, EVALUATION_ROWS, 1.0))
+    result |= _perplexities(policy, corpus)
+    result |= ngrams.brief(corpus, _written(policy, run, corpus, EVALUATION_ROWS, 1.0))
     if benchmark:
         result["quality"] = []
         for temperature in temperatures:
@@ -52,22 +53,11 @@ def _written(policy: GivenPolicy, run: LoadedRun, corpus: Corpus, count: int, te
 
 
 def _perplexities(policy: GivenPolicy, corpus: Corpus) -> Metrics:
-    found: Metrics = {"unigram_perplexity": unigram_perplexity(corpus, corpus.test)}
-    floor = corpus.floor_perplexity(corpus.test)
-    if floor is not None:
-        found["floor_perplexity"] = floor
+    found = reference_perplexities(corpus)
     if policy.gives_actions:
         return found
     validation, test = policy.perplexity(corpus.validation), policy.perplexity(corpus.test)
     return {"validation_perplexity": validation, "test_perplexity": test, "test_nll": math.log(test)} | found
-
-
-def _brief(corpus: Corpus, rows: Rows) -> Metrics:
-    return {
-        "distinct_sequences": ngrams.distinct_sequences(rows.tokens),
-        "distinct_bigrams": ngrams.distinct(rows.tokens, rows.mask, 2),
-        "length": float(rows.mask.sum(axis=1).mean()),
-    } | ngrams.under_true_language(corpus, rows)
 
 
 def _entropy(policy: GivenPolicy, rows: Rows, temperature: float) -> Metrics:
