@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -58,6 +59,8 @@ class Learner:
         self.optimizers = optimizers
         self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
         self.networks |= adapter.auxiliary_modules
+        # Once, since to walk through the modules takes longer than a small network's step of its optimiser.
+        self._parameters = {name: list(network.parameters()) for name, network in self.networks.items()}
         self.gradient_norm = gradient_norm
         self.generator_ema_decay = generator_ema_decay
         self.generator_ema = twin(adapter.generator) if generator_ema_decay else adapter.generator
@@ -89,11 +92,13 @@ class Learner:
 
     def _update(self, step: int, plan: Plan, draws: Sequence[Rollout]) -> Metrics:
         metrics: Metrics = {}
+        # Once, where both players read it.
+        real_of = cache(partial(self._real, step))
         self.adapter.begin(step)
         # The generator first: its rollouts and their rewards are by the networks before this step.
         for i in range(plan.generator_steps):
             fakes = draws[0] if plan.draws and plan.supervision < 1 else None
-            real = self._real(step, i) if plan.supervision > 0 or not plan.rollouts else None
+            real = real_of(i) if plan.supervision > 0 or not plan.rollouts else None
             loss = self.adapter.generator_loss(fakes, real, plan.supervision, self._rng(step, i))
             metrics |= self._apply("generator", loss, step, plan.learning_rate)
             for name, value in loss.auxiliary_losses.items():
@@ -106,7 +111,7 @@ class Learner:
             fakes = draws[j] if plan.rollouts and not plan.random_fakes else None
             # Numbered on from the generator's updates, so that no two updates of a step draw the same.
             rng = self._rng(step, plan.generator_steps + j)
-            loss = self.adapter.discriminator_loss(fakes, self._real(step, j), rng)
+            loss = self.adapter.discriminator_loss(fakes, real_of(j), rng)
             metrics |= self._apply("discriminator", loss, step, plan.learning_rate)
         self.version = step + 1
         return metrics
@@ -189,7 +194,7 @@ class Learner:
         return stream(self.seed, Purpose.LEARNER, step, update, 0)
 
     def _apply(self, name: str, loss: Loss, step: int, rate: float) -> Metrics:
-        parameters = list(self.networks[name].parameters())
+        parameters = self._parameters[name]
         # Only this player's gradients: its loss reaches the other network too.
         for parameter in parameters:
             # Those of the last update, which would take memory beside the new ones.
@@ -224,6 +229,8 @@ class Learner:
 def _to_host(values: Sequence[torch.Tensor]) -> list[float]:
     """Numbers of tensors [], which are on one device or the other."""
     device = values[-1].device
+    if device.type == "cpu":
+        return [float(value.item()) for value in values]
     # In float64, which holds a count of tokens as well as a float32.
     numbers: list[float] = torch.stack([value.detach().to(device, torch.float64) for value in values]).tolist()
     return numbers
