@@ -1,6 +1,8 @@
 """Measure how fast a step is, and how much of that is arithmetic that nobody can leave out.
 
     scripts/benchmark text [--batch 64 256] [--device cuda]     tokens that the policy learns from, per second
+    scripts/benchmark text --grid [--minutes M]                 by workers, lag, vocabulary, length and batch
+    scripts/benchmark scale [--figure FILE]                     simulated: up to 1,000 workers and 64 learners
     scripts/benchmark gaussian                                  iterations against those of a bare torch loop
     scripts/benchmark image                                     pictures against those of a bare torch loop
 
@@ -14,17 +16,18 @@ Everything that is compared is measured in turns, and medians are taken.
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from benchmark_grid import grid
 from benchmark_parts import AROUND_THE_NETWORKS, shares
 from benchmark_text import LENGTH, RECIPES, VOCAB_SIZE, made_up_corpus
+from benchmark_turns import Step, seconds_of
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -43,37 +46,10 @@ from rlgan.text.presets import PAPER
 from rlgan.text.task import TextTask
 from rlgan.types import Rollout
 
-Step = Callable[[], Any]
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 # Products of matrices, and where the first of the two stands among the arguments.
 MATRICES = {torch.ops.aten.mm: 0, torch.ops.aten.bmm: 0, torch.ops.aten.addmm: 1, torch.ops.aten.addmm_: 1}
-SECONDS = 1.0  # of each turn
-TURNS = 5
-
-
-def seconds_of(steps: dict[str, Step], device: torch.device) -> dict[str, float]:
-    """Median seconds of each step over several turns: CPU seconds of this process, on a GPU by the clock."""
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-
-    def once(step: Step) -> float:
-        _wait(device)
-        started, calls = clock(), 0
-        while calls < 2 or clock() - started < SECONDS:
-            step()
-            calls += 1
-        _wait(device)
-        return (clock() - started) / calls
-
-    for step in steps.values():
-        step()
-    turns = [{name: once(step) for name, step in steps.items()} for _ in range(TURNS)]
-    return {name: statistics.median(turn[name] for turn in turns) for name in steps}
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 class Products(TorchDispatchMode):
@@ -262,25 +238,67 @@ def image(batches: list[int], device: torch.device) -> dict[str, dict[str, float
     return found
 
 
-def main() -> int:
-    """Measure one task."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("text", "image", "gaussian"))
-    parser.add_argument("--batch", type=int, nargs="+", metavar="SEQUENCES", help="text: 64 256; image: 32")
-    parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda")
-    parser.add_argument("--json", action="store_true", help="print one object and nothing else")
-    options = parser.parse_args()
-    device = prepare(options.device)
-    measure, batches = {"text": (text, [64, 256]), "image": (image, [32]), "gaussian": (gaussian, [])}[options.task]
-    found = measure(options.batch or batches, device)
-    if options.json:
+def _shown(value: float | str | Mapping[str, Any]) -> str:
+    """A number, or several beside each other."""
+    if isinstance(value, Mapping):
+        return "  ".join(map(_shown, value.values()))
+    return f"{value:>14}" if isinstance(value, str) else f"{value:14,.3f}"
+
+
+def at_scale(figure: Path | None) -> dict[str, Any]:
+    """Simulate many workers, and check the simulation against real runs."""
+    from benchmark_scale import RECIPES as MADE
+    from benchmark_scale import checks, draw, measured_parts, scale, told
+
+    prepare("cpu")
+    parts = {name: measured_parts(make) for name, make in MADE.items()}
+    found = {f"{name}, parts": told(measured) for name, measured in parts.items()}
+    for name in parts:
+        found |= {f"{name}, {title}": speeds for title, speeds in scale(parts[name], name == "paper").items()}
+    found |= {f"paper, {name}": numbers for name, numbers in checks(parts["paper"])}
+    if figure is not None:
+        draw(parts["paper"], figure)
+    return found
+
+
+def show(found: Mapping[str, Any], left_out: Mapping[str, str], as_json: bool) -> int:
+    """Print what was measured, as lines or as one object."""
+    if as_json:
         print(json.dumps(found))
         return 0
     for name, values in found.items():
         print(name)
         for key, value in values.items():
-            print(f"    {key:26} {value:14,.3f}")
+            print(f"    {key:26} {_shown(value)}")
+    for name, reason in left_out.items():
+        print(f"{name}: left out; {reason}")
     return 0
+
+
+def main() -> int:
+    """Measure one task."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("text", "image", "gaussian", "scale"))
+    parser.add_argument("--batch", type=int, nargs="+", metavar="SEQUENCES", help="text: 64 256; image: 32")
+    parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda")
+    parser.add_argument("--grid", action="store_true", help="text: by workers, lag, vocabulary, length and batch")
+    parser.add_argument("--minutes", type=float, default=15.0, metavar="M", help="of --grid; the rest is left out")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="scale: draw the curves, as PNG or PDF")
+    parser.add_argument("--json", action="store_true", help="print one object and nothing else")
+    options = parser.parse_args()
+    if options.task == "scale":
+        return show(at_scale(options.figure), {}, options.json)
+    if options.grid and options.task != "text":
+        parser.error(f"--grid is for text, not for {options.task}: leave it out")
+    if options.grid and (options.batch or options.device != "cpu"):
+        parser.error("--grid has batches of its own, on the CPU: leave --batch and --device out")
+    device = prepare(options.device)
+    left_out: dict[str, str] = {}
+    if options.grid:
+        found, left_out = grid(options.minutes)
+        return show(found | {"left out": left_out} if options.json else found, left_out, options.json)
+    measure, batches = {"text": (text, [64, 256]), "image": (image, [32]), "gaussian": (gaussian, [])}[options.task]
+    return show(measure(options.batch or batches, device), {}, options.json)
 
 
 if __name__ == "__main__":

@@ -42,15 +42,15 @@ RECIPES: dict[str, dict[str, Any]] = {
 SECONDS = 1.0  # of each measurement, after a warm-up
 
 
-def made_up_corpus() -> Corpus:
+def made_up_corpus(vocab_size: int = VOCAB_SIZE, length: int = LENGTH) -> Corpus:
     """Windows of words with frequencies that fall as 1 / rank (Zipf)."""
-    weights = 1 / np.arange(1, VOCAB_SIZE + 1)
+    weights = 1 / np.arange(1, vocab_size + 1)
     rng = stream(0, Purpose.CONTROL, 1)
     parts = []
     for rows in (ROWS, 64, 64):
-        tokens = rng.choice(VOCAB_SIZE, size=(rows, LENGTH), p=weights / weights.sum())
+        tokens = rng.choice(vocab_size, size=(rows, length), p=weights / weights.sum())
         parts.append(Rows(tokens, np.ones(tokens.shape, np.bool_)))
-    words = ("<unk>", "<eos>", *(f"w{index}" for index in range(VOCAB_SIZE - 2)))
+    words = ("<unk>", "<eos>", *(f"w{index}" for index in range(vocab_size - 2)))
     return Corpus("made-up words", words, *parts, stop_token=None)
 
 
