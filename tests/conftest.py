@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rlgan.device import prepare
+from rlgan.runs.sinks import DEFAULT_SINKS
 from rlgan.settings import own_imports, updated
 from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
@@ -77,14 +78,16 @@ def treebank(real):
     return real("ptb")
 
 
-SMALL_WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"
+# Without TensorBoard, whose figures take longer than all else of so small a run; see `all_sinks`.
+SMALL_WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --sinks json_lines"
+SMALL_WORDS += " --evaluate-every 1000"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rlgan():
     """Type `rlgan WORDS` as a person does, and wait for what comes."""
 
-    def run(*words, environment=None, timeout=120, **options):
+    def run(*words, environment=None, timeout=300, **options):
         typed = [sys.executable, "-m", "rlgan", *map(str, words)]
         surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         return subprocess.run(
@@ -101,17 +104,26 @@ def typed(capsys):
 
     def run(*words):
         capsys.readouterr()
-        code = main(list(map(str, words)))
+        try:
+            code = main(list(map(str, words)))
+        except SystemExit as end:  # by which --help ends
+            code = end.code
         said = capsys.readouterr()
         return subprocess.CompletedProcess(words, code, said.out, said.err)
 
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_words():
     """The small recipe as words of the command line."""
     return SMALL_WORDS.split()
+
+
+@pytest.fixture(scope="session")
+def all_sinks():
+    """Words to follow the small ones: metrics are written wherever they are where nothing is said."""
+    return ["--sinks", *DEFAULT_SINKS]
 
 
 @pytest.fixture

@@ -90,17 +90,18 @@ def test_the_dropout_of_a_transformer_is_shared_by_two_learners(here, rlgan, typ
     assert "attention has a dropout of 0.1 of its own, which several learners can't share" in done.stderr
 
 
-def test_a_task_of_ones_own_has_help_samples_and_an_evaluation(here, rlgan):
-    done = rlgan("train", "my_task:TASK", "--help", cwd=here)
+@pytest.mark.usefixtures("here")
+def test_a_task_of_ones_own_has_help_samples_and_an_evaluation(typed):
+    done = typed("train", "my_task:TASK", "--help")
     assert "--units" in done.stdout
     assert "exponential distribution" in done.stdout
-    assert rlgan("train", "my_task:TASK", "--steps", 300, "--run-dir", "run", cwd=here).returncode == 0
+    assert typed("train", "my_task:TASK", "--steps", 300, "--run-dir", "run").returncode == 0
     for words in (["sample", "run", "--count", 3], ["evaluate", "run", "--json"]):
-        refused = rlgan(*words, cwd=here)
+        refused = typed(*words)
         assert (refused.returncode, refused.stdout) == (1, "")
         assert "give --trust-imports" in refused.stderr
-        assert rlgan(*words, "--trust-imports", cwd=here).returncode == 0
-    samples = rlgan("sample", "run", "--count", 200, "--trust-imports", cwd=here).stdout.split()
+        assert typed(*words, "--trust-imports").returncode == 0
+    samples = typed("sample", "run", "--count", 200, "--trust-imports").stdout.split()
     assert 0.5 < sum(map(float, samples)) / 200 < 1.5
 
 
@@ -141,11 +142,12 @@ def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_word
     ],
 )
 def test_what_can_t_be_imported_or_called_is_refused_before_anything_is_written(
-    tmp_path, rlgan, small_words, flag, name, said
+    tmp_path, typed, monkeypatch, small_words, flag, name, said
 ):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "leaves_a_mark.py").write_text("NUMBER = 3\ndef alone(log_odds):\n    return log_odds\n")
     (tmp_path / "raises.py").write_text("1 / 0\n")
-    done = rlgan("train", *small_words, "--workers", 0, flag, name, "--run-dir", "run", cwd=tmp_path)
+    done = typed("train", *small_words, "--workers", 0, flag, name, "--run-dir", "run")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert said in line

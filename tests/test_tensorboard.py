@@ -24,9 +24,10 @@ QUIET = [
 
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no chromium on the path")
-def test_a_browser_sees_the_measures_of_a_run(rlgan, small_words, tmp_path):
+def test_a_browser_sees_the_measures_of_a_run(rlgan, small_words, all_sinks, tmp_path):
     run = tmp_path / "run"
-    assert rlgan("train", *small_words, "--workers", 0, "--steps", 3, "--run-dir", run).returncode == 0
+    words = ["train", *small_words, *all_sinks, "--workers", 0, "--steps", 3, "--run-dir", run]
+    assert rlgan(*words).returncode == 0
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

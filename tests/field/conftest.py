@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 GAUSSIAN = ["train", "gaussian", "--workers", "0", "--evaluate-every", "1000"]
-ON_RAY = "train --workers 1 --batch-size 8 --shards 2 --length 8 --hidden-size 8 --embedding-size 8".split()  # noqa: SIM905
+ON_RAY = "train --workers 1 --batch-size 8 --shards 2 --length 8 --hidden-size 8 --embedding-size 8 --sinks json_lines"
 SENTENCES = [f"the cat number {number} sees a dog" for number in range(60)]
 
 
@@ -27,7 +27,7 @@ def gaussian():
 @pytest.fixture
 def on_ray():
     """The words of a quick training on Ray."""
-    return ON_RAY
+    return ON_RAY.split()
 
 
 @pytest.fixture

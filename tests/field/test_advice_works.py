@@ -8,9 +8,9 @@ import re
 import pytest
 from PIL import Image
 
-SMALL = "--workers 0 --steps 1 --batch-size 4 --hidden-size 4 --embedding-size 4 --evaluate-every 9".split()  # noqa: SIM905
-TEXT = ["train", *SMALL]
-PICTURES = "train image --workers 0 --steps 1 --size 8 --batch-size 2".split()  # noqa: SIM905
+TEXT = ["train", "--workers", "0", "--steps", "1", "--batch-size", "4", "--hidden-size", "4", "--embedding-size", "4"]
+TEXT += ["--evaluate-every", "9", "--sinks", "json_lines"]
+PICTURES = "train image --workers 0 --steps 1 --size 8 --batch-size 2 --sinks json_lines".split()  # noqa: SIM905
 ORACLE = [*TEXT, "--data", "oracle"]
 REINFORCE = [*TEXT, "--estimator", "reinforce"]
 SCORED = [*TEXT, "--scorer", "my_scorer:even"]

@@ -51,9 +51,9 @@ def text(tmp_path):
     return write
 
 
-def test_a_text_that_fits_is_told_in_a_line_in_config_and_in_tensorboard_and_warned_of_nothing(rlgan, text, tmp_path):
+def test_a_text_that_fits_is_told_in_a_line_in_config_and_in_tensorboard_and_warned_of_nothing(typed, text, tmp_path):
     run = tmp_path / "run"
-    done = rlgan(*TRAIN, "--data", text(prose(200, 6)), "--run-dir", run)
+    done = typed(*TRAIN, "--data", text(prose(200, 6)), "--run-dir", run)
     assert done.returncode == 0, done.stderr
     assert "17 words; 180 / 10 / 10 sentences of 20 tokens" in done.stdout
     assert "a line has 7 tokens in the median" in done.stdout
@@ -98,10 +98,10 @@ def test_poems_with_blanks_between_characters_are_left_alone(text):
     assert warnings(load(text([" ".join(line) for line in CHINESE[:40] * 5]))) == []
 
 
-def test_samples_of_characters_are_written_without_blanks(rlgan, text, tmp_path):
+def test_samples_of_characters_are_written_without_blanks(typed, text, tmp_path):
     run = tmp_path / "run"
-    assert rlgan(*TRAIN, "--data", text(CHINESE), "--tokens", "characters", "--run-dir", run).returncode == 0
-    (line,) = rlgan("sample", run, "--count", 1).stdout.splitlines()
+    assert typed(*TRAIN, "--data", text(CHINESE), "--tokens", "characters", "--run-dir", run).returncode == 0
+    (line,) = typed("sample", run, "--count", 1).stdout.splitlines()
     assert " " not in line
     assert len(line) > 3
 
@@ -319,7 +319,7 @@ def test_too_little_memory_for_networks_is_told_with_the_size_and_a_remedy(tmp_p
     words = [*TRAIN[:-4], "--hidden-size", "30000", "--embedding-size", "4", "--run-dir", str(tmp_path / "run")]
     limit = 2**32
     done = subprocess.run(
-        [sys.executable, "-m", "rlgan", *words], capture_output=True, text=True, timeout=100, check=False,
+        [sys.executable, "-m", "rlgan", *words], capture_output=True, text=True, timeout=300, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
     )  # fmt: skip
     assert done.returncode == 1

@@ -1,7 +1,9 @@
 """Disks and shares that refuse what is only nice to have: locks, and folders that are written through."""
 
 import errno
+import fcntl
 import os
+import stat
 
 import numpy as np
 import pytest
@@ -11,36 +13,27 @@ from rlgan.images.cache import Cache
 from rlgan.images.pictures import open_pictures
 from rlgan.images.sources import Request
 
-REFUSING = """
-import fcntl, os, stat
-
-locks, folders = int(os.environ["LOCKS"]), int(os.environ["FOLDERS"])
-real = os.fsync
-
-def flock(*_):
-    raise OSError(locks, os.strerror(locks))
-
-def fsync(descriptor):
-    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-        raise OSError(folders, os.strerror(folders))
-    real(descriptor)
-
-if locks:
-    fcntl.flock = flock
-if folders:
-    os.fsync = fsync
-"""
-
 
 @pytest.fixture
-def on_a_disk(tmp_path, rlgan):
+def on_a_disk(typed, monkeypatch):
     """Run the command line where flock, and fsync of a folder, give errors."""
+    written_through = os.fsync
 
     def run(*words, locks=0, folders=0):
-        (tmp_path / "disk").mkdir(exist_ok=True)
-        (tmp_path / "disk" / "sitecustomize.py").write_text(REFUSING)
-        path = os.pathsep.join([str(tmp_path / "disk"), os.environ.get("PYTHONPATH", "")])
-        return rlgan(*words, environment={"PYTHONPATH": path, "LOCKS": str(locks), "FOLDERS": str(folders)})
+        def flock(*_):
+            raise OSError(locks, os.strerror(locks))
+
+        def fsync(descriptor):
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(folders, os.strerror(folders))
+            written_through(descriptor)
+
+        with monkeypatch.context() as disk:
+            if locks:
+                disk.setattr(fcntl, "flock", flock)
+            if folders:
+                disk.setattr(os, "fsync", fsync)
+            return typed(*words)
 
     return run
 

@@ -12,28 +12,28 @@ from rlgan.settings import absolute, typed_path
 
 
 @pytest.fixture
-def home(tmp_path):
-    """A home directory, and the environment that names it."""
+def home(tmp_path, monkeypatch):
+    """The home directory; another one is the current directory."""
     folder = tmp_path / "home"
     folder.mkdir()
-    return folder, {"HOME": str(folder)}
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir(tmp_path)
+    return folder
 
 
-def test_a_tilde_after_an_equals_sign_is_the_home_directory(rlgan, gaussian, home, tmp_path):
-    folder, environment = home
-    where = {"environment": environment, "cwd": tmp_path}
-    done = rlgan(*gaussian, "--steps", 2, "--run-dir=~/a", **where)
+def test_a_tilde_after_an_equals_sign_is_the_home_directory(typed, gaussian, home, tmp_path):
+    done = typed(*gaussian, "--steps", 2, "--run-dir=~/a")
     assert done.returncode == 0, done.stderr
-    assert (folder / "a" / "config.json").is_file()
+    assert (home / "a" / "config.json").is_file()
     assert not (tmp_path / "~").exists()
-    assert len(rlgan("sample", "~/a", "--count", 3, **where).stdout.split()) == 3
-    assert rlgan("evaluate", "~/a", **where).returncode == 0
-    again = rlgan("train", "gaussian", "--run-dir=~/a", "--resume", "--steps", 3, "--workers", 0, **where)
+    assert len(typed("sample", "~/a", "--count", 3).stdout.split()) == 3
+    assert typed("evaluate", "~/a").returncode == 0
+    again = typed("train", "gaussian", "--run-dir=~/a", "--resume", "--steps", 3, "--workers", 0)
     assert "going on from step 2" in again.stdout
 
 
-def test_the_home_of_nobody_is_one_line(rlgan):
-    done = rlgan("train", "--run-dir=~nobody-of-this-name/a")
+def test_the_home_of_nobody_is_one_line(typed):
+    done = typed("train", "--run-dir=~nobody-of-this-name/a")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "rlgan: error: --run-dir ~nobody-of-this-name/a: there is no home directory for ~nobody-of-this-name; give a "
@@ -72,7 +72,7 @@ def test_a_name_with_a_tilde_inside_stays_as_it_is():
 def test_what_can_be_read_only_once_is_refused_in_one_line(sentences):
     typed = f"{shlex.quote(sys.executable)} -m rlgan train --workers 0 --data"
     for command in (f"{typed} <(cat {sentences})", f"cat {sentences} | {typed} /dev/stdin"):
-        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 1 or done.returncode == 2
         (line,) = done.stderr.splitlines()
         assert "can be read only once" in line
@@ -94,21 +94,22 @@ def test_a_named_pipe_is_refused(tmp_path):
         absolute("--data", str(tmp_path / "pipe"))
 
 
-def test_commands_that_are_printed_can_be_pasted(rlgan, gaussian, tmp_path):
+def test_commands_that_are_printed_can_be_pasted(typed, gaussian, tmp_path):
     run = tmp_path / "my run; it's"
-    done = rlgan(*gaussian, "--steps", 1, "--run-dir", run)
+    done = typed(*gaussian, "--steps", 1, "--run-dir", run)
     said = re.search(r": (\S*rlgan sample .*)", done.stdout)
     assert shlex.split(said[1])[1:] == ["sample", str(run)]
 
 
-def test_a_directory_that_may_not_be_written_names_the_flag(rlgan, gaussian, tmp_path):
+def test_a_directory_that_may_not_be_written_names_the_flag(typed, gaussian, tmp_path, monkeypatch):
     import os
 
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
     if os.access(folder, os.W_OK):
         pytest.skip("this user may write everywhere")
-    done = rlgan(*gaussian, "--steps", 1, cwd=folder)
+    monkeypatch.chdir(folder)
+    done = typed(*gaussian, "--steps", 1)
     assert done.returncode == 1
     assert "--run-dir" in done.stderr
 

@@ -18,7 +18,8 @@ from rlgan.engine.ray_address import check_answers
 from rlgan.engine.ray_connection import temporary_folder
 from rlgan.errors import RunError
 
-ON_RAY = "train --workers 1 --steps 1 --batch-size 8 --shards 2 --length 8 --hidden-size 8 --embedding-size 8".split()  # noqa: SIM905
+ON_RAY = ["train", "--workers", "1", "--steps", "1", "--batch-size", "8", "--shards", "2", "--length", "8"]
+ON_RAY += ["--hidden-size", "8", "--embedding-size", "8", "--sinks", "json_lines"]
 
 
 @pytest.fixture
@@ -236,7 +237,7 @@ def test_no_loopback_interface_is_one_line(on_ray, tmp_path):
     if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this sandbox has no namespaces of networks")
     typed = ["unshare", "-n", sys.executable, "-m", "rlgan", *on_ray, "--steps", "1", "--run-dir", tmp_path / "run"]
-    done = subprocess.run(typed, capture_output=True, text=True, timeout=100, cwd=tmp_path, check=False)
+    done = subprocess.run(typed, capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "loopback" in line
@@ -254,7 +255,7 @@ def test_a_limit_on_processes_is_one_line_that_names_it(on_ray, tmp_path, limit)
         pytest.skip("this sandbox lets nobody become another user")
     typed = [*another, sys.executable, "-m", "rlgan", *on_ray, "--steps", "1", "--run-dir", tmp_path / "run"]
     done = subprocess.run(
-        typed, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False,
+        typed, capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit)),
     )  # fmt: skip
     assert done.returncode == 1

@@ -21,7 +21,7 @@ def test_a_signal_while_it_trains_saves_and_says_how_to_go_on(name, started, gau
     process = started(*gaussian, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run)
     wait_until(lambda: steps_of(run))
     process.send_signal(getattr(signal, name))
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     assert f"stopped by {name} and saved; to go on: rlgan train gaussian --run-dir {run} --resume" in said.decode()
 
@@ -35,7 +35,7 @@ def test_a_signal_before_training_is_one_line(number, started, gaussian, tmp_pat
     process = started(*gaussian, "--activation", "slow:activation")
     wait_until((tmp_path / "here").exists)
     process.send_signal(number)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 128 + number
     assert said.decode().splitlines() == [f"rlgan: error: ended by {signal.Signals(number).name}"]
 
@@ -53,7 +53,7 @@ def test_sigterm_to_all_processes_of_a_run_on_ray_saves(started, on_ray, tmp_pat
     assert {"gcs_server", "raylet"} <= {each.name() for each in everything[:-1]}
     for each in everything:
         each.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=300)
     # 2.5 s on a machine with nothing else at work; it was 60 s, unsaved, where Ray's servers ended first.
     assert time.monotonic() - asked < 30
     assert process.returncode == 0, said.decode()
@@ -63,7 +63,7 @@ def test_sigterm_to_all_processes_of_a_run_on_ray_saves(started, on_ray, tmp_pat
     assert alive == []
 
 
-@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("asked", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_ray_that_is_gone_is_a_line_with_the_last_checkpoint(started, on_ray, tmp_path, wait_until, steps_of, asked):
     run = tmp_path / "run"
     process = started(*on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run)
@@ -74,7 +74,7 @@ def test_a_ray_that_is_gone_is_a_line_with_the_last_checkpoint(started, on_ray, 
             each.kill()
     if asked:
         process.terminate()
-    said, _ = process.communicate(timeout=50)
+    said, _ = process.communicate(timeout=300)
     assert time.monotonic() - begun < 30  # half a second, with nothing else at work
     assert process.returncode == (128 + signal.SIGTERM if asked else 1)
     why = "SIGTERM asked the run to stop, and its Ray has ended" if asked else "The Ray of this run has ended"
@@ -95,7 +95,7 @@ def test_sigterm_where_the_cluster_that_it_has_joined_is_gone_too(
         each.kill()
     begun = time.monotonic()
     process.terminate()
-    said, _ = process.communicate(timeout=50)
+    said, _ = process.communicate(timeout=300)
     assert time.monotonic() - begun < 20
     assert process.returncode == 128 + signal.SIGTERM, said.decode()
     assert f"its Ray has ended: the run ends without saving; the last whole checkpoint is {run}" in said.decode()
@@ -120,6 +120,8 @@ def test_a_terminal_that_is_closed_signals_twice_and_the_run_saves(on_ray, tmp_p
     assert "stopped by SIGHUP and saved" in (run / "log.txt").read_text()
 
 
+# Alone: a process that passes its signal on more than a second later, as beside other work, asks a second time.
+@pytest.mark.slow
 def test_several_seeds_whose_every_process_is_signalled_save(started, gaussian, tmp_path, wait_until, steps_of):
     runs = tmp_path / "runs"
     words = [*gaussian, "--steps", 10**9, "--checkpoint-every", 10, "--seeds", 2, "--run-dir", runs]
@@ -128,7 +130,7 @@ def test_several_seeds_whose_every_process_is_signalled_save(started, gaussian, 
     for each in [*_ray_of(process), psutil.Process(process.pid)]:
         if "resource_tracker" not in " ".join(each.cmdline()):
             each.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=40)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said.decode()
     for seed in range(2):
         assert "stopped by SIGTERM and saved" in (runs / f"seed-{seed}" / "log.txt").read_text()
@@ -139,7 +141,7 @@ def test_the_second_signal_ends_the_first_process_of_a_container():
     unshared = ["unshare", "--pid", "--fork", "--kill-child"]
     if subprocess.run([*unshared, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this sandbox has no namespaces of processes")
-    done = subprocess.run([*unshared, sys.executable, "-c", IN_C_CODE], timeout=60, check=False)
+    done = subprocess.run([*unshared, sys.executable, "-c", IN_C_CODE], timeout=300, check=False)
     assert done.returncode == 128 + signal.SIGTERM
 
 
@@ -174,7 +176,9 @@ with stopping(patience=1.0) as stop:
 
 
 def _python(code, *words):
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 def test_a_step_that_hangs_does_not_keep_the_run_for_ever():

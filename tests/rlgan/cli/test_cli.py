@@ -31,11 +31,18 @@ def text(tmp_path_factory):
     return file
 
 
-@pytest.fixture
-def run(tmp_path, small_words, capsys):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, small_words, all_sinks):
     """A finished run of four steps on the stories."""
-    path = tmp_path / "run"
-    assert main(["train", *small_words, *LOCAL, "--run-dir", str(path)]) == 0
+    path = tmp_path_factory.mktemp("trained") / "run"
+    assert main(["train", *small_words, *all_sinks, *LOCAL, "--run-dir", str(path)]) == 0
+    return path
+
+
+@pytest.fixture
+def run(trained, tmp_path, capsys):
+    """A copy of it, which a test may change."""
+    path = shutil.copytree(trained, tmp_path / "run")
     capsys.readouterr()
     return path
 
@@ -140,8 +147,9 @@ def test_a_missing_path_is_refused_from_a_shell_too(rlgan, tmp_path):
     _refused(rlgan("train", "--data", "nowhere.txt", "--workers", "0", cwd=tmp_path), 1, "nowhere.txt")
 
 
-def test_the_stories_have_the_words_they_have(rlgan, tmp_path):
-    _refused(rlgan("train", "--vocab-size", "100", "--workers", "0", cwd=tmp_path), 1, "394 words", "--vocab-size")
+def test_the_stories_have_the_words_they_have(typed, tmp_path):
+    words = ["train", "--vocab-size", "100", "--workers", "0", "--run-dir", tmp_path / "run"]
+    _refused(typed(*words), 1, "394 words", "--vocab-size")
 
 
 def test_a_directory_that_is_not_empty_is_left_as_it_is(typed, tmp_path):
@@ -173,8 +181,8 @@ def test_a_run_directory_holds_what_the_readme_says(run):
     }  # fmt: skip
 
 
-def test_evaluate_prints_one_json_object_which_agrees_with_metrics_jsonl(rlgan, run):
-    done = rlgan("evaluate", run, "--quick", "--json")
+def test_evaluate_prints_one_json_object_which_agrees_with_metrics_jsonl(typed, run):
+    done = typed("evaluate", run, "--quick", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
@@ -265,14 +273,13 @@ def test_resume_goes_on_from_what_was_saved_and_rewinds_the_metrics(run, small_w
     assert [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [0, 4, 7]
 
 
-def test_a_run_can_be_resumed_again_and_again(small_words, capsys, digest, tmp_path):
-    parts, straight = str(tmp_path / "parts"), str(tmp_path / "straight")
+def test_a_run_can_be_resumed_again_and_again(small_words, run, capsys, digest, tmp_path):
+    parts = str(tmp_path / "parts")
     words = ["train", *small_words, "--workers", "0"]
     assert main([*words, "--run-dir", parts, "--resume", "auto", "--steps", "1"]) == 0  # a first start may say so too
     for steps in ("2", "3", "4"):
         assert main(["train", "--run-dir", parts, "--resume", "--steps", steps]) == 0, capsys.readouterr().err
-    assert main([*words, "--run-dir", straight, "--steps", "4"]) == 0
-    assert digest(parts, 4) == digest(straight, 4)
+    assert digest(parts, 4) == digest(run, 4)
 
 
 def test_going_on_on_another_kind_of_machine_is_said(rlgan, typed, run):
@@ -384,16 +391,16 @@ def test_a_full_disk_leaves_the_metrics_as_they_were(run):
     assert metrics.read_text() == before
 
 
-def test_names_that_are_not_utf_8_are_shown_as_escapes(rlgan, tmp_path, small_words, text):
+def test_names_that_are_not_utf_8_are_shown_as_escapes(rlgan, typed, tmp_path, small_words, text):
     """TensorBoard can't write to such a directory, so a run is refused there; data may have any name."""
     data = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")
     shutil.copy(text, data)
     words = ["train", *small_words, *LOCAL, "--data", data]
-    _refused(rlgan(*words, "--run-dir", os.fsdecode(b"run\xe9"), cwd=tmp_path), 2, "run\\udce9 is not UTF-8")
+    _refused(typed(*words, "--run-dir", os.fsdecode(b"run\xe9")), 2, "run\\udce9 is not UTF-8")
     done = rlgan(*words, "--run-dir", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "caf\\udce9.txt" in done.stdout
-    done = rlgan("train", "--run-dir", tmp_path / "run", "--resume", "--steps", "5")
+    done = typed("train", "--run-dir", tmp_path / "run", "--resume", "--steps", "5")
     assert done.returncode == 0, done.stderr
 
 
@@ -403,8 +410,8 @@ def test_who_reads_the_samples_may_leave_early(run):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_page_that_no_memory_holds_is_said(rlgan, tmp_path):
-    done = rlgan("train", "--length", "1000000000000", "--workers", "0", "--run-dir", tmp_path / "run")
+def test_a_page_that_no_memory_holds_is_said(typed, tmp_path):
+    done = typed("train", "--length", "1000000000000", "--workers", "0", "--run-dir", tmp_path / "run")
     _refused(done, 1, "not enough memory")
 
 
@@ -471,11 +478,11 @@ def test_each_method_computes_its_own_terms_and_no_others(tmp_path, text, small_
     assert last["shards_by_worker"] == {"local": {"mle": 0, "pretraingan": 4}.get(method, 28)}
 
 
-def test_names_of_several_words_are_taken_with_hyphens_too(rlgan, tmp_path, small_words):
+def test_names_of_several_words_are_taken_with_hyphens_too(typed, tmp_path, small_words):
     words = ["--estimator", "all-tokens", "--weighting", "forward-kl", "--reward", "density-ratio"]
     words += ["--baseline=per-position", "--reward-control", "random-discriminator"]
     run = tmp_path / "all-tokens"  # a name is left as it is
-    assert rlgan("train", *small_words, *words, *LOCAL, "--run-dir", run).returncode == 0
+    assert typed("train", *small_words, *words, *LOCAL, "--run-dir", run).returncode == 0
     recipe = json.loads((run / "config.json").read_text())["recipe"]
     assert [recipe[name] for name in ("estimator", "reward", "reward_control", "baseline")] == [
         "all_tokens", "density_ratio", "random_discriminator", "per_position"
@@ -512,22 +519,23 @@ def test_a_collapse_is_told_shown_and_stops_the_run_where_that_is_asked(tmp_path
     assert "ALARM: The generator collapsed at step" in capsys.readouterr().out
 
 
-def test_the_oracles_words_are_its_own(rlgan, tmp_path):
-    done = rlgan("train", "--data", "oracle", "--vocab-size", "100", "--workers", "0", cwd=tmp_path)
+def test_the_oracles_words_are_its_own(typed, tmp_path):
+    words = ["train", "--data", "oracle", "--vocab-size", "100", "--workers", "0", "--run-dir", tmp_path / "run"]
+    done = typed(*words)
     _refused(done, 1, "the oracle writes windows of 5000 words")
 
 
 @pytest.mark.slow
-def test_a_step_on_the_oracle_tells_its_nll_beside_what_the_generator_has(rlgan, tmp_path, text):
+def test_a_step_on_the_oracle_tells_its_nll_beside_what_the_generator_has(typed, tmp_path, text):
     run = tmp_path / "run"
     words = ["--preset", "paper", "--embedding-size", "8", "--hidden-size", "8", "--run-dir", run]
-    assert rlgan("train", "--data", "oracle", *LOCAL, *words, timeout=300).returncode == 0
+    assert typed("train", "--data", "oracle", *LOCAL, *words).returncode == 0
     line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert 5.8 < np.log(line["floor_perplexity"]) < 6.1
     assert np.log(line["test_perplexity"]) == pytest.approx(np.log(5000), rel=0.02)
     assert 10 < line["true_nll"] < 12  # NLL_oracle of text that is nearly uniform
     assert line["grammatical"] == 1
-    done = rlgan("evaluate", run, "--quick", "--test-data", text, timeout=300)
+    done = typed("evaluate", run, "--quick", "--test-data", text)
     _refused(done, 1, "the words of this run are the oracle's numbers")
 
 

@@ -1,6 +1,7 @@
 """`rlgan train image` and what goes with it, from outside, as a person types it."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,17 +22,26 @@ SMALL = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory):
     """A cache for all tests here, and not that of the person who runs them."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    with pytest.MonkeyPatch.context() as surroundings:
+        surroundings.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A finished run of 12 steps, two epochs."""
+    path = tmp_path_factory.mktemp("trained") / "run"
+    assert main([*SMALL, "--steps", "12", "--run-dir", str(path)]) == 0
+    return path
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
-    """A finished run of 12 steps, two epochs."""
-    path = tmp_path / "run"
-    assert main([*SMALL, "--steps", "12", "--run-dir", str(path)]) == 0
+def run(trained, tmp_path, capsys):
+    """A copy of it, which a test may change."""
+    path = shutil.copytree(trained, tmp_path / "run")
     capsys.readouterr()
     return path
 
@@ -79,13 +89,14 @@ def test_what_makes_no_sense_is_refused_in_one_line_with_code_2(refused, words, 
     refused(words, 2, *parts)
 
 
-def test_data_that_is_not_there_is_said_in_one_line_with_code_1(rlgan, tmp_path):
+def test_data_that_is_not_there_is_said_in_one_line_with_code_1(typed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / "bad" / name).write_text("<html>quota exceeded</html>")
     for data, part in (("nowhere", "nowhere"), ("empty", "empty"), ("bad", ".jpg")):
-        done = rlgan(*SMALL, "--workers", 0, "--data", data, "--run-dir", f"run-{data}", cwd=tmp_path)
+        done = typed(*SMALL, "--workers", 0, "--data", data, "--run-dir", f"run-{data}")
         assert done.returncode == 1, data
         (line,) = done.stderr.splitlines()
         assert line.startswith("rlgan: error: ")
@@ -132,10 +143,10 @@ def test_terminated_while_pictures_are_drawn_it_says_so_and_leaves_nothing(tmp_p
         [*typed, "--run-dir", str(tmp_path / "run")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert any("making the pictures" in line for line in process.stdout)
-    time.sleep(3)  # until others draw
-    family = psutil.Process(process.pid).children(recursive=True)
+    while not (family := psutil.Process(process.pid).children(recursive=True)):
+        time.sleep(0.1)
     process.terminate()
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (143, "rlgan: error: terminated\n")
     assert not psutil.wait_procs(family, timeout=5)[1]
     assert not [entry for entry in (tmp_path / "cache").iterdir() if entry.name != "files"]
@@ -230,7 +241,7 @@ def test_resume_refuses_other_pictures(folder, tmp_path, capsys):
     assert "is not the data" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_workers_decode_the_pictures_and_come_to_the_same_bits(rlgan, folder, tmp_path, digest, workers):
     words = [*SMALL, "--data", str(folder), "--steps", "6", "--cache"]
     assert main([*words, str(tmp_path / "one"), "--run-dir", str(tmp_path / "alone")]) == 0
@@ -275,7 +286,7 @@ def test_figure5_is_not_drawn_of_a_run_that_was_stopped_and_goes_on_when_typed_a
         assert time.monotonic() - began < 120
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "stopped by SIGINT: the run is saved in run" in err
     assert not (tmp_path / "figure5.png").exists()

@@ -13,16 +13,15 @@ from rlgan.runs.evaluation import evaluation_tools
 from rlgan.runs.terminal import Terminal
 from rlgan.text import language_model
 
-WORDS = "--preset paper --length 12 --batch-size 16 --embedding-size 16 --hidden-size 16 --evaluate-every 1000"
 LOCAL = ["--workers", "0", "--steps", "3"]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(small_words, tmp_path_factory):
     """A run on the stories and its control."""
     folder = tmp_path_factory.mktemp("runs")
     for name, words in (("run", []), ("control", ["--reward-control", "shuffled"])):
-        assert main(["train", *WORDS.split(), *LOCAL, *words, "--run-dir", str(folder / name)]) == 0
+        assert main(["train", *small_words, *LOCAL, *words, "--run-dir", str(folder / name)]) == 0
     return folder
 
 
@@ -79,10 +78,10 @@ def test_the_same_evaluation_gives_the_same_numbers(run, capsys):
     assert outputs[0] == outputs[1]
 
 
-def test_data_that_runs_share_is_read_once(run, runs, tmp_path):
+def test_data_that_runs_share_is_read_once(run, runs, small_words, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("one two three four five six seven\n" * 60)
-    assert main(["train", *WORDS.split(), *LOCAL, "--data", str(text), "--run-dir", str(tmp_path / "other")]) == 0
+    assert main(["train", *small_words, *LOCAL, "--data", str(text), "--run-dir", str(tmp_path / "other")]) == 0
     tools = evaluation_tools("newest", trust_imports=False, status=print)
     first, control, other = (
         tools.prepare(tools.load_run(str(path))) for path in (run, runs / "control", tmp_path / "other")
@@ -192,12 +191,12 @@ def test_sample_refuses_such_temperatures_too(capsys, temperature):
     assert_refused(code, capsys.readouterr().err, 2, "--temperature is")
 
 
-def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, tmp_path, capsys):
+def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, small_words, tmp_path, capsys):
     text = tmp_path / "text.txt"
     text.write_text("one two three four five six seven\n" * 60)
     for name, words in (("words", ["--data", str(text)]), ("rows", ["--length", "10", "--method", "mle"])):
         path = str(tmp_path / name)
-        assert main(["train", *WORDS.split(), *LOCAL, *words, "--run-dir", path]) == 0
+        assert main(["train", *small_words, *LOCAL, *words, "--run-dir", path]) == 0
     capsys.readouterr()
     for path, part in (
         (tmp_path / "words", "has another vocabulary"),
@@ -209,10 +208,10 @@ def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, tmp_path, cap
         assert_refused(code, capsys.readouterr().err, 1, str(path), part)
 
 
-def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(tmp_path, capsys):
+def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(small_words, tmp_path, capsys):
     text, path = tmp_path / "text.txt", str(tmp_path / "run")
     text.write_text("one two three four five six seven eight nine ten eleven twelve\n" * 20)
-    assert main(["train", *WORDS.split(), *LOCAL, "--data", str(text), "--run-dir", path]) == 0
+    assert main(["train", *small_words, *LOCAL, "--data", str(text), "--run-dir", path]) == 0
     capsys.readouterr()
     assert_refused(main(["evaluate", path]), capsys.readouterr().err, 1, "a single row", "--quick")
     assert main(["evaluate", path, "--quick"]) == 0

@@ -20,15 +20,15 @@ METRIC = {"text": "validation_perplexity", "image": "rfid"}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", WORDS)
-def test_seeds_of_every_task_are_trained_and_measured_as_one(rlgan, tmp_path, digest, task):
-    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+def test_seeds_of_every_task_are_trained_and_measured_as_one(rlgan, typed, monkeypatch, tmp_path, digest, task):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "seeds"
     words = ["train", task, *WORDS[task].split(), "--workers", 0, "--steps", 3]
-    done = rlgan(*words, "--seeds", 2, "--seed", 4, "--run-dir", folder, environment=cache)
+    done = rlgan(*words, "--seeds", 2, "--seed", 4, "--run-dir", folder)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert sorted(entry.name for entry in folder.iterdir()) == ["seed-4", "seed-5"]
-    assert rlgan(*words, "--seed", 5, "--run-dir", tmp_path / "alone", environment=cache).returncode == 0
+    assert typed(*words, "--seed", 5, "--run-dir", tmp_path / "alone").returncode == 0
     assert digest(folder / "seed-5", 3) == digest(tmp_path / "alone", 3)
     last = [json.loads((folder / f"seed-{i}" / "metrics.jsonl").read_text().splitlines()[-1]) for i in (4, 5)]
     metric = METRIC[task]

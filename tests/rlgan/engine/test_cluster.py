@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -85,20 +86,46 @@ def test_the_bits_are_the_same_whatever_the_settings(rlgan, typed, small_words, 
     assert digest(tmp_path / "straight", 6) == digest(tmp_path / "parts", 6)
 
 
-def test_the_final_weights_are_the_same_bits_for_0_1_and_2_workers(rlgan, typed, small_words, tmp_path, digest):
-    for workers in (0, 1, 2):
-        words = ["--workers", workers, "--steps", 6, "-k", 2, "--run-dir", tmp_path / str(workers)]
-        done = (rlgan if workers else typed)("train", *small_words, *words)
-        assert done.returncode == 0, done.stderr
-    assert digest(tmp_path / "0", 6) == digest(tmp_path / "1", 6) == digest(tmp_path / "2", 6)
-    line = json.loads((tmp_path / "2" / "metrics.jsonl").read_text().splitlines()[-1])
+@pytest.fixture(scope="module")
+def finished(rlgan, small_words, tmp_path_factory):
+    """Train for 6 steps with so many workers, on Ray from one on; each once. Gives what was said, and the run."""
+    folder, said = tmp_path_factory.mktemp("finished"), {}
+
+    def run(workers):
+        path = folder / str(workers)
+        if workers not in said:
+            words = ["train", *small_words, "--workers", workers, "--steps", 6, "-k", 2, "--run-dir", path]
+            done = rlgan(*words, environment={"RAY_ADDRESS": ""})
+            assert done.returncode == 0, done.stderr
+            said[workers] = done.stdout
+        return said[workers], path
+
+    return run
+
+
+def test_the_final_weights_are_the_same_bits_for_0_1_2_and_3_workers(finished, digest):
+    due = digest(finished(0)[1], 6)
+    for workers in (1, 2, 3):
+        assert digest(finished(workers)[1], 6) == due
+    line = json.loads((finished(2)[1] / "metrics.jsonl").read_text().splitlines()[-1])
     assert line["shards_by_worker"] == {"worker_0": 12, "worker_1": 12}
 
 
-@pytest.mark.parametrize("lag", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(rlgan, typed, small_words, tmp_path, digest, lag):
+def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(finished, rlgan, typed, small_words, tmp_path, digest):
+    words = ["train", *small_words, "-k", 2, "--steps", 9, "--workers"]
+    assert typed(*words, 0, "--run-dir", tmp_path / "straight").returncode == 0
+    for workers, run in ((0, typed), (2, rlgan)):
+        shutil.copytree(finished(workers)[1], tmp_path / str(workers))
+        done = run(*words, workers, "--run-dir", tmp_path / str(workers), "--resume")
+        assert done.returncode == 0, done.stderr
+        assert "going on from step 6" in done.stdout
+        assert digest(tmp_path / str(workers), 9) == digest(tmp_path / "straight", 9)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_with_a_lag_has_the_bits_of_one_that_never_stopped(rlgan, typed, small_words, tmp_path, digest):
     for workers, name in [(0, "straight"), (0, "local"), (2, "ray")]:
-        words = ["train", *small_words, "--lag", lag, "--workers", workers, "--run-dir", tmp_path / name]
+        words = ["train", *small_words, "--lag", 1, "--workers", workers, "--run-dir", tmp_path / name]
         run = rlgan if workers else typed
         if name == "straight":
             done = run(*words, "--steps", 7)
@@ -108,8 +135,8 @@ def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(rlgan, typed, smal
             assert "going on from step 3" in done.stdout
         assert done.returncode == 0, done.stderr
     assert digest(tmp_path / "straight", 7) == digest(tmp_path / "local", 7) == digest(tmp_path / "ray", 7)
-    # What a resume needs beyond the learner's state: the weights of the last `lag` versions.
-    assert sum("-at-" in name for name in digest(tmp_path / "ray", 7)) == 2 * lag
+    # What a resume needs beyond the learner's state: the weights of the last version.
+    assert sum("-at-" in name for name in digest(tmp_path / "ray", 7)) == 2
 
 
 def test_the_lag_is_real(typed, small_words, tmp_path, digest):
@@ -174,7 +201,6 @@ def test_a_signal_saves_ends_cleanly_and_leaves_nothing_behind(start, nothing_le
     run = tmp_path / "run"
     words = ["--workers", 1, "--steps", 100_000, "--checkpoint-every", 100_000, "--run-dir", run]
     process = start(*words, until="step 0")
-    time.sleep(2)
     assert len(_session(process)) > 4
     (os.killpg if whole_group else os.kill)(process.pid, getattr(signal, name))
     rest = process.stdout.read()
@@ -195,7 +221,7 @@ def test_a_second_ctrl_c_ends_all_at_once_and_the_last_whole_checkpoint_is_there
     run = tmp_path / "run"
     words = ["--workers", 1, "--steps", 100_000, "--checkpoint-every", 10, "--run-dir", run]
     process = start(*words, until="step 0")
-    while not (run / "checkpoints" / "10").is_dir():
+    while not _steps(run / "checkpoints"):
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     time.sleep(between)
@@ -234,7 +260,7 @@ def test_who_kills_the_driver_finds_nothing_left_behind_after_a_minute(start, no
     """Two of Ray's agents call for its server for 60 s; all others end at once."""
     run = tmp_path / "run"
     process = start("--workers", 1, "--steps", 100_000, "--checkpoint-every", 10, "--run-dir", run, until="step 0")
-    while not (run / "checkpoints" / "10").is_dir():
+    while not _steps(run / "checkpoints"):
         time.sleep(0.1)
     process.kill()
     process.wait(30)
@@ -247,25 +273,24 @@ def test_who_kills_the_driver_finds_nothing_left_behind_after_a_minute(start, no
     nothing_left(process, seconds=90)
 
 
-def test_a_local_ray_listens_on_loopback_alone(start, tmp_path):
-    process = start("--steps", 100_000, "--run-dir", tmp_path / "run", until="step 0")
+def _addresses_of(process):
+    """Where it and its children listen."""
     ours = {p.pid for p in [psutil.Process(process.pid), *_family(process)]}
     sockets = [c for c in psutil.net_connections() if c.status == psutil.CONN_LISTEN and c.pid in ours]
     assert len(sockets) > 5
-    assert {c.laddr.ip for c in sockets} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    return {c.laddr.ip for c in sockets}
 
 
-def test_an_empty_address_is_no_address(rlgan, small_words, tmp_path):
+def test_an_empty_address_is_no_address(finished):
     """A bare `ray.init` would look for somebody's cluster."""
-    words = ["train", *small_words, "--workers", 1, "--steps", 1, "--run-dir", tmp_path / "run"]
-    done = rlgan(*words, environment={"RAY_ADDRESS": ""})
-    assert done.returncode == 0, done.stderr
-    assert "on a local Ray" in done.stdout
+    assert "on a local Ray" in finished(1)[0]
 
 
-def test_a_killed_learner_is_replaced_by_one_that_goes_on(start, tmp_path):
+def test_a_local_ray_listens_on_loopback_alone_and_a_killed_learner_is_replaced_by_one_that_goes_on(start, tmp_path):
     process = start("--steps", 100_000, "--checkpoint-every", 5, "--run-dir", tmp_path / "run", until="step 0")
-    time.sleep(2)
+    assert _addresses_of(process) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    while not _steps(tmp_path / "run" / "checkpoints"):
+        time.sleep(0.1)
     (learner,) = [p for p in _family(process) if "LearnerHost" in " ".join(p.cmdline())]
     learner.kill()
     said = []
@@ -335,12 +360,11 @@ def test_a_killed_worker_is_replaced_and_the_bits_stay(start, typed, small_words
     assert digest(tmp_path / "shot", steps) == digest(tmp_path / "calm", steps)
 
 
-def test_more_workers_than_shards_and_than_cores_is_said_once(rlgan, small_words, tmp_path):
-    done = rlgan("train", *small_words, "--workers", 3, "--steps", 1, "--run-dir", tmp_path / "run")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("3 workers and 2 shards: 1 will be idle") == 1
+def test_more_workers_than_shards_and_than_cores_is_said_once(finished):
+    said, _ = finished(3)
+    assert said.count("3 workers and 2 shards: 1 will be idle") == 1
     if (os.cpu_count() or 1) < 4:
-        assert done.stdout.count("4 actors of one thread each share") == 1
+        assert said.count("4 actors of one thread each share") == 1
 
 
 def test_gpus_that_ray_does_not_have_are_refused(rlgan, small_words, tmp_path):

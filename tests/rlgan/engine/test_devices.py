@@ -63,12 +63,12 @@ def test_a_device_that_makes_no_sense_is_refused():
 
 
 @NO_GPU
-def test_every_command_refuses_a_gpu_that_is_not_there_in_one_line(rlgan, small_words, tmp_path):
+def test_every_command_refuses_a_gpu_that_is_not_there_in_one_line(typed, small_words, tmp_path):
     for words in (
         ("train", *small_words, "--workers", 0, "--device", "cuda", "--run-dir", tmp_path / "run"),
         ("reproduce", "figure2", "--device", "cuda:1", "--out", tmp_path / "figure.png"),
     ):
-        done = rlgan(*words)
+        done = typed(*words)
         assert done.returncode == 1
         (line,) = done.stderr.splitlines()
         assert "was asked for and torch" in line

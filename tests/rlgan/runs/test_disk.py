@@ -26,11 +26,12 @@ def disk(tmp_path):
 
 
 @pytest.fixture
-def train(small_words, capsys):
+def train(small_words, all_sinks, capsys):
     """Type `rlgan train` for a small run in this process; gives the exit code, and the two things that came."""
 
     def run(run, *words):
-        code = main(["train", *small_words, "--workers", "0", "--run-dir", str(run), *map(str, words)])
+        typed = [*small_words, *all_sinks, "--workers", "0", "--run-dir", str(run), *map(str, words)]
+        code = main(["train", *typed])
         return code, *capsys.readouterr()
 
     return run
@@ -71,13 +72,13 @@ def test_a_disk_that_can_not_be_written_to_is_said_in_one_line(train, disk):
     [(100_000, "Checkpoint 4 can't be saved"), (10_000, "Checkpoint 4 can't be saved")],
 )
 def test_a_limit_on_the_size_of_files_leaves_the_checkpoint_before(
-    rlgan, small_words, train, tmp_path, digest, limit, due
+    rlgan, small_words, all_sinks, train, tmp_path, digest, limit, due
 ):
     run = tmp_path / "run"
     assert train(run, "--steps", 2)[0] == 0
     before = digest(run, 2)
     done = rlgan(
-        "train", *small_words, "--workers", 0, "--run-dir", run, "--steps", 4, "--resume",
+        "train", *small_words, *all_sinks, "--workers", 0, "--run-dir", run, "--steps", 4, "--resume",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )  # fmt: skip
     assert done.returncode == 1

@@ -40,9 +40,9 @@ def _checkpoint(step):
 
 
 def test_a_run_in_an_object_store_has_the_bits_of_one_on_a_disk_also_when_resumed(
-    address, files, small_words, tmp_path, capsys, digest
+    address, files, small_words, all_sinks, tmp_path, capsys, digest
 ):
-    words = ["train", *small_words, "--lag", "1", "--workers", "0", "--run-dir"]
+    words = ["train", *small_words, *all_sinks, "--lag", "1", "--workers", "0", "--run-dir"]
     assert main([*words, str(tmp_path / "disk"), "--steps", "6"]) == 0
     assert main([*words, address, "--steps", "3"]) == 0
     assert main([*words, address, "--steps", "6", "--resume"]) == 0
