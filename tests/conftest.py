@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rlgan.device import prepare
 from rlgan.runs.sinks import DEFAULT_SINKS
@@ -26,6 +27,13 @@ SMALL = {"preset": "paper", "length": 12, "batch_size": 16, "embedding_size": 16
 def one_thread():
     """Compute as every process of a run does."""
     return prepare("cpu")
+
+
+@pytest.fixture(autouse=True)
+def threads_of_one_test():
+    """Take back a number of threads that a test has set: by it the sums of a later one would be rounded otherwise."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
