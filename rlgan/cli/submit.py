@@ -6,6 +6,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -23,7 +24,7 @@ from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.paths import beside_python
 from rlgan.errors import RunError, UsageError
-from rlgan.settings import Metavar, check_address
+from rlgan.settings import Metavar, check_address, is_import, modules_found_here, resolve
 from rlgan.settings.choices import OWN_PACKAGES
 
 if TYPE_CHECKING:  # Ray takes seconds to import
@@ -51,15 +52,40 @@ class Options:
     """Of the cluster's job server, as http://host:8265. By default what RAY_API_SERVER_ADDRESS says."""
 
 
-def working_directory() -> Path:
-    """What is sent along: this checkout, or where the package is installed, a copy of the package alone."""
-    if (ROOT / "pyproject.toml").is_file():
+def working_directory(words: Sequence[str] = ()) -> Path:
+    """What is sent along: this checkout, or a copy of the package alone with what the words name of this directory.
+
+    Args:
+        words: of `rlgan train ...`, which may name `module:object`.
+
+    Raises:
+        UsageError: what they name of this directory can't be imported.
+    """
+    here, files = Path.cwd(), _own_files(words)
+    if (ROOT / "pyproject.toml").is_file() and (not files or here == ROOT):
         return ROOT
     folder = Path(tempfile.mkdtemp(prefix="rlgan-job-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for package in OWN_PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in files:
+        copied = folder / file.relative_to(here)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copied)
     return folder
+
+
+def _own_files(words: Sequence[str]) -> list[Path]:
+    """The files of this directory that are imported where words name `module:object` of it."""
+    for word in words:
+        name = word.rpartition("=")[2]
+        top = Path.cwd() / re.split("[.:]", name)[0]
+        # `cuda:1` names no module.
+        if is_import(name) and (top.is_dir() or top.with_suffix(".py").is_file()):
+            resolve(name, {})
+    files = (Path(str(module.__file__)) for module in modules_found_here())
+    # A process that is not a command may have imported such modules elsewhere before.
+    return [file for file in files if file.is_relative_to(Path.cwd())]
 
 
 def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
@@ -77,15 +103,15 @@ def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
         raise UsageError(f"{' '.join(words[:1]) or 'nothing'} can't be submitted: give `-- train ...`")
     places = {flag: _value(words, flag) for flag in ("--run-dir", "--data", "--cache")}
     if places["--run-dir"] is None:
-        raise UsageError("--run-dir is missing: the job runs in a copy of this directory, which goes when it ends")
+        raise UsageError("--run-dir is missing: the job runs in a directory of its own, which goes when it ends")
     for flag, place in places.items():
         check_address(flag, place or "")
         relative = place is not None and "://" not in place and not os.path.isabs(place)
         # A plain word is the name of data that is built in.
         if relative and (flag == "--run-dir" or "/" in str(place) or "." in str(place)):
             raise UsageError(
-                f"{flag} {place} is relative: the job runs in a copy of this directory, so give an absolute path that "
-                "the cluster's nodes see, or a URL"
+                f"{flag} {place} is relative: the job runs in a directory of its own, so give an absolute path that "
+                f"the cluster's nodes see, as {Path(str(place)).absolute()}, or a URL"
             )
     # A job that is submitted again must go on, and the first time there is nothing to go on from.
     resume = [] if any(word.partition("=")[0] == "--resume" for word in words) else ["--resume", "auto"]
@@ -99,7 +125,7 @@ def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
             "--submission-id",
             submission,
             "--working-dir",
-            str(working_directory()),
+            str(working_directory(words)),
         ),
         *("--runtime-env-json", json.dumps(RUNTIME_ENV), "--", "python", "-m", "rlgan", *words, *resume),
     ]

@@ -185,6 +185,26 @@ def test_where_it_is_installed_the_package_alone_is_sent_along(tmp_path, monkeyp
     assert sorted(entry.name for entry in sent.iterdir()) == ["envs", "rlgan"]
 
 
+def test_code_of_the_current_directory_goes_with_the_job(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules_to_submit").mkdir()
+    (tmp_path / "rules_to_submit" / "steep.py").write_text("from helper_to_submit import double\nrule = double\n")
+    (tmp_path / "helper_to_submit.py").write_text("def double(log_odds, before):\n    return 2 * log_odds\n")
+    (tmp_path / "unrelated.txt").write_text("x")
+    words = ["train", "--reward=rules_to_submit.steep:rule", "--device", "cuda:1", "--run-dir", "/shared/run"]
+    line = job_line("http://there:1", "name", words)
+    sent = Path(line[line.index("--working-dir") + 1])
+    assert sorted(str(file.relative_to(sent)) for file in sent.rglob("*.py") if "submit" in str(file)) == [
+        "helper_to_submit.py", "rlgan/cli/submit.py", "rules_to_submit/steep.py"
+    ]  # fmt: skip
+    assert not (sent / "unrelated.txt").exists()
+    words = ["submit", "--address", "http://h:1", "--", "train", "--reward", "rules_to_submit.steep:rul", *words[-2:]]
+    assert main(words) == 2
+    assert "the module rules_to_submit.steep has no rul. Did you mean rules_to_submit.steep:rule?" in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "due"),
     [
