@@ -109,7 +109,7 @@ def evaluate(words: list[str]) -> None:
         if "figure" in result:
             _say(f"the figure: {result['figure']}, and its caption: {caption_file(Path(result['figure']))}")
         for what, more in _next_words(run.task, own):
-            _say(f"{what}: {beside_python('rlgan')} evaluate {pasteable(common.run)} {more}")
+            _say(f"{what}: {beside_python('rlgan')} evaluate {pasteable(common.run)} {more}{_trust(common)}")
 
 
 def _evaluate_seeds(runs: list[Path], options: Any, tasks: list[Task]) -> None:
@@ -131,10 +131,14 @@ def _evaluate_seeds(runs: list[Path], options: Any, tasks: list[Task]) -> None:
         show({"run": common.run} | measured.summary, [], as_json=common.json)
         return
     show_seeds(measured, _say)
-    rlgan, trust = beside_python("rlgan"), " --trust-imports" if common.trust_imports else ""
+    rlgan, trust = beside_python("rlgan"), _trust(common)
     for what, words in (("all measures", "--all"), ("for programs", "--json")):
         _say(f"{what}: {rlgan} evaluate {pasteable(common.run)} {words}{trust}")
     _say(f"more of a single seed: {rlgan} evaluate {pasteable(runs[0])}{trust}")
+
+
+def _trust(common: EvaluateSettings) -> str:
+    return " --trust-imports" if common.trust_imports else ""
 
 
 def _tools(common: EvaluateSettings) -> AbstractContextManager[EvaluationTools]:
