@@ -5,6 +5,7 @@ import pytest
 import rlgan
 
 SMALL = {"preset": "paper", "length": 12, "batch_size": 16, "embedding_size": 16, "hidden_size": 16, "workers": 0}
+SMALL |= {"sinks": ["json_lines"]}
 
 
 @pytest.fixture(scope="session")

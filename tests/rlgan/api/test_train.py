@@ -71,8 +71,8 @@ def test_a_name_that_the_package_does_not_have_is_an_attribute_error():
         rlgan.trian  # noqa: B018
 
 
-def test_it_trains_to_the_same_bits_as_the_command_line(run, tmp_path, small_words, all_sinks, digest):
-    words = [*small_words[:-2], *all_sinks, "--evaluate-every", "3", "--workers", "0", "--steps", "6"]
+def test_it_trains_to_the_same_bits_as_the_command_line(run, tmp_path, small_words, digest):
+    words = [*small_words[:-2], "--evaluate-every", "3", "--workers", "0", "--steps", "6"]
     assert main(["train", *words, "--run-dir", str(tmp_path / "typed")]) == 0
     assert digest(run.path, 6) == digest(tmp_path / "typed", 6)
     typed, own = (json.loads((Path(path) / "config.json").read_text()) for path in (tmp_path / "typed", run.path))
