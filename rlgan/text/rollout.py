@@ -5,7 +5,7 @@ This is the one way in which text is generated, for training and for samples.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -282,15 +282,26 @@ class ShardMaker:
     """
 
     def __init__(self, settings: RolloutSettings, plan: Callable[[int], Plan], device: torch.device) -> None:
-        self.rollouts = RolloutGenerator(settings, device)
-        few = replace(settings, rows=settings.discriminator_rows)
-        self.rollouts_for_discriminator = self.rollouts if few == settings else RolloutGenerator(few, device)
+        self.settings = settings
         self.plan = plan
+        self.device = device
+
+    # When the first is asked for: likelihood asks for none, and of 100,000 words the networks are 300 MiB.
+    @cached_property
+    def rollouts(self) -> RolloutGenerator:
+        """What makes the rollouts that the generator learns from."""
+        return RolloutGenerator(self.settings, self.device)
+
+    @cached_property
+    def rollouts_for_discriminator(self) -> RolloutGenerator:
+        """What makes those that the discriminator alone reads."""
+        few = replace(self.settings, rows=self.settings.discriminator_rows)
+        return self.rollouts if few == self.settings else RolloutGenerator(few, self.device)
 
     def shard(self, weights: Weights, step: int, draw: int, shard: int) -> Rollout:
         """Make one shard of a training step: a pure function of (weights, seed, step, draw, shard)."""
         plan = self.plan(step)
-        rng = stream(self.rollouts.settings.seed, Purpose.ROLLOUT, step, draw, shard)
+        rng = stream(self.settings.seed, Purpose.ROLLOUT, step, draw, shard)
         # The generator learns from draw 0 alone; of the others the discriminator reads the tokens.
         if draw == 0 and plan.supervision < 1:
             return self.rollouts.generate(weights, rng, rewards=plan.rewards)
