@@ -16,10 +16,12 @@ Everything that is compared is measured in turns, and medians are taken.
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ import torch
 from benchmark_grid import grid
 from benchmark_parts import AROUND_THE_NETWORKS, shares
 from benchmark_text import LENGTH, RECIPES, VOCAB_SIZE, made_up_corpus
-from benchmark_turns import Step, seconds_of
+from benchmark_turns import Step, seconds_by_turn, seconds_of
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -136,10 +138,12 @@ def plain_mle(batch: int, device: torch.device) -> Step:
     return step
 
 
-def text(batches: list[int], device: torch.device) -> dict[str, dict[str, float]]:
-    """Every recipe at every batch size."""
+def text(
+    batches: list[int], device: torch.device, recipes: Iterable[str] = tuple(RECIPES)
+) -> dict[str, dict[str, float]]:
+    """Recipes, by default every one, at every batch size."""
     found = {}
-    for name in RECIPES:
+    for name in recipes:
         for batch in batches:
             steps = TextSteps(name, batch, device)
             steps.step()
@@ -212,11 +216,13 @@ def against_bare_loop(task: Any, samples: int, device: torch.device) -> dict[str
         ours.update(ours.version, task.schedule.plan(ours.version), [])
 
     bare = bare_loop(other, real, lambda: torch.randn(samples, size, generator=rng).to(device))
-    seconds = seconds_of({"step": step, "bare": bare}, device)
+    turns = seconds_by_turn({"step": step, "bare": bare}, device)
+    seconds = statistics.median(turn["step"] for turn in turns)
     return {
-        "steps_per_second": 1 / seconds["step"],
-        "samples_per_second": samples / seconds["step"],
-        "times_a_bare_loop": seconds["step"] / seconds["bare"],
+        "steps_per_second": 1 / seconds,
+        "samples_per_second": samples / seconds,
+        # Of each turn, since what else the machine does changes from one to the next.
+        "times_a_bare_loop": statistics.median(turn["step"] / turn["bare"] for turn in turns),
     }
 
 
@@ -280,6 +286,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=("text", "image", "gaussian", "scale"))
     parser.add_argument("--batch", type=int, nargs="+", metavar="SEQUENCES", help="text: 64 256; image: 32")
+    parser.add_argument("--recipe", nargs="+", choices=tuple(RECIPES), help="text: by default all")
     parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda")
     parser.add_argument("--grid", action="store_true", help="text: by workers, lag, vocabulary, length and batch")
     parser.add_argument("--minutes", type=float, default=15.0, metavar="M", help="of --grid; the rest is left out")
@@ -288,6 +295,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.task == "scale":
         return show(at_scale(options.figure), {}, options.json)
+    if options.recipe and (options.task != "text" or options.grid):
+        parser.error("--recipe is for text without --grid: leave it out")
     if options.grid and options.task != "text":
         parser.error(f"--grid is for text, not for {options.task}: leave it out")
     if options.grid and (options.batch or options.device != "cpu"):
@@ -297,7 +306,8 @@ def main() -> int:
     if options.grid:
         found, left_out = grid(options.minutes)
         return show(found | {"left out": left_out} if options.json else found, left_out, options.json)
-    measure, batches = {"text": (text, [64, 256]), "image": (image, [32]), "gaussian": (gaussian, [])}[options.task]
+    text_of = partial(text, recipes=options.recipe or tuple(RECIPES))
+    measure, batches = {"text": (text_of, [64, 256]), "image": (image, [32]), "gaussian": (gaussian, [])}[options.task]
     return show(measure(options.batch or batches, device), {}, options.json)
 
 

@@ -14,7 +14,13 @@ TURNS = 5
 
 
 def seconds_of(steps: dict[str, Step], device: torch.device) -> dict[str, float]:
-    """Median seconds of each step over several turns: CPU seconds of this process, on a GPU by the clock."""
+    """Median seconds of each step over several turns."""
+    turns = seconds_by_turn(steps, device)
+    return {name: statistics.median(turn[name] for turn in turns) for name in steps}
+
+
+def seconds_by_turn(steps: dict[str, Step], device: torch.device) -> list[dict[str, float]]:
+    """Seconds of each step in several turns: CPU seconds of this process, on a GPU by the clock."""
     clock = time.perf_counter if device.type == "cuda" else time.process_time
 
     def once(step: Step) -> float:
@@ -28,8 +34,7 @@ def seconds_of(steps: dict[str, Step], device: torch.device) -> dict[str, float]
 
     for step in steps.values():
         step()
-    turns = [{name: once(step) for name, step in steps.items()} for _ in range(TURNS)]
-    return {name: statistics.median(turn[name] for turn in turns) for name in steps}
+    return [{name: once(step) for name, step in steps.items()} for _ in range(TURNS)]
 
 
 def _wait(device: torch.device) -> None:
