@@ -6,11 +6,11 @@
     scripts/benchmark gaussian                                  iterations against those of a bare torch loop
     scripts/benchmark image                                     pictures against those of a bare torch loop
 
-On the CPU seconds are CPU seconds of this process, which computes with one thread (pictures: with as many as the recipe
-says), so that other work on the machine counts less. Text: the products of matrices of one step are noted with their
-shapes, and each is timed by itself; the share of the limit is what these take of the whole step. Where the time of a
-step goes is told by part. Maximum likelihood is held against a plain loop with `nn.GRU` and `cross_entropy`.
-Everything that is compared is measured in turns, and medians are taken.
+On the CPU seconds are CPU seconds of this process, which computes with one thread, so that other work on the machine
+counts less. Text: the products of matrices of one step are noted with their shapes, and each is timed by itself; the
+share of the limit is what these take of the whole step. Where the time of a step goes is told by part. Maximum
+likelihood is held against a plain loop with `nn.GRU` and `cross_entropy`. Everything that is compared is measured in
+turns, and medians are taken.
 `--json` prints one object.
 """
 
@@ -238,7 +238,9 @@ def image(batches: list[int], device: torch.device) -> dict[str, dict[str, float
     found = {}
     with tempfile.TemporaryDirectory() as cache:
         for batch in batches:
-            task = ImageTask.load(updated(BEST_IMAGE, {"faces": 600, "batch_size": batch, "cache": cache}))
+            # Not with the recipe's two threads, which on a busy machine spend their time on waiting for each other.
+            changes = {"faces": 600, "batch_size": batch, "cache": cache, "threads": 1}
+            task = ImageTask.load(updated(BEST_IMAGE, changes))
             task.prepare(map, lambda line: print(line, file=sys.stderr))
             found[f"best, batch {batch}"] = against_bare_loop(task, batch, device)
     return found
