@@ -295,6 +295,10 @@ def main() -> int:
     parser.add_argument("--figure", type=Path, metavar="FILE", help="scale: draw the curves, as PNG or PDF")
     parser.add_argument("--json", action="store_true", help="print one object and nothing else")
     options = parser.parse_args()
+    if options.figure and options.task != "scale":
+        parser.error(f"--figure is for scale, not for {options.task}: leave it out")
+    if options.task == "scale" and (options.batch or options.device != "cpu"):
+        parser.error("scale has batches of its own, on the CPU: leave --batch and --device out")
     if options.task == "scale":
         return show(at_scale(options.figure), {}, options.json)
     if options.recipe and (options.task != "text" or options.grid):

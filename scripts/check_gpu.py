@@ -245,12 +245,12 @@ def walk(report: Report, folder: Path, name: str) -> None:
     device = prepare(name)
     has_ray = importlib.util.find_spec("ray") is not None
     report.check("sampler", lambda: sampled(device))
-    report.check("same bits", lambda: same_bits(folder, name, has_ray))
     # On the CPU without Ray, whose starts would take half a minute of it.
     on_ray = has_ray and device.type == "cuda"
     report.check("same bits, bf16", lambda: same_bits(folder, name, on_ray, "bf16"))
     for precision in ("tf32", "bf16"):
         report.check(f"learns in {precision}", lambda precision=precision: learns(precision, device))  # type: ignore[misc]
+    report.check("same bits", lambda: same_bits(folder, name, has_ray))
     if device.type == "cuda":
         report.check("a captured rollout", lambda: captured(device))
         for title, changes in GRADIENTS.items():

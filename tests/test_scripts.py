@@ -136,7 +136,9 @@ def test_check_gpu_walks_the_recipes_on_the_cpu_and_says_what_failed():
     assert found["same bits, bf16"] == "same tensors: once, twice, resumed"
     assert found["learns in bf16"].startswith("perplexity ")
     assert found["same bits"] == "same tensors: once, twice, 1 worker, 2 workers, resumed"
-    assert len(found) > 10
+    # How far it comes in a minute depends on what else the machine does.
+    assert all(row["holds"] or row["found"] == "not run: the time is over" for row in report["checks"])
+    assert len(report["checks"]) > 40
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
