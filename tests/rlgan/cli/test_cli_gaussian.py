@@ -128,6 +128,7 @@ def test_resume_refuses_another_recipe_and_another_task(run, capsys):
     assert "is a run of gaussian, which has no test set: leave it out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_workers_and_none_come_to_the_same_bits(rlgan, run, tmp_path, digest):
     done = rlgan(*SHORT, "--workers", "2", "--run-dir", tmp_path / "ray", timeout=400)
     assert done.returncode == 0, done.stderr
