@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from rlgan.runs.signals import stopping
+from rlgan.runs.signals import leave_a_second_request_to_the_parent, stopping
 
 POLL_SECONDS = 0.2
 
@@ -131,8 +131,9 @@ def _stop(processes: Collection[BaseProcess]) -> None:
 
 def _work(job: Job, sender: Connection) -> None:
     # In a session of its own: Ctrl-C in a terminal reaches all processes of a session, and this one would be asked to
-    # stop twice, by the terminal and by its parent; the second request kills.
+    # stop twice, by the terminal and by its parent. A scheduler that signals every process does so nevertheless.
     os.setsid()
+    leave_a_second_request_to_the_parent()
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     raise SystemExit(job.work(sender.send))
 

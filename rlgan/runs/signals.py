@@ -21,6 +21,8 @@ SPEAK_LIMIT = 5.0
 CHECK_EVERY = 1.0
 # Seconds in which a signal after the first one is the same request; of Ctrl-C twice, which wrappers pass on too.
 AGAIN, AGAIN_BY_HAND = 1.0, 0.1
+# Of this process: whether `leave_a_second_request_to_the_parent` was called.
+_parent_kills = False
 
 
 class Alive(Protocol):
@@ -101,13 +103,23 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
             before.put_back()
 
 
+def leave_a_second_request_to_the_parent() -> None:
+    """Take every signal that follows the first one for the same request, in this process from now on.
+
+    Of a process whose parent passes requests on: a scheduler signals both, and the parent's may come at any time. Who
+    means a second one asks the parent, which kills its children.
+    """
+    global _parent_kills
+    _parent_kills = True
+
+
 def is_repetition(first: int, number: int, seconds: float) -> bool:
     """Whether a signal that comes so long after another one is the same request once more.
 
     Of a terminal that is closed the system and the shell send SIGHUP, systemd sends SIGTERM and SIGHUP, a scheduler
     signals every process and the wrapper of one passes it on. A person who presses Ctrl-C again means it.
     """
-    return seconds < (AGAIN_BY_HAND if {first, number} == {signal.SIGINT} else AGAIN)
+    return _parent_kills or seconds < (AGAIN_BY_HAND if {first, number} == {signal.SIGINT} else AGAIN)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 import pytest
-from jobs import say_and_end, wait_for
+from jobs import asked_twice, say_and_end, wait_for
 
 from rlgan.runs.side_by_side import Job, run_side_by_side
 
@@ -37,6 +37,12 @@ def test_every_job_has_a_process_of_its_own_whose_messages_and_code_arrive():
     assert [note[2] for note in notes.all if note[0] == "ended"] == [0, 3]
     pids = [note[2]["pid"] for note in notes.all if note[0] == "received"]
     assert len({os.getpid(), *pids}) == 3
+
+
+def test_a_job_that_is_signalled_beside_its_parent_is_not_killed_by_what_the_parent_passes_on():
+    notes = Notes()
+    assert run_side_by_side([Job("a", asked_twice)], 1, notes) is None
+    assert notes.all == [("started", "a"), ("received", "a", "SIGTERM"), ("ended", "a", 0)]
 
 
 def test_a_watcher_that_fails_leaves_no_process_behind():
