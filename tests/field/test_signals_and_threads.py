@@ -120,7 +120,6 @@ def test_a_terminal_that_is_closed_signals_twice_and_the_run_saves(on_ray, tmp_p
     assert "stopped by SIGHUP and saved" in (run / "log.txt").read_text()
 
 
-# Alone: a process that passes its signal on more than a second later, as beside other work, asks a second time.
 @pytest.mark.slow
 def test_several_seeds_whose_every_process_is_signalled_save(started, gaussian, tmp_path, wait_until, steps_of):
     runs = tmp_path / "runs"
@@ -142,7 +141,8 @@ def test_the_second_signal_ends_the_first_process_of_a_container():
     if subprocess.run([*unshared, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this sandbox has no namespaces of processes")
     done = subprocess.run([*unshared, sys.executable, "-c", IN_C_CODE], timeout=300, check=False)
-    assert done.returncode == 128 + signal.SIGTERM
+    # By the signal itself, where its handler still runs: the system holds it back meanwhile, and drops none that it holds.
+    assert done.returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
 
 
 def test_nohup_is_respected(started, gaussian, tmp_path, wait_until, steps_of):
