@@ -26,10 +26,11 @@ def accents(tmp_path):
 
 
 @pytest.mark.parametrize("environment", [ASCII, POSIX])
-def test_a_terminal_without_utf_8_shows_escapes(rlgan, typed, accents, environment, tmp_path):
+def test_a_terminal_without_utf_8_shows_escapes(rlgan, typed, accents, environment, all_sinks, tmp_path):
     # Where Python takes names for ASCII too, this one would be refused.
     run = tmp_path / ("caf\u00e9" if environment is ASCII else "run")
-    done = rlgan("train", *TEXT, "--data", accents, "--steps", 1, "--run-dir", run, environment=environment)
+    words = ["train", *TEXT, *all_sinks, "--data", accents, "--steps", 1, "--run-dir", run]
+    done = rlgan(*words, environment=environment)
     assert done.returncode == 0, done.stderr
     assert "\\xe9" in done.stdout
     sampled = rlgan("sample", run, "--count", 20, environment=environment)

@@ -65,7 +65,9 @@ sys.exit(main())
 UV_RUN = ["bash", "-c", 'exec -a uv bash run "$@"', "bash"]
 
 
-def test_a_project_with_folders_of_our_names_in_a_long_tmpdir_without_a_home_under_uv_run(console, sentences, tmp_path):
+def test_a_project_with_folders_of_our_names_in_a_long_tmpdir_without_a_home_under_uv_run(
+    console, sentences, tmp_path, all_sinks
+):
     """All at once, since each start takes long: also 600 MB beside it, and a run whose name is not ASCII."""
     (tmp_path / "run").write_text('"$@"\nexit $?\n')
     with (tmp_path / "data.bin").open("wb") as data:
@@ -76,7 +78,7 @@ def test_a_project_with_folders_of_our_names_in_a_long_tmpdir_without_a_home_und
     temporary = tmp_path / ("t\u00e9mp" * 20)
     temporary.mkdir()
     environment = {"TMPDIR": str(temporary), "HOME": "/proc/nobody", "XDG_CACHE_HOME": ""}
-    words = [*ON_RAY, "--data", sentences, "--run-dir", tmp_path / "caf\u00e9"]
+    words = [*ON_RAY, *all_sinks, "--data", sentences, "--run-dir", tmp_path / "caf\u00e9"]
     done = console(*words, environment=environment, code=NOTES_ITS_FOLDER, before=UV_RUN)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "caf\u00e9" / "checkpoints" / "1").is_dir()

@@ -309,9 +309,9 @@ def test_a_local_ray_listens_on_loopback_alone_and_a_killed_learner_is_replaced_
 
 
 @pytest.mark.slow
-def test_prometheus_finds_the_numbers_of_a_run_where_it_says(start, tmp_path):
+def test_prometheus_finds_the_numbers_of_a_run_where_it_says(start, all_sinks, tmp_path):
     run, said = tmp_path / "run", []
-    words = ["--steps", 100_000, "--checkpoint-every", 100_000, "--run-dir", run]
+    words = [*all_sinks, "--steps", 100_000, "--checkpoint-every", 100_000, "--run-dir", run]
     process = start(*words, until="step 0", said=said)
     (url,) = [line.split()[-1] for line in said if line.startswith("metrics for Prometheus")]
     assert url.startswith("http://127.0.0.1:")
