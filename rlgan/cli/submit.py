@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
@@ -88,8 +88,25 @@ def _own_files(words: Sequence[str]) -> list[Path]:
     return [file for file in files if file.is_relative_to(Path.cwd())]
 
 
-def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
-    """The bare line that submits a run.
+@dataclass(frozen=True)
+class Job:
+    """What is submitted."""
+
+    address: str  # of the job server
+    submission: str  # its name
+    entrypoint: list[str]  # words
+    working_directory: Path  # which is sent along
+
+    @property
+    def line(self) -> list[str]:
+        """The words that submit it by Ray's own command."""
+        where = ("--address", self.address, "--submission-id", self.submission)
+        sent = ("--working-dir", str(self.working_directory), "--runtime-env-json", json.dumps(RUNTIME_ENV))
+        return ["ray", "job", "submit", *where, *sent, "--", *self.entrypoint]
+
+
+def job_of(address: str, submission: str, words: Sequence[str]) -> Job:
+    """The job that trains a run.
 
     Args:
         address: of the job server.
@@ -115,20 +132,7 @@ def job_line(address: str, submission: str, words: Sequence[str]) -> list[str]:
             )
     # A job that is submitted again must go on, and the first time there is nothing to go on from.
     resume = [] if any(word.partition("=")[0] == "--resume" for word in words) else ["--resume", "auto"]
-    return [
-        *(
-            "ray",
-            "job",
-            "submit",
-            "--address",
-            address,
-            "--submission-id",
-            submission,
-            "--working-dir",
-            str(working_directory(words)),
-        ),
-        *("--runtime-env-json", json.dumps(RUNTIME_ENV), "--", "python", "-m", "rlgan", *words, *resume),
-    ]
+    return Job(address, submission, ["python", "-m", "rlgan", *words, *resume], working_directory(words))
 
 
 PAGE = Page(
@@ -159,7 +163,7 @@ def submit(typed: list[str]) -> int:
         raise UsageError(f"--address is {address or 'missing'}: give the cluster's job server, as http://host:8265")
     if not dashes:
         raise UsageError("nothing to submit: give `-- train ...`")
-    return _run(job_line(address, submission, words), address, submission)
+    return _run(job_of(address, submission, words))
 
 
 def shown(words: Mapping[str, str] | Sequence[str]) -> str:
@@ -193,13 +197,13 @@ def _check_job_server(address: str) -> None:
         raise RunError(f"no job server answers at {address}{through}: {reason}{hint}") from error
 
 
-def _run(line: list[str], address: str, submission: str) -> int:
-    _check_job_server(address)
+def _run(job: Job) -> int:
+    _check_job_server(job.address)
     for name, value in AUTHENTICATION.items():
         os.environ.setdefault(name, value)
     # For who wants to do without us. We ask Ray in this process instead: its command would give hints that lack the
     # address and the token, and repeat the end of the job's log.
-    print(f"{shown(AUTHENTICATION)} {beside_python('ray')} {shown(line[1:])}", flush=True)
+    print(f"{shown(AUTHENTICATION)} {beside_python('ray')} {shown(job.line[1:])}", flush=True)
 
     # Late: what is refused above needs no Ray, which takes seconds to import.
     from aiohttp import ClientError
@@ -209,24 +213,26 @@ def _run(line: list[str], address: str, submission: str) -> int:
     unanswered = (ConnectionError, RuntimeError, RayError, ClientError)  # RayError: no token here
     try:
         with _without_logging():
-            client = JobSubmissionClient(address)
+            client = JobSubmissionClient(job.address)
             client.submit_job(
-                entrypoint=shlex.join(_entrypoint(line)), submission_id=submission, runtime_env=_sent(line)
+                entrypoint=shlex.join(job.entrypoint),
+                submission_id=job.submission,
+                runtime_env=RUNTIME_ENV | {"working_dir": str(job.working_directory)},
             )
     except unanswered as error:
         raise RunError(f"the job can't be submitted: {_first_line(error)}") from error
-    print(f"submitted as {submission}; Ctrl-C ends what is shown here, and not the job", flush=True)
-    _say_how_to_follow(address, submission)
+    print(f"submitted as {job.submission}; Ctrl-C ends what is shown here, and not the job", flush=True)
+    _say_how_to_follow(job.address, job.submission)
     try:
         with _without_logging():
-            asyncio.run(_show_log(client, submission))
+            asyncio.run(_show_log(client, job.submission))
     except KeyboardInterrupt:
         print("the job goes on", flush=True)
         raise
     except unanswered as error:
         print(f"what the job says can't be followed any more: {_first_line(error)}", flush=True)
     try:
-        return _exit_code(client.get_job_info(submission))
+        return _exit_code(client.get_job_info(job.submission))
     except unanswered as error:
         raise RunError(f"nothing is known of the job: {_first_line(error)}") from error
 
@@ -240,16 +246,6 @@ def _without_logging() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def _entrypoint(line: list[str]) -> list[str]:
-    return line[line.index("--") + 1 :]
-
-
-def _sent(line: list[str]) -> dict[str, Any]:
-    """The runtime environment that a line of `ray job submit` asks for."""
-    environment: dict[str, Any] = json.loads(line[line.index("--runtime-env-json") + 1])
-    return environment | {"working_dir": line[line.index("--working-dir") + 1]}
 
 
 async def _show_log(client: "JobSubmissionClient", submission: str) -> None:

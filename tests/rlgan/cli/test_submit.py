@@ -17,7 +17,7 @@ import pytest
 
 from rlgan.cli import submit
 from rlgan.cli.main import main
-from rlgan.cli.submit import job_line
+from rlgan.cli.submit import job_of
 
 BIN = Path(sys.executable).parent
 PATIENCE = 240  # seconds for anything that is waited for: the machine may be loaded
@@ -163,7 +163,7 @@ def test_a_job_is_stopped_whole_goes_on_when_submitted_again_and_its_exit_code_i
 
 
 def test_a_job_gets_what_it_needs_to_save_and_to_go_on():
-    line = job_line("http://there:1", "name", ["train", "text", "--run-dir", "/shared/a b"])
+    line = job_of("http://there:1", "name", ["train", "text", "--run-dir", "/shared/a b"]).line
     assert line[:7] == ["ray", "job", "submit", "--address", "http://there:1", "--submission-id", "name"]
     assert line[line.index("--") + 1 :] == [
         "python", "-m", "rlgan", "train", "text", "--run-dir", "/shared/a b", "--resume", "auto"
@@ -180,7 +180,7 @@ def test_where_it_is_installed_the_package_alone_is_sent_along(tmp_path, monkeyp
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("")
     monkeypatch.setattr(submit, "ROOT", tmp_path)
-    line = job_line("http://there:1", "name", ["train", "--run-dir", "/shared/run"])
+    line = job_of("http://there:1", "name", ["train", "--run-dir", "/shared/run"]).line
     sent = Path(line[line.index("--working-dir") + 1])
     assert sorted(entry.name for entry in sent.iterdir()) == ["envs", "rlgan"]
 
@@ -192,7 +192,7 @@ def test_code_of_the_current_directory_goes_with_the_job(tmp_path, monkeypatch, 
     (tmp_path / "helper_to_submit.py").write_text("def double(log_odds, before):\n    return 2 * log_odds\n")
     (tmp_path / "unrelated.txt").write_text("x")
     words = ["train", "--reward=rules_to_submit.steep:rule", "--device", "cuda:1", "--run-dir", "/shared/run"]
-    line = job_line("http://there:1", "name", words)
+    line = job_of("http://there:1", "name", words).line
     sent = Path(line[line.index("--working-dir") + 1])
     assert sorted(str(file.relative_to(sent)) for file in sent.rglob("*.py") if "submit" in str(file)) == [
         "helper_to_submit.py", "rlgan/cli/submit.py", "rules_to_submit/steep.py"
