@@ -83,6 +83,6 @@ def precision_of(layer: nn.Linear) -> Precision:
 
 
 def find_precision(name: str) -> Precision:
-    """The precision of a name in `PRECISIONS`, or of `module:object`."""
+    """The precision of a name in `PRECISIONS`."""
     precision: Precision = resolve(name, PRECISIONS)
     return precision

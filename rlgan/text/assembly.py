@@ -33,14 +33,8 @@ from rlgan.text.rollout import RolloutGenerator, RolloutSettings
 from rlgan.text.settings import TextSettings
 
 
-def text_networks(settings: TextSettings, words: tuple[str, ...], precision: str = "") -> TextNetworks:
-    """What both players are made of.
-
-    Args:
-        settings: the recipe.
-        words: the vocabulary.
-        precision: of products of matrices, in place of the recipe's.
-    """
+def text_networks(settings: TextSettings, words: tuple[str, ...]) -> TextNetworks:
+    """What both players are made of."""
     n, form = settings.networks, settings.discriminator.discriminator_form
     estimator = make_estimator(settings.policy, settings.rewards)
     return TextNetworks(
@@ -58,7 +52,7 @@ def text_networks(settings: TextSettings, words: tuple[str, ...], precision: str
         discriminator_form=form,
         discriminator_embedding_size=settings.discriminator.discriminator_embedding_size,
         discriminator_hidden_size=settings.discriminator.discriminator_hidden_size,
-        precision=precision or settings.products.precision,
+        precision=settings.products.precision,
     )
 
 
@@ -88,10 +82,11 @@ def sampler(
 ) -> RolloutGenerator:
     """A generator of samples in the same environment: needs no data, and shows D's own rewards."""
     # What a person is shown are the rewards that the run's own D gives, also where the run learned from others.
+    run = rollout_settings(settings, words)
     own = dataclasses.replace(
-        rollout_settings(settings, words),
+        run,
         # What is reported is comparable then, however the run learned.
-        networks=text_networks(settings, words, "float32"),
+        networks=dataclasses.replace(run.networks, precision="float32"),
         rows=CHUNK,
         reward_control="none",
         monte_carlo_rollouts=1,

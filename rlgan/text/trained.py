@@ -1,6 +1,7 @@
 """What a run has: its words, its networks, and its discriminator as a scorer for agents."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from envs import Scorer
@@ -38,7 +39,7 @@ def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
 
 def networks_of(run: LoadedRun) -> tuple[TextGenerator, TextDiscriminator]:
     """Both networks of a run, with fresh weights."""
-    networks = text_networks(run.settings, vocabulary_of(run), "float32")
+    networks = replace(text_networks(run.settings, vocabulary_of(run)), precision="float32")
     return TextGenerator(networks), TextDiscriminator(networks)
 
 

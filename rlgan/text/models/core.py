@@ -8,6 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from rlgan.learning.precision import Precision
 from rlgan.settings import resolve
 from rlgan.text.models import CORES
 
@@ -67,3 +68,10 @@ def make_core(name: str, sizes: CoreSizes) -> Core:
     """A core with fresh weights, by its name in `CORES` or `module:object`."""
     core: Core = resolve(name, CORES)(sizes)
     return core
+
+
+def read_on(core: Core, inputs: Tensor, state: State, precision: Precision) -> tuple[Tensor, State]:
+    """Read on, [N, T, E], multiplying with a precision: outputs [N, T, H] of the inputs' type, and the state."""
+    with precision.autocast(inputs.device):
+        outputs, state = core(inputs, state)
+    return outputs.to(inputs.dtype), state

@@ -9,7 +9,7 @@ from torch.nn import functional
 from rlgan.learning.precision import OutputLayer, find_precision
 from rlgan.rng import Purpose, torch_seed
 from rlgan.text.forms.form import find_form
-from rlgan.text.models.core import State, TextNetworks, make_core
+from rlgan.text.models.core import State, TextNetworks, make_core, read_on
 
 
 class TextDiscriminator(nn.Module):
@@ -65,7 +65,7 @@ class TextDiscriminator(nn.Module):
         state = self.core.initial_state(self.output.weight.new_zeros(1, self.hidden_size))
         if self.scores_all_tokens:
             start = torch.full((1, 1), self.vocab_size, device=self.device)
-            outputs, state = self._run(self.embedding(start), state)
+            outputs, state = read_on(self.core, self.embedding(start), state, self.precision)
             state = (*state, outputs[:, 0])
         # Copied: rows that `expand` makes share their memory, and what writes into one would write into all.
         return tuple(each.expand(count, *each.shape[1:]).contiguous() for each in state)
@@ -90,7 +90,7 @@ class TextDiscriminator(nn.Module):
     def _read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read on, [N, T]: log-odds [N, T] after each token, and the state after the last."""
         if not self.scores_all_tokens:
-            outputs, state = self._run(self._embedded(tokens), state)
+            outputs, state = read_on(self.core, self._embedded(tokens), state, self.precision)
             return cast(Tensor, self.output(self.dropout(outputs)))[..., 0], state
         before, state = self._outputs_before(tokens, state)
         words = tokens.where(tokens < self.vocab_size, 0)  # V is scored as some word; its place does not count
@@ -101,13 +101,8 @@ class TextDiscriminator(nn.Module):
     def _outputs_before(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The core's output before each token, [N, T, H], and the state after the last."""
         *own, last = state
-        outputs, after = self._run(self._embedded(tokens), tuple(own))
+        outputs, after = read_on(self.core, self._embedded(tokens), tuple(own), self.precision)
         return torch.cat([last[:, None], outputs[:, :-1]], dim=1), (*after, outputs[:, -1])
-
-    def _run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        with self.precision.autocast(inputs.device):
-            outputs, state = self.core(inputs, state)
-        return outputs.to(inputs.dtype), state
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         embedded: Tensor = self.dropout(self.embedding(tokens))

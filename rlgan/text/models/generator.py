@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rlgan.learning.precision import OutputLayer, find_precision
-from rlgan.text.models.core import State, TextNetworks, make_core
+from rlgan.text.models.core import State, TextNetworks, make_core, read_on
 
 
 class TextGenerator(nn.Module):
@@ -46,7 +46,7 @@ class TextGenerator(nn.Module):
         """What the generator knows when it chooses each of tokens [B, T], given z: float32 [B, T, H]."""
         start = torch.full_like(tokens[:, :1], self.vocab_size)
         inputs = self.embedding(torch.cat([start, tokens[:, :-1]], dim=1))
-        return self._run(inputs, self.initial_state(noise))[0]
+        return read_on(self.core, inputs, self.initial_state(noise), self.precision)[0]
 
     def distribution(self, states: Tensor) -> Tensor:
         """Log-probabilities [..., V] of the next token, given states [..., H].
@@ -66,15 +66,10 @@ class TextGenerator(nn.Module):
 
     def step_logits(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The same with logits [N, V], log-probabilities but for a constant of each row."""
-        outputs, state = self._run(self.embedding(tokens[:, None]), state)
+        outputs, state = read_on(self.core, self.embedding(tokens[:, None]), state, self.precision)
         return self.output(outputs[:, 0]), state
 
     def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Read on, [N, T]: log-probabilities [N, T, V] of what follows each token, and the state after the last."""
-        outputs, state = self._run(self.embedding(tokens), state)
+        outputs, state = read_on(self.core, self.embedding(tokens), state, self.precision)
         return self.distribution(outputs), state
-
-    def _run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        with self.precision.autocast(inputs.device):
-            outputs, state = self.core(inputs, state)
-        return outputs.to(inputs.dtype), state
