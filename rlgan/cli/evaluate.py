@@ -122,7 +122,8 @@ def _evaluate_seeds(runs: list[Path], options: Any, tasks: list[Task]) -> None:
     from rlgan.cli.seeds import measure_seeds, open_seeds, show_seeds
 
     common = options.common
-    refuse_options_of_others(options, tasks, None, common.run, "evaluate")
+    # They are measured as in training, which is what --quick asks for.
+    refuse_options_of_others(options, tasks, None, common.run, "evaluate", but={"quick"})
     if common.test_data is not None:
         raise UsageError(f"--test-data is for a single run, and {common.run} is several: give one of them")
     with _tools(common) as tools:

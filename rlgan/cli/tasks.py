@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,6 @@ from rlgan.cli.parsing import command
 from rlgan.errors import UsageError
 from rlgan.settings import all_settings, flatten
 from rlgan.task import TASKS, Task, find_task
-
-# Several seeds are measured as in training, which is what --quick asks for.
-HOLDS_ANYHOW = {"quick"}
 
 
 def task_of_run(words: list[str]) -> list[Task]:
@@ -49,7 +46,9 @@ def kind_of_operation(operation: str, common: type[Any], tasks: Sequence[Task]) 
     return command(operation.title(), "", parts)
 
 
-def refuse_options_of_others(options: Any, tasks: list[Task], own: Task | None, run: str, operation: str) -> None:
+def refuse_options_of_others(
+    options: Any, tasks: list[Task], own: Task | None, run: str, operation: str, *, but: Container[str] = ()
+) -> None:
     """Refuse options of other tasks than the run's.
 
     Args:
@@ -58,6 +57,7 @@ def refuse_options_of_others(options: Any, tasks: list[Task], own: Task | None, 
         own: the task of the run; None where it is several runs, which take no options of a task.
         run: what was typed.
         operation: `evaluate` or `sample`.
+        but: names of options that may stand there nevertheless.
 
     Raises:
         UsageError: one was typed.
@@ -70,6 +70,6 @@ def refuse_options_of_others(options: Any, tasks: list[Task], own: Task | None, 
         for setting in all_settings(kind):
             # Parsed options do not tell what was typed: a flag with the value of its
             # default is not noticed, and changes nothing.
-            if given[setting.name] != defaults[setting.name] and not (own is None and setting.name in HOLDS_ANYHOW):
+            if given[setting.name] != defaults[setting.name] and setting.name not in but:
                 what = "several runs" if own is None else f"a run of {own.name}"
                 raise UsageError(f"{setting.flag} is for {task.name}, and {run} is {what}: leave it out")
