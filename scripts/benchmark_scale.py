@@ -35,7 +35,8 @@ WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 LEARNERS = (4, 16, 64)
 CHECKED = (1, 2, 4)  # workers of real runs
 SHARD_ROWS, UPDATE_ROWS = (16, 64), (64, 256)  # sequences of a shard and of an update, whose times are measured
-# What an update takes on one NVIDIA H200: 14.7 ms at batch 64, 65 at 4,096 (docs/performance.md).
+# What an update takes on one NVIDIA H200, roughly: 14.7 ms at batch 64, of all tokens; 65 at 4,096, the step of
+# `paper` less a rollout of all tokens (docs/performance.md).
 GPU_UPDATE = (0.0139, 12.5e-6)
 
 

@@ -141,7 +141,7 @@ def test_the_second_signal_ends_the_first_process_of_a_container():
     if subprocess.run([*unshared, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this sandbox has no namespaces of processes")
     done = subprocess.run([*unshared, sys.executable, "-c", IN_C_CODE], timeout=300, check=False)
-    # Or by the signal itself, where its handler still runs: the system holds it back meanwhile, and then drops it not.
+    # Or by the signal itself, where its handler still runs: what is held back meanwhile is not dropped.
     assert done.returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
 
 
