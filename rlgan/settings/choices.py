@@ -26,10 +26,10 @@ Table = Mapping[str, Any]
 
 OWN_PACKAGES = ("envs", "rlgan")
 
-# Objects that were imported by a typed name, and the modules that were found in the current directory for them: what
-# another process has to be given, which may stand elsewhere.
+# Objects that were imported by a typed name, and the names of modules that were found in the current directory for
+# them: what another process has to be given, which may stand elsewhere.
 _imported: dict[str, Any] = {}
-_found_here: dict[str, ModuleType] = {}
+_found_here: set[str] = set()
 
 
 class Choice(PrimitiveConstructorSpec[str]):
@@ -180,7 +180,7 @@ def _current_directory_last() -> Iterator[None]:
             file = getattr(sys.modules[name], "__file__", None) or ""
             # A virtual environment often lies in the current directory, and the others have those packages too.
             if file.startswith(here + os.sep) and "site-packages" not in file and not _is_own(name):
-                _found_here[name] = sys.modules[name]
+                _found_here.add(name)
 
 
 def imported_objects() -> dict[str, Any]:
@@ -209,7 +209,8 @@ def own_imports() -> Iterator[None]:
 
 def modules_found_here() -> list[ModuleType]:
     """Modules that only the current directory of this process has: they have to be sent along."""
-    return list(_found_here.values())
+    # A notebook may have taken one out of the imported ones, to import it anew: what is there now counts.
+    return [sys.modules[name] for name in sorted(_found_here) if name in sys.modules]
 
 
 def adopt(objects: Mapping[str, Any]) -> None:

@@ -19,7 +19,9 @@ from rlgan.settings import (
     flatten,
     foreign_names,
     identity,
+    modules_found_here,
     old_flags,
+    own_imports,
     read,
     resolve,
     updated,
@@ -141,6 +143,24 @@ def test_a_current_directory_that_is_on_the_path_already_keeps_its_place_there(t
     before = list(sys.path)
     assert resolve("my_rules_at_the_front:rule", RULES)(4, 0) == 4
     assert sys.path == before
+
+
+def test_a_module_found_here_is_sent_as_it_now_is_and_not_once_it_was_forgotten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_rules_to_forget.py").write_text("def rule(x, before):\n    return x\n")
+
+    def sent():
+        return [module for module in modules_found_here() if module.__name__ == "my_rules_to_forget"]
+
+    with own_imports():
+        assert resolve("my_rules_to_forget:rule", RULES)(4, 0) == 4
+        first = sys.modules["my_rules_to_forget"]
+        assert sent() == [first]
+    # As a notebook does that imports its changed file anew.
+    del sys.modules["my_rules_to_forget"]
+    assert sent() == []
+    assert resolve("my_rules_to_forget:rule", RULES)(4, 0) == 4
+    assert sent() == [sys.modules["my_rules_to_forget"]] != [first]
 
 
 @pytest.mark.parametrize(
