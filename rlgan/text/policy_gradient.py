@@ -103,9 +103,9 @@ class PolicyGradient:
 
     def _policy_loss(self, rollout: RolloutTensors, rng: np.random.Generator) -> Loss:
         """The policy gradient of a batch of rollouts."""
-        # First: it waits for the device, which has much to do afterwards.
-        distinct = distinct_sequences(self.group.gather(rollout.tokens).cpu().numpy())
         policy = self._policy(rollout)
+        # It waits for the device, which by now has the policy to compute, and has much to do afterwards.
+        distinct = distinct_sequences(self.group.gather(rollout.tokens).cpu().numpy())
         loss = self.estimator.loss(policy, rollout, self.judge(rng))
         mean, mask = self.group.masked_mean, rollout.mask
         metrics = {

@@ -18,7 +18,8 @@ from rlgan.types import Rollout, Tokens, Weights
 
 def generate(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int, *, rewards: bool = True) -> Rollout:
     """Generate `count` sequences; the first n are the same however many are asked for, with `rewards` and without."""
-    return Rollout.join(list(_rounds(rollouts, weights, count, seed, rewards=rewards)))[:count]
+    rounds = list(_rounds(rollouts, weights, count, seed, rewards=rewards))
+    return Rollout.join(rounds)[:count]
 
 
 def _rounds(rollouts: RolloutGenerator, weights: Weights, count: int, seed: int, *, rewards: bool) -> Iterator[Rollout]:

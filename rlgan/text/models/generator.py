@@ -44,9 +44,10 @@ class TextGenerator(nn.Module):
 
     def states(self, tokens: Tensor, noise: Tensor) -> Tensor:
         """What the generator knows when it chooses each of tokens [B, T], given z: float32 [B, T, H]."""
+        before = self.initial_state(noise)
         start = torch.full_like(tokens[:, :1], self.vocab_size)
         inputs = self.embedding(torch.cat([start, tokens[:, :-1]], dim=1))
-        return read_on(self.core, inputs, self.initial_state(noise), self.precision)[0]
+        return read_on(self.core, inputs, before, self.precision)[0]
 
     def distribution(self, states: Tensor) -> Tensor:
         """Log-probabilities [..., V] of the next token, given states [..., H].
