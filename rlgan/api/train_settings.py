@@ -72,6 +72,7 @@ class TrainSettings(TypedDict, total=False):
     discriminator_core: str
     embedding_size: int
     hidden_size: int
+    generator_dropout: float
     discriminator_dropout: float
     discriminator_word_dropout: float
     adam_beta1: float

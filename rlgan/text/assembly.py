@@ -138,6 +138,7 @@ def policy_gradient(
         ),
         judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,
+        likelihood_dropout=n.generator_dropout,
         stop_token=_stop_token(settings, words),
         logits_mib=settings.memory.logits_mib,
         group=group,

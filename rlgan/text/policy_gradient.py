@@ -35,6 +35,7 @@ class PolicyGradient:
         advantages: what sampled choices are weighed with.
         judge: makes, from the random numbers of an update, what scores every next token for the estimator.
         entropy_bonus: weight of the generator's entropy, in nats per token, in its objective.
+        likelihood_dropout: of the generator's embeddings and states while it learns from real text.
         stop_token: what ends a sequence, or None.
         logits_mib: of logits that are held at once.
         group: the learners that share every batch.
@@ -49,6 +50,7 @@ class PolicyGradient:
         advantages: Advantages,
         judge: Callable[[np.random.Generator], Judge],
         entropy_bonus: float = 0.0,
+        likelihood_dropout: float = 0.0,
         stop_token: int | None = None,
         logits_mib: float = MemorySettings().logits_mib,
         group: Group = ALONE,
@@ -61,6 +63,7 @@ class PolicyGradient:
         self.advantages = advantages
         self.judge = judge
         self.entropy_bonus = entropy_bonus
+        self.likelihood_dropout = likelihood_dropout
         self.stop_token = stop_token
         self.logits_mib = logits_mib
         # What is in here is saved with the networks, and has an optimiser if it has parameters.
@@ -96,7 +99,7 @@ class PolicyGradient:
         # Drawn for the whole group, of which each takes its rows: the batch does not depend on how many share it.
         noise = self.group.rows(sample_noise(rng, self.group.size * len(tokens), self.generator.noise_size))
         mask = self._mask(tokens)
-        states = self.generator.states(tokens, self._tensor(noise))
+        states = self.generator.states(tokens, self._tensor(noise), self.likelihood_dropout)
         log_probs, _ = chosen_log_probs(states, self.generator.output, tokens, mib=self.logits_mib)
         value = negative_log_likelihood(log_probs, mask, self.group.masked_mean)
         return Loss(value, {"tokens": self.group.size * mask.sum(), "loss_mle": value.detach()})

@@ -159,6 +159,9 @@ class TextNetworkSettings:
     """Size of both networks' word embeddings."""
     hidden_size: Annotated[int, AtLeast(1)] = 200
     """Size of both networks' hidden state, and of z."""
+    generator_dropout: Annotated[float, Below(0, 1), Added(before=0.0)] = 0.0
+    """Dropout on the generator's embeddings and states while it learns from real text by likelihood. The policy
+    gradient has none: it is that of the policy that wrote."""
     discriminator_dropout: Annotated[float, Below(0, 1)] = 0.0
     """Dropout on the discriminator's embeddings and states while it learns."""
     discriminator_word_dropout: Annotated[float, Below(0, 1)] = 0.0

@@ -42,12 +42,19 @@ class TextGenerator(nn.Module):
         """Log-probabilities of every next token, float32 [B, T, V], given tokens [B, T] and z [B, H]."""
         return self.distribution(self.states(tokens, noise))
 
-    def states(self, tokens: Tensor, noise: Tensor) -> Tensor:
-        """What the generator knows when it chooses each of tokens [B, T], given z: float32 [B, T, H]."""
+    def states(self, tokens: Tensor, noise: Tensor, dropout: float = 0.0) -> Tensor:
+        """What the generator knows when it chooses each of tokens [B, T], given z: float32 [B, T, H].
+
+        With `dropout` that share of the embeddings' numbers and of the states' is 0, and the others are larger for it.
+        """
         before = self.initial_state(noise)
         start = torch.full_like(tokens[:, :1], self.vocab_size)
         inputs = self.embedding(torch.cat([start, tokens[:, :-1]], dim=1))
-        return read_on(self.core, inputs, before, self.precision)[0]
+        if not dropout:
+            return read_on(self.core, inputs, before, self.precision)[0]
+        # By this function, which learners that share a batch replace: each then draws for the whole batch.
+        states, _ = read_on(self.core, functional.dropout(inputs, dropout), before, self.precision)
+        return functional.dropout(states, dropout)
 
     def distribution(self, states: Tensor) -> Tensor:
         """Log-probabilities [..., V] of the next token, given states [..., H].

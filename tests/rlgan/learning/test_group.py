@@ -36,7 +36,7 @@ TEXTS = {
     "pretraingan": {"method": "pretraingan"},
     "mixedgan": {
         "method": "mixedgan", "baseline": "learned", "entropy_bonus": 0.1, "discriminator_dropout": 0.5,
-        "discriminator_word_dropout": 0.2, "generator_ema_decay": 0.9,
+        "discriminator_word_dropout": 0.2, "generator_dropout": 0.3, "generator_ema_decay": 0.9,
     },
     "running baseline": {"baseline": "per_position"},
     "structured": {

@@ -6,7 +6,7 @@ import torch
 
 from rlgan.rng import Purpose, stream
 from rlgan.text.estimators.estimator import RolloutTensors
-from rlgan.types import Rollout
+from rlgan.types import RealBatch, Rollout
 
 CPU = torch.device("cpu")
 
@@ -142,3 +142,17 @@ def test_random_sequences_end_with_their_stop_token(task):
     last = tokens[np.arange(4000), counted.sum(axis=1) - 1]
     assert (last[counted.sum(axis=1) < 12] == 1).all()
     assert 0 < (~counted).any(axis=1).mean() < 0.1
+
+
+def test_the_generator_drops_out_by_likelihood_alone(task):
+    dropping, made = _adapter(task, method="mixedgan", batch_size=4, generator_dropout=0.5)
+    without, _ = _adapter(task, method="mixedgan", batch_size=4)
+    _close(_gradients(dropping, made), _gradients(without, made))
+    real = RealBatch(made.tokens)
+
+    def likelihood(adapter):
+        torch.manual_seed(5)
+        return float(adapter.generator_loss(None, real, 1.0, np.random.default_rng(0)).value)
+
+    assert likelihood(dropping) == likelihood(dropping)
+    assert abs(likelihood(dropping) - likelihood(without)) > 1e-3

@@ -29,6 +29,7 @@ def test_the_paper_preset_is_the_papers_recipe():
         "discriminator_core": "gru", "lag": 0, "embedding_size": 200, "hidden_size": 200, "discount": 0.9,
         "gradient_norm": 5.0, "reward": "probability", "baseline": "none", "normalise_advantages": False,
         "discriminator_steps": 1, "entropy_bonus": 0.0, "discriminator_dropout": 0.0, "adam_beta1": 0.9,
+        "generator_dropout": 0.0,
         "generator_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3,
     }  # fmt: skip
     assert {name: paper[name] for name in due} == due
@@ -41,6 +42,7 @@ def test_the_paper_preset_is_the_papers_recipe():
         ("lag", -1), ("discriminator_steps", 0), ("discount", 1.01), ("discount", -0.1), ("discount", math.nan),
         ("seed", -1), ("generator_learning_rate", 0.0), ("generator_learning_rate", math.inf),
         ("gradient_norm", -5.0), ("supervision", 2.0), ("vocab_size", 2), ("discriminator_dropout", 1.0),
+        ("generator_dropout", 1.0),
         ("adam_beta1", 1.0), ("hidden_size", 0), ("monte_carlo_rollouts", 0), ("importance_limit", -1.0),
         ("baseline_decay", 1.0), ("baseline_learning_rate", 0.0),
     ],

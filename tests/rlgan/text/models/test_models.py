@@ -178,6 +178,26 @@ def test_words_are_dropped_while_learning_alone(task):
         assert torch.equal(discriminator.eval()(tokens), discriminator(tokens))
 
 
+@pytest.mark.parametrize("networks", KINDS[:4:2])
+def test_a_generator_drops_numbers_of_embeddings_and_of_states_where_it_is_asked_to(networks):
+    torch.manual_seed(3)
+    generator = TextGenerator(networks)
+    tokens, noise = torch.randint(V, (64, 20)), torch.randn(64, H)
+    with torch.no_grad():
+        dropped, again = (generator.states(tokens, noise, 0.25) for _ in range(2))
+        assert float((dropped == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+        assert not torch.equal(dropped, again)
+        # Where the embeddings and states that stay are those of a network without dropout, but for their size.
+        torch.manual_seed(7)
+        found = generator.states(tokens, noise, 0.25)
+        torch.manual_seed(7)
+        start = torch.full((64, 1), V)
+        embedded = generator.embedding(torch.cat([start, tokens[:, :-1]], dim=1))
+        embedded *= torch.empty_like(embedded).bernoulli_(0.75) / 0.75
+        due = generator.core(embedded, generator.initial_state(noise))[0] / 0.75
+        torch.testing.assert_close(found, due.where(found != 0, 0))
+
+
 @pytest.mark.parametrize("estimator", ["reinforce", "all_tokens"])
 def test_a_transformer_of_a_strangers_trains(task, estimator):
     core = f"{__name__}:Transformer"
