@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from training import CPU, draws_of, train
 
 from rlgan.learning.precision import BF16, FLOAT32, TF32, OutputLayer
@@ -48,6 +49,37 @@ def test_training_in_bf16_keeps_float32_states_and_its_bits_after_a_resume(task,
         for name, tensor in tensors.items():
             assert tensor.dtype == np.float32, f"{group} {name}"
             np.testing.assert_array_equal(tensor, straight.state_dict()[group][name])
+
+
+class _ManyProducts(TorchDispatchMode):
+    """Notes the shapes of products that are made one for each sequence."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        if function.overloadpacket is torch.ops.aten.bmm:
+            self.shapes.append([tuple(each.shape) for each in arguments])
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"estimator": "all_tokens"},
+        {"estimator": "all_tokens", "discriminator_form": "structured", "negatives": "both"},
+    ],
+)
+def test_a_step_in_bf16_multiplies_with_all_words_once_and_not_for_each_sequence(task, changes):
+    """Of a state that is not laid out in rows torch would copy the weights of all words for every sequence."""
+    small = task(layout="windows", precision="bf16", **changes)
+    learner = small.learner(CPU)
+    draws = draws_of(small, learner.weights(), 0)
+    with _ManyProducts() as products:
+        learner.update(0, small.schedule.plan(0), draws)
+    assert not [shapes for shapes in products.shapes if small.settings.corpus.vocab_size in shapes[1]], products.shapes
 
 
 @pytest.mark.parametrize("core", ["gru", "cnn"])
