@@ -39,6 +39,20 @@ class Weights:
     discriminator: dict[str, Array]
     raw: dict[str, Array] = field(default_factory=dict)  # the generator itself, where `generator` is an average of it
 
+    def is_same(self, other: "Weights") -> bool:
+        """Whether these are the other's, in the same memory, which nobody can change: an object store's.
+
+        Every job that comes through one has an object of its own, whose arrays lie where the others' do.
+        """
+        if self is other:
+            return True
+        # While both are held, that memory is not given to anything else.
+        return self.version == other.version and all(
+            _in_one_place(here.get(name), array)
+            for here, there in ((self.generator, other.generator), (self.discriminator, other.discriminator))
+            for name, array in there.items()
+        )
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -136,3 +150,11 @@ class Map(Protocol):
     def __call__(self, function: Callable[[Item], Result], items: Sequence[Item], /) -> Iterable[Result]:
         """The results, in the order of the items."""
         ...
+
+
+def _in_one_place(one: Array, other: Array) -> bool:
+    """Whether both are the same part of memory that nobody can change."""
+    arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+    if not arrays or one.flags.writeable or other.flags.writeable:
+        return False
+    return bool(one.__array_interface__ == other.__array_interface__)

@@ -14,7 +14,7 @@ from rlgan.device import naming_what_is_too_large
 from rlgan.errors import DivergenceError
 from rlgan.learning.loss import Adapter, Loss
 from rlgan.learning.precision import FLOAT32, Precision
-from rlgan.learning.weights import clones, load, twin, unload
+from rlgan.learning.weights import clones, load, twin, unload, views
 from rlgan.rng import Purpose, stream, torch_seed
 from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
 
@@ -119,14 +119,16 @@ class Learner:
     def _real(self, step: int, update: int) -> RealBatch:
         return RealBatch(self.group.rows(self.source.real(step, update).real))
 
-    def weights(self, *, on_device: bool = False) -> Weights:
-        """A copy of both networks as they are now.
+    def weights(self, *, on_device: bool = False, copied: bool = True) -> Weights:
+        """Both networks as they are now.
 
         Args:
             on_device: as tensors where the networks are, for who makes rollouts in this process.
+            copied: if not, the arrays share the memory of networks on the CPU, for who sends them off at once: the
+                next update changes them.
         """
-        copied = clones if on_device else unload
-        return Weights(self.version, copied(self.networks["generator"]), copied(self.networks["discriminator"]))
+        take = clones if on_device else unload if copied else views
+        return Weights(self.version, take(self.networks["generator"]), take(self.networks["discriminator"]))
 
     def evaluated_weights(self) -> Weights:
         """What evaluations and samples use: with the average of the generator's weights, where there is one."""
@@ -195,14 +197,12 @@ class Learner:
 
     def _apply(self, name: str, loss: Loss, step: int, rate: float) -> Metrics:
         parameters = self._parameters[name]
-        # Only this player's gradients: its loss reaches the other network too.
         for parameter in parameters:
             # Those of the last update, which would take memory beside the new ones.
             parameter.grad = None
-        gradients = list(torch.autograd.grad(loss.value, parameters))
-        for parameter in reversed(parameters):
-            # Laid out as the parameter is: fused optimisers go through memory, and a convolution's gradient may not be.
-            parameter.grad = torch.empty_like(parameter).copy_(gradients.pop())
+        # Only this player's gradients: its loss reaches the other network too. As `grad`, and not by `autograd.grad`:
+        # torch lays them out as the parameters are, by whose memory fused optimisers go, and copies only for that.
+        torch.autograd.backward(loss.value, inputs=parameters)
         # Before the norm is bounded, which is that of the whole batch's gradient and so the same for all learners.
         self.group.average_([parameter.grad for parameter in parameters if parameter.grad is not None])
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])

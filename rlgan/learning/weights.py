@@ -23,14 +23,24 @@ def load(network: torch.nn.Module, tensors: Mapping[str, Array]) -> None:
     """Copy numpy arrays, which may be read-only, or tensors into a network's tensors of the same names."""
     for name, tensor in network.state_dict().items():
         given = tensors[name]
-        # `torch.from_numpy` warns of an array that is read-only, as those from an object store are.
-        tensor.copy_(given if isinstance(given, Tensor) else torch.tensor(given))
+        if isinstance(given, Tensor):
+            tensor.copy_(given)
+        elif tensor.device.type == "cpu":
+            np.copyto(tensor.numpy(), given)
+        else:
+            # A copy first: `torch.from_numpy` warns of an array that is read-only, as those from an object store are.
+            tensor.copy_(torch.tensor(given))
 
 
 def unload(network: torch.nn.Module) -> Tensors:
     """Copy a network's parameters and buffers out as numpy arrays by name."""
-    # On the CPU `numpy()` shares the network's memory, which the next update changes: hence the copy.
-    return {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items()}
+    # On the CPU they would share the network's memory, which the next update changes: hence the copy.
+    return {name: array.copy() for name, array in views(network).items()}
+
+
+def views(network: torch.nn.Module) -> Tensors:
+    """A network's parameters and buffers as numpy arrays by name; of a network on the CPU they share its memory."""
+    return {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
 
 
 def clones(network: torch.nn.Module) -> dict[str, Tensor]:

@@ -127,8 +127,8 @@ class RolloutGenerator:
         return np.asarray(result[0].cpu().numpy().astype(np.int64))
 
     def _load(self, weights: Weights) -> None:
-        # Shards of one step come with the same object: what is in the networks already is not copied again.
-        if weights is self._loaded:
+        # Shards of one step come with the same weights: what is in the networks already is not copied again.
+        if self._loaded is not None and weights.is_same(self._loaded):
             return
         load(self.generator, weights.generator)
         if not self.control.random_discriminator:

@@ -94,6 +94,8 @@ class _ChosenLogProbs(torch.autograd.Function):
             if entropy:
                 mean = torch.linalg.vecdot(exponentials, logits) / norms[here]
                 entropies[here] = norms[here].log() + tops[here] - mean
+            # Here, and below: those of one part alone are there at a time.
+            del logits, exponentials
         context.save_for_backward(states, weight, bias, words, norms, tops, entropies, kept)
         context.entropy, context.rows, context.precision = entropy, rows, precision
         return log_probs, entropies
@@ -110,8 +112,8 @@ class _ChosenLogProbs(torch.autograd.Function):
             own, scale, norm = states[here], of_log_probs[here, None], norms[here, None]
             exponentials = kept
             if exponentials is None:
-                logits = torch.addmm(rounded(bias), rounded(own), factor_of_weight.t()).to(weight.dtype)
-                exponentials = logits.sub_(tops[here, None]).exp_()
+                exponentials = torch.addmm(rounded(bias), rounded(own), factor_of_weight.t()).to(weight.dtype)
+                exponentials.sub_(tops[here, None]).exp_()
             # Probabilities are exponentials / norm: the division is left to what is one number for each row.
             factor = scale / norm
             if context.entropy:
@@ -123,6 +125,7 @@ class _ChosenLogProbs(torch.autograd.Function):
             to_states[here] = scale * weight[words[here]] - factor * (exponentials @ factor_of_weight)
             to_weight.index_add_(0, words[here], own * scale)
             to_bias.index_add_(0, words[here], scale[:, 0])
+            del exponentials
         return to_states, to_weight, to_bias, None, None, None, None
 
 
@@ -205,6 +208,8 @@ class _LossOverWords(torch.autograd.Function):
                 to_states[held] = (flat @ factor).view(own.shape)
             _add_product(to_weight, flat.t(), own.flatten(0, 1))
             to_bias += flat.sum(dim=0, dtype=to_bias.dtype)
+            # Those of one part alone are there at a time: on a GPU it is as large as memory allows.
+            del logits, value, found, gradient, flat
         context.save_for_backward(to_states, to_weight, to_bias)
         return total
 

@@ -1,9 +1,12 @@
 """Weights in and out of networks."""
 
+import dataclasses
+import pickle
+
 import numpy as np
 import torch
 
-from rlgan.learning.weights import clones, load, on_host, twin, unload
+from rlgan.learning.weights import clones, load, on_host, twin, unload, views
 from rlgan.types import Weights
 
 
@@ -38,3 +41,22 @@ def test_weights_of_one_process_become_arrays_for_a_checkpoint():
     for arrays in (weights.generator, weights.discriminator):
         assert all(isinstance(array, np.ndarray) for array in arrays.values())
         np.testing.assert_array_equal(arrays["weight"], network.weight.detach().numpy())
+
+
+def test_views_follow_the_network_and_copies_of_weights_in_a_store_are_the_same():
+    network = torch.nn.Linear(2, 3)
+    arrays = views(network)
+    with torch.no_grad():
+        network.weight.fill_(5.0)
+    assert (arrays["weight"] == 5).all()
+    weights = Weights(3, arrays, arrays)
+    store = []  # as Ray does it: the arrays lie once in memory that is read-only, and each reader has its own objects
+    pickled = pickle.dumps(weights, protocol=5, buffer_callback=lambda buffer: store.append(bytes(buffer)))
+    first, second = (pickle.loads(pickled, buffers=store) for _ in range(2))
+    assert first.is_same(second)
+    assert not first.is_same(dataclasses.replace(second, version=4))
+    # As equal, but in other memory, or in memory that somebody may change.
+    elsewhere = pickle.loads(pickled, buffers=[bytes(bytearray(each)) for each in store])
+    assert not first.is_same(elsewhere)
+    assert weights.is_same(weights)
+    assert not weights.is_same(dataclasses.replace(weights))

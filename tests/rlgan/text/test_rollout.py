@@ -1,4 +1,6 @@
+import dataclasses
 import itertools
+import pickle
 
 import gymnasium
 import numpy as np
@@ -43,6 +45,23 @@ def test_a_shard_is_a_pure_function_of_its_key(maker, weights):
     assert _alike(first, maker.shard(weights, 3, 1, 0))
     for other in [(4, 1, 0), (3, 0, 0), (3, 1, 1)]:
         assert not np.array_equal(first.tokens, maker.shard(weights, *other).tokens)
+
+
+def test_weights_that_come_again_out_of_a_store_are_not_copied_again(maker, weights, monkeypatch):
+    loads, store = [], []
+    monkeypatch.setattr("rlgan.text.rollout.load", lambda *given: loads.append(load(*given)))
+    first = maker.shard(weights, 0, 0, 0)
+    loads.clear()
+    pickled = pickle.dumps(weights, protocol=5, buffer_callback=lambda buffer: store.append(bytes(buffer)))
+    # Every job of a step has objects of its own.
+    made = [maker.shard(pickle.loads(pickled, buffers=store), 0, 0, shard) for shard in range(2)]
+    assert len(loads) == 2  # G and D, once
+    assert _alike(first, made[0])
+    # Those of the next step, in memory that lies elsewhere.
+    weights.generator["output.bias"] += 1
+    pickled, store = pickle.dumps(dataclasses.replace(weights, version=1), protocol=5), []
+    maker.shard(pickle.loads(pickled), 1, 0, 0)
+    assert len(loads) == 4
 
 
 def test_what_a_rollout_says_is_what_the_networks_say(maker, weights):

@@ -1,5 +1,7 @@
 """Parts of the logits at a time against autograd on all of them."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -87,3 +89,24 @@ def test_in_bf16_gradients_are_those_of_float64_but_for_two_hundredths(mib, entr
     for ours, theirs in zip(found[:6], found[6:], strict=True):
         assert ours.dtype == torch.float32
         assert 0 < (ours - theirs).norm() / theirs.norm() < 0.02
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_gradients_and_twice_the_logits_of_one_part_are_all_that_is_held(chosen, tmp_path):
+    rows, words, mib = 1000, 20_000, 8.0
+    output = nn.Linear(16, words)
+    states = torch.randn(rows // 10, 10, 16, requires_grad=True)
+    tokens = torch.randint(words, (rows // 10, 10))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        if chosen:
+            value = chosen_log_probs(states, output, tokens, mib=mib)[0].sum()
+        else:
+            value = loss_over_words(states, output, lambda logits, _rows: logits.sum(), mib=mib)
+        value.backward()
+    profile.export_chrome_trace(str(tmp_path / "trace.json"))
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    held = [event["args"]["Total Allocated"] for event in events if event["name"] == "[memory]"]
+    gradients = 4 * (output.weight.numel() + output.bias.numel() + states.numel())
+    most = max(held) - min(held)
+    # All logits at once would be 76 MiB.
+    assert most < (1 if chosen else 2) * gradients + 2.2 * mib * 2**20
