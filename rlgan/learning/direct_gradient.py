@@ -52,6 +52,8 @@ class DirectGradient:
         self.loss = loss
         self.r1 = r1
         self.r2 = r2
+        # Once: to walk to the first parameter takes as long as a small layer does.
+        self._device = next(generator.parameters()).device
 
     def begin(self, step: int) -> None:
         """Nothing: no loss depends on the networks of earlier steps."""
@@ -115,10 +117,6 @@ class DirectGradient:
                 value = value + weight * penalty
                 metrics[f"penalty_{name}"] = penalty.detach()
         return Loss(value, metrics)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.generator.parameters()).device
 
     def _noise(self, real: RealBatch, rng: np.random.Generator) -> Tensor:
         # Drawn for the whole group, of which each takes its rows: the batch does not depend on how many share it.

@@ -59,11 +59,12 @@ class Learner:
         self.optimizers = optimizers
         self.networks: dict[str, nn.Module] = {"generator": adapter.generator, "discriminator": adapter.discriminator}
         self.networks |= adapter.auxiliary_modules
-        # Once, since to walk through the modules takes longer than a small network's step of its optimiser.
+        # Once, here and below: to walk through the modules takes longer than a small network's step of its optimiser.
         self._parameters = {name: list(network.parameters()) for name, network in self.networks.items()}
         self.gradient_norm = gradient_norm
         self.generator_ema_decay = generator_ema_decay
         self.generator_ema = twin(adapter.generator) if generator_ema_decay else adapter.generator
+        self._averaged = list(zip(self.generator_ema.parameters(), adapter.generator.parameters(), strict=True))
         self.seed = seed
         self.precision = precision
         self.version = 0
@@ -180,11 +181,11 @@ class Learner:
             return
         # A young average forgets faster: else the untrained weights would count in it for long.
         decay = min(self.generator_ema_decay, (step + 1) / (step + 10))
-        generator = self.networks["generator"]
-        # Buffers too: what a normalisation has seen goes with the weights that it saw it under.
-        for of in (nn.Module.parameters, nn.Module.buffers):
-            for mean, value in zip(of(self.generator_ema), of(generator), strict=True):
-                mean.lerp_(value, 1 - decay)
+        # Buffers too: what a normalisation has seen goes with the weights that it saw it under. Asked for anew, since a
+        # core from outside may put others in their places.
+        buffers = zip(self.generator_ema.buffers(), self.networks["generator"].buffers(), strict=True)
+        for mean, value in (*self._averaged, *buffers):
+            mean.lerp_(value, 1 - decay)
 
     def _rng(self, step: int, update: int) -> np.random.Generator:
         # Dropout draws from torch's own generators, which are seeded by the same key. Not by `torch.manual_seed`: where
