@@ -49,6 +49,14 @@ PLAIN_REINFORCE = updated(
 
 # A structured discriminator, whose log-odds take any limit off: forward KL goes to softmax(f).
 STRUCTURED = updated(PLAIN, {"discriminator_form": "structured", "reward": "log_odds"})
+# Of a large vocabulary, with and without an adversary: ten passes over a text, such as the Penn Treebank's.
+TEN_PASSES = {
+    "preset_for": "large",
+    "generator_learning_rate": 2e-3,
+    "generator_ema_decay": 0.995,
+    "decay": "cosine",
+    "decay_epochs": 10.0,
+}
 BEST_FOR: dict[str, dict[str, Any]] = {
     # Of text that hardly repeats in a run, where dropout only slows the discriminator.
     "small": {
@@ -59,19 +67,14 @@ BEST_FOR: dict[str, dict[str, Any]] = {
         "discriminator_dropout": 0.0,
         "discriminator_word_dropout": 0.0,
     },
-    # Ten passes over a text, such as the Penn Treebank's.
     "large": {
-        "preset_for": "large",
+        **TEN_PASSES,
         "batch_size": 128,
         "negatives": "both",
-        "generator_learning_rate": 2e-3,
         "discriminator_learning_rate": 3e-3,
         # With twice as much it takes ten epochs for what it has learned with this after three.
         "discriminator_dropout": 0.25,
         "discriminator_word_dropout": 0.1,
-        "generator_ema_decay": 0.995,
-        "decay": "cosine",
-        "decay_epochs": 10.0,
     },
 }
 # The reward of the sampled token, centred by what was to be expected; what comes later would only add noise.
@@ -100,15 +103,8 @@ SCORER = updated(
 MLE = updated(PAPER, {"preset": "best", "generator_ema_decay": 0.99})
 MLE_FOR: dict[str, dict[str, Any]] = {
     "small": {"preset_for": "small", "generator_learning_rate": 3e-3},
-    # Ten passes over a text, of which it learns nothing by heart for the dropout.
-    "large": {
-        "preset_for": "large",
-        "generator_dropout": 0.25,
-        "generator_learning_rate": 2e-3,
-        "generator_ema_decay": 0.995,
-        "decay": "cosine",
-        "decay_epochs": 10.0,
-    },
+    # With the dropout it learns nothing by heart.
+    "large": {**TEN_PASSES, "generator_dropout": 0.25},
 }
 # What `best` is where nothing is typed; `preset_for` stays open, so that it is seen whether it is typed.
 BEST = updated(STRUCTURED, BEST_FOR["small"] | {"preset_for": None})

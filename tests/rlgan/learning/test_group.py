@@ -83,6 +83,8 @@ def learn_as(rank, listening, port, folder):
     group = init_process_group(listening, "127.0.0.1", port, "127.0.0.1", rank, 2, nccl=False)
     for case in CASES:
         np.savez(folder / f"{case} {rank}.npz", **trained(task_of(case, folder), group))
+    # Without it the process may abort when it ends, while torch's own threads still run.
+    torch.distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,7 @@ def test_gradients_are_scaled_to_the_norm_asked_for(task):
         {"baseline": "per_position"},
         {"baseline": "learned", "generator_core": "cnn", "discriminator_core": "cnn"},
         {"estimator": "all_tokens", "reward_control": "shuffled"},
+        {"method": "mixedgan", "generator_dropout": 0.3},
     ],
 )
 def test_a_state_taken_up_goes_on_to_the_same_bits(task, changes):
