@@ -91,6 +91,13 @@ REINFORCE_FOR: dict[str, dict[str, Any]] = {
     "large": {"entropy_bonus": 0.02, "rollouts": 512, "generator_learning_rate": 4e-3},
 }
 
+# Of a large vocabulary, where likelihood teaches beside the adversary: it must not learn the text by heart.
+BESIDE_LIKELIHOOD: dict[str, dict[str, Any]] = {
+    # The adversary does half of that; and as many steps as likelihood alone has.
+    "mixedgan": {"batch_size": 64, "generator_dropout": 0.1},
+    "curriculum": {"curriculum": ((0.0, 1.0), (10.0, 0.0)), "generator_dropout": 0.25},
+}
+
 SCORER = updated(
     PLAIN_REINFORCE,
     {
@@ -138,7 +145,8 @@ def _best_of(typed: TextSettings) -> TextSettings:
     # Whatever the other fields hold: maximum likelihood has no estimator and no discriminator.
     if mle:
         return updated(MLE, MLE_FOR[size])
-    return updated(STRUCTURED, BEST_FOR[size] | (REINFORCE | REINFORCE_FOR[size] if sampled else {}))
+    of_the_method = BESIDE_LIKELIHOOD.get(typed.method, {}) if size == "large" else {}
+    return updated(STRUCTURED, BEST_FOR[size] | of_the_method | (REINFORCE | REINFORCE_FOR[size] if sampled else {}))
 
 
 def check_typed(typed: TextSettings, names: Collection[str]) -> None:

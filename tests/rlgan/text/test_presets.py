@@ -4,7 +4,7 @@ import pytest
 
 from rlgan.cli.train import requested
 from rlgan.settings import flatten
-from rlgan.text.presets import BEST_FOR, labels_of
+from rlgan.text.presets import BESIDE_LIKELIHOOD, BEST_FOR, labels_of
 
 
 def _recipe(*words):
@@ -50,6 +50,16 @@ def test_what_no_vocabulary_decides_names_none(words):
     assert recipe.preset_for is None
     assert "preset_for" not in labels_of(recipe)
     assert recipe.batch_size == 64
+
+
+@pytest.mark.parametrize("method", ["mixedgan", "curriculum"])
+def test_where_likelihood_teaches_too_the_best_for_a_large_vocabulary_keeps_it_from_learning_by_heart(method):
+    small, large = (flatten(_recipe("--method", method, "--preset-for", size)) for size in ("small", "large"))
+    assert BESIDE_LIKELIHOOD[method].items() <= large.items()
+    assert (small["generator_dropout"], small["curriculum"]) == (0.0, ((0.0, 1.0), (1.0, 0.0)))
+    assert (
+        flatten(_recipe("--method", method, "--generator-dropout", "0", "--data", "oracle"))["generator_dropout"] == 0
+    )
 
 
 def test_a_plain_discriminator_has_its_own_best():
