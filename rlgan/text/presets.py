@@ -93,7 +93,7 @@ REINFORCE_FOR: dict[str, dict[str, Any]] = {
 
 # Of a large vocabulary, where likelihood teaches beside the adversary: it must not learn the text by heart.
 BESIDE_LIKELIHOOD: dict[str, dict[str, Any]] = {
-    # The adversary does half of that; and as many steps as likelihood alone has.
+    # Less dropout than of likelihood alone, since the policy gradient beside it does a part; and as many steps.
     "mixedgan": {"batch_size": 64, "generator_dropout": 0.1},
     "curriculum": {"curriculum": ((0.0, 1.0), (10.0, 0.0)), "generator_dropout": 0.25},
 }
