@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
 
 from rlgan.engine.processes import STOP_SIGNALS, family, kill
 
@@ -52,6 +52,8 @@ class Stop:
     say_asked: Callable[[str], None] = ignore  # is told at once that somebody asked, from another thread
     engine_alive: Alive = always
     patience: float = PATIENCE  # seconds that the run has to take the request, before it ends unsaved
+    by_signal: bool = False  # whether a signal asked: `say_asked` is then told of it
+    said_asked: threading.Event = field(default_factory=threading.Event)  # set once it has been told
 
     def allow(self, seconds: float) -> None:
         """Be patient for so long beyond the time of a step: what is measured between steps can't be interrupted."""
@@ -60,6 +62,8 @@ class Stop:
     def take(self) -> None:
         """Tell that the run has noticed the request, if there is one: it may take its time to save."""
         self.taken = self.reason is not None
+        if self.by_signal:  # what became of a request is told after the request
+            self.said_asked.wait(SPEAK_LIMIT)
 
 
 @contextmanager
@@ -81,7 +85,7 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
 
     def request(number: int, _: object) -> None:
         received_one.append(number)
-        stop.reason = stop.reason or signal.Signals(number).name
+        stop.reason, stop.by_signal = stop.reason or signal.Signals(number).name, True
 
     before = _Handlers.now()
     # A handler of Python's waits until the main thread comes back from C code, which may be never. The number of the
@@ -177,15 +181,17 @@ def _watch(received: int, numbers: Collection[int], stop: Stop) -> None:
             first, begun = number, now
             # At once: of a cluster whose servers were signalled too, Ray may end this process before it has saved.
             line = f"{signal.Signals(number).name}: the run finishes its step and saves"
-            threading.Thread(target=stop.say_asked, args=(line,), daemon=True).start()
+            threading.Thread(target=_say_asked, args=(stop, line), daemon=True).start()
         elif number and not is_repetition(first, number, now - begun):
             _kill_all(number)
         name = signal.Signals(first).name if first else ""
         if first and now - begun >= stop.patience and not stop.taken:
-            _end_unsaved(1, f"{name} asked the run to stop, and no step was finished within {stop.patience:g} s", stop)
+            why = f"{name} asked the run to stop, and no step was finished within {stop.patience:g} s"
+            _end_unsaved(1, why, stop, asked=True)
         if not stop.engine_alive(asked_to_stop=bool(first)):
-            why = f"{name} asked the run to stop, and its Ray has ended" if first else "The Ray of this run has ended"
-            _end_unsaved(128 + first if first else 1, why, stop)
+            if not first:
+                _end_unsaved(1, "The Ray of this run has ended", stop, asked=False)
+            _end_unsaved(128 + first, f"{name} asked the run to stop, and its Ray has ended", stop, asked=True)
     os.close(received)
 
 
@@ -198,7 +204,17 @@ def _next(received: int, numbers: Collection[int], timeout: float) -> int | None
     return None
 
 
-def _end_unsaved(code: int, why: str, stop: Stop) -> None:
+def _say_asked(stop: Stop, line: str) -> None:
+    try:
+        stop.say_asked(line)
+    finally:  # also where nobody can read it any more
+        stop.said_asked.set()
+
+
+def _end_unsaved(code: int, why: str, stop: Stop, *, asked: bool) -> NoReturn:
+    # What became of a request is told after the request.
+    if asked:
+        stop.said_asked.wait(SPEAK_LIMIT)
     line = f"{why}: the run ends without saving"
     speaker = threading.Thread(target=stop.say_unsaved, args=(line,), daemon=True)
     speaker.start()

@@ -51,3 +51,35 @@ def test_the_second_signal_kills_the_process_and_its_children_also_when_all_is_b
             return
         time.sleep(0.1)
     pytest.fail("the child is still there")
+
+
+SLOW_TO_SAY = """
+import os, signal, time
+from rlgan.runs.signals import stopping
+
+def say_asked(line):
+    time.sleep(1)
+    print("asked", flush=True)
+
+def say_unsaved(line):
+    print("unsaved", flush=True)
+
+with stopping() as stop:
+    stop.say_asked, stop.say_unsaved = say_asked, say_unsaved
+    os.kill(os.getpid(), signal.SIGTERM)
+    %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ('stop.take(); print("saved", flush=True)', ["asked", "saved"]),
+        ("stop.engine_alive = lambda **_: False; time.sleep(20)", ["asked", "unsaved"]),
+        ("stop.patience = 0; time.sleep(20)", ["asked", "unsaved"]),
+    ],
+)
+def test_what_became_of_a_request_is_said_after_the_request(then, said):
+    program = [sys.executable, "-c", SLOW_TO_SAY % then]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.splitlines() == said, done.stderr
