@@ -1,5 +1,6 @@
 """Every example of docs/extending.md, from outside of the package: files as they stand there, commands as typed."""
 
+import json
 import re
 import shutil
 import sys
@@ -10,6 +11,8 @@ import pytest
 import safetensors.numpy
 
 from rlgan.cli import main
+from rlgan.settings import all_settings
+from rlgan.text.settings import TextSettings
 
 TEXT = (Path(__file__).resolve().parent.parent / "docs" / "extending.md").read_text()
 BLOCKS = dict(re.findall(r"```(?:python)\n# (\w+\.py)\n(.*?)```", TEXT, flags=re.S))
@@ -124,9 +127,54 @@ def test_a_run_from_a_stranger_imports_nothing(tmp_path, monkeypatch, small_word
     assert not (tmp_path / "imported").exists()
 
 
+NAMING = [setting.name for setting in all_settings(TextSettings) if setting.choice and setting.choice.outside]
+
+
+@pytest.fixture(scope="module")
+def any_run(tmp_path_factory):
+    """A run of text that is there."""
+    run = tmp_path_factory.mktemp("stranger") / "run"
+    assert main(["train", *SMALL.split(), "--workers", "0", "--steps", "1", "--run-dir", str(run)]) == 0
+    return run
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_whatever_a_stranger_s_run_names_is_not_imported_to_be_checked(any_run, tmp_path, monkeypatch, capsys, name):
+    """Beside settings that are checked against each other, which asks a method what it is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leaves_a_mark.py").write_text(MARK)
+    shutil.copytree(any_run, tmp_path / "run")
+    file = tmp_path / "run" / "config.json"
+    config = json.loads(file.read_text())
+    config["recipe"] |= {"batch_size": 1, "shards": 1, "estimator": "reinforce", "baseline": "leave_one_out"}
+    config["recipe"][name] = "leaves_a_mark:rule"
+    file.write_text(json.dumps(config))
+    for command in (["sample", "run"], ["train", "--resume", "--steps", "3", "--run-dir", "run"]):
+        assert main(command) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "leaves_a_mark:rule" in line
+        assert "--trust-imports" in line
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("recipe", ["x", ["x"], None, 3])
+def test_a_config_whose_recipe_is_none_is_one_line(any_run, tmp_path, capsys, recipe):
+    shutil.copytree(any_run, tmp_path / "run")
+    file = tmp_path / "run" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"recipe": recipe}))
+    before = file.read_bytes()
+    for command in ("sample", "evaluate"):
+        assert main([command, str(tmp_path / "run")]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "they must be an object, a value for each name" in line
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("flag", "name", "said"),
     [
+        ("--reward", "program:rule", "can't be imported: SystemExit: 3"),
+        ("--reward", "raises_inside:rule", "No module named 'leaves_a_mrak'"),
         ("--reward", "nowhere:rule", "can't be imported"),
         ("--reward", "leaves_a_mark:other", "has no other"),
         ("--reward", "leaves_a_mark:NUMBER", "--reward leaves_a_mark:NUMBER is not callable"),
@@ -147,10 +195,13 @@ def test_what_can_t_be_imported_or_called_is_refused_before_anything_is_written(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "leaves_a_mark.py").write_text("NUMBER = 3\ndef alone(log_odds):\n    return log_odds\n")
     (tmp_path / "raises.py").write_text("1 / 0\n")
+    (tmp_path / "program.py").write_text("import sys\nsys.exit(3)\n")
+    (tmp_path / "raises_inside.py").write_text("import leaves_a_mrak\n")
     done = typed("train", *small_words, "--workers", 0, flag, name, "--run-dir", "run")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert said in line
+    assert "Did you mean" not in line or name == "leaves_a_mark:other"
     assert not (tmp_path / "run").exists()
 
 

@@ -21,8 +21,8 @@ from rlgan.runs.seeds import train_seeds
 from rlgan.runs.side_by_side import Send
 from rlgan.runs.start import new_directory
 from rlgan.runs.streams import say as say_line
-from rlgan.settings import differences, flatten, pasteable, resolve, updated
-from rlgan.task import EvaluationTools, LoadedRun, Result, Say, Stages, Task
+from rlgan.settings import differences, flatten, foreign_names, pasteable, resolve, updated
+from rlgan.task import EvaluationTools, LoadedRun, Result, Say, Stages, Task, load_task
 
 
 def train_several(request: Request, count: int, words: list[str], *, as_json: bool) -> None:
@@ -54,8 +54,11 @@ def train_several(request: Request, count: int, words: list[str], *, as_json: bo
     seeds = range(recipe.seed, recipe.seed + count)
     if run_settings.resume is True and not seeds_in(folder):
         raise RunError(f"{folder} holds no runs of seeds to go on with: give --resume auto to start them there")
-    for run in seeds_in(folder) if run_settings.resume else ():
-        _check_same(run, task, name, recipe, seeds)
+    if run_settings.resume and (begun := [run for run in seeds_in(folder) if (run / "config.json").is_file()]):
+        # As the runs have it, with what is left to the data: a vocabulary's size, say.
+        resolved = load_task(task, recipe).settings
+        for run in begun:
+            _check_same(run, task, name, resolved, seeds)
     display = Terminal(Console())
     with display:
         ended = train_seeds(partial(train_seed, name), words, folder, seeds, display, resume=bool(run_settings.resume))
@@ -192,11 +195,10 @@ def show_seeds(measured: MeasuredSeeds, say: Say) -> None:
 
 def _check_same(run: Path, task: Task, name: str, recipe: Any, seeds: range) -> None:
     """Check that one of several runs is one of those asked for: what is not typed again has the preset's value."""
-    if not (run / "config.json").is_file():  # killed before it began
-        return
     saved, where = RunDirectory(run).config(), f"{run}/config.json"
     same_task(saved, name, where)
-    before = saved_settings(saved, task, where)
+    # What is typed is trusted, and has to be the same.
+    before = saved_settings(saved, task, where, trusted=foreign_names(recipe))
     found = differences(updated(before, {"seed": recipe.seed}), recipe, task.places)
     if before.seed not in seeds:
         found.append(f"its seed, {before.seed}, is not from {seeds.start} to {seeds.stop - 1}")

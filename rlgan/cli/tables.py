@@ -20,7 +20,7 @@ from rlgan.runs.request import Request
 from rlgan.runs.side_by_side import Job, Send, run_side_by_side
 from rlgan.runs.streams import say
 from rlgan.runs.table_folder import PlannedRow, TableFolder
-from rlgan.settings import AtLeast, Device, Metavar, TypedPath, check, differences, flatten, resolve
+from rlgan.settings import AtLeast, Device, Metavar, TypedPath, check, differences, flatten, foreign_names, resolve
 from rlgan.table import Files, Table, TablePlan, TableRow, Words
 from rlgan.task import TASKS, Task, find_task
 
@@ -46,6 +46,8 @@ class TableSettings:
     """What the runs compute on: cpu, cuda, cuda:N, or auto: a GPU where there is one, which all runs share."""
     report_only: bool = False
     """Train nothing: make the table of what is in --out."""
+    trust_imports: bool = False
+    """Import code from outside of rlgan that recipes in --out name, where this command does not."""
     format: Literal["png", "pdf"] = "png"
     """The format of the figure; pdf: as PDF too, beside the PNG that the table shows."""
 
@@ -71,10 +73,15 @@ def make_table(name: str, words: list[str]) -> None:
     folder = TableFolder(Path(common.out or f"runs/{name}"), name)
     folder.manifest()  # first: what is there may be something else
     formats = ("png",) if common.format == "png" else ("png", common.format)
-    report = partial(_report, task, folder, formats)
+    rows = []
     if not common.report_only:
         check(options.table)
         rows = _planned(task, folder, options, extra)
+    # What is typed is trusted; a folder from somebody else is data, not a program.
+    trusted = None if common.trust_imports else [name for row, _ in rows for name in foreign_names(row.recipe)]
+    report = partial(_report, task, folder, formats, trusted)
+    if rows:
+        folder.results(task, trusted)  # before the training: what another command left there may not be trusted
         _train(folder, _jobs(task, folder, rows, common.device), common.jobs or usable_cpus(), report)
     first, *others = report()
     if others:
@@ -151,11 +158,10 @@ def _row_name(row: str, before: Any, after: Any) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", f"{row}-{named}").strip("-")
 
 
-def _report(task: Task, folder: TableFolder, formats: tuple[str, ...]) -> list[str]:
+def _report(task: Task, folder: TableFolder, formats: tuple[str, ...], trusted: list[str] | None) -> list[str]:
     """Write the files of a table, of what there is so far; gives their paths, that of the table first."""
-    files: Files = resolve(task.tables[folder.table].report, {})(
-        replace(folder.results(task.defaults), formats=formats)
-    )
+    results = replace(folder.results(task, trusted), formats=formats)
+    files: Files = resolve(task.tables[folder.table].report, {})(results)
     folder.write(files)
     return [str(folder.path / name) for name in files]
 

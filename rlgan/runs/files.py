@@ -119,7 +119,7 @@ def read_json(file: Place) -> Any:
         return json.loads(file.read_bytes())
     except FileNotFoundError:
         raise AbsentError(f"{file.parent} holds no run (no {file.name}): give the directory of one") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of brackets within brackets, by the thousand
         raise RunError(f"{file} can't be read: {first_line(error)}") from None
 
 

@@ -5,7 +5,7 @@ outside of this package is imported only where the person who opens it says so (
 """
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -52,17 +52,26 @@ def same_task(saved: dict[str, Any], name: str, where: object) -> None:
         )
 
 
-def saved_settings(saved: dict[str, Any], task: Task, where: object) -> Any:
+def saved_settings(saved: Mapping[str, Any], task: Task, where: object, trusted: Collection[str] | None) -> Any:
     """The recipe of a saved run.
 
+    Args:
+        saved: has it as its "recipe".
+        task: that it is of.
+        where: the file, for errors.
+        trusted: what of code from outside it may name, as `foreign_names` has it; None: anything.
+
     Raises:
-        RunError: it does not fit the task's settings.
+        RunError: it does not fit the task's settings, or is not trusted.
     """
     try:
         settings, defaults = read(task.defaults, saved["recipe"]), flatten(task.defaults)
         # Who gives away a run does not say where others write.
         written = (setting.name for setting in all_settings(type(settings)) if setting.is_written)
         settings = updated(settings, {name: defaults[name] for name in written})
+        # Before the check, which may ask a method what it is, and so import it.
+        if trusted is not None:
+            check_trust(settings, where, trusted)
         check(settings)
     except (TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None
@@ -156,9 +165,7 @@ def load_run(path: str, which: str, *, trust_imports: bool = False, device: str 
     run = RunDirectory(path)
     saved = run.config()
     task = saved_task(saved, run.config_file, trust_imports=trust_imports)
-    settings = saved_settings(saved, task, run.config_file)
-    if not trust_imports:
-        check_trust(settings, run.config_file)
+    settings = saved_settings(saved, task, run.config_file, trusted=None if trust_imports else ())
     # On standard error, since --json promises one object and nothing else on standard output.
     checkpoint = open_checkpoint(run, which, saved["recipe_id"], partial(print, file=sys.stderr))
     return LoadedRun(

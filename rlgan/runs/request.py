@@ -169,11 +169,11 @@ def _continued(
 
     where = f"{asked.run.run_dir}/config.json"
     same_task(saved, name, where)
-    recipe, before = saved_settings(saved, task, where), saved_run_settings(saved, where)
-    if not asked.trust_imports:
-        # What this request names itself is trusted, what the file names is not.
-        for settings in (recipe, before):
-            check_trust(settings, where, trusted=[*foreign_names(asked.recipe), *foreign_names(asked.run)])
+    # What this request names itself is trusted, what the file names is not.
+    trusted = None if asked.trust_imports else [*foreign_names(asked.recipe), *foreign_names(asked.run)]
+    recipe, before = saved_settings(saved, task, where, trusted), saved_run_settings(saved, where)
+    if trusted is not None:
+        check_trust(before, where, trusted)
     # What was asked of that part of the run alone is not taken over; a new bound takes the place of all old ones.
     asked = ask(recipe, dataclasses.replace(before, run_dir=None, resume=False, bounds=Bounds()))
     if asked.run.bounds == Bounds():

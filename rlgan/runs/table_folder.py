@@ -8,7 +8,7 @@ FOLDER/<files of the report>
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory
 from rlgan.runs.files import read_json, replace
-from rlgan.settings import flatten, read
+from rlgan.runs.loading import saved_settings
+from rlgan.settings import flatten
 from rlgan.table import Files, RowResult, RunResult, TableResults
+from rlgan.task import Task
 
 MANIFEST = "table.json"
 ROW = {"row", "group", "words", "recipe", "seeds"}  # what it says of each row
@@ -118,14 +120,16 @@ class TableFolder:
         for name, content in files.items():
             replace(self.path / name, content)
 
-    def results(self, defaults: Any) -> TableResults:
+    def results(self, task: Task, trusted: Collection[str] | None) -> TableResults:
         """What has been recorded so far.
 
         Args:
-            defaults: settings of the task, which recipes are read over.
+            task: of the runs.
+            trusted: what of code from outside the recipes may name, as `foreign_names` has it; None: anything.
 
         Raises:
-            RunError: there is no table, or a file can't be read.
+            UsageError: there is no table.
+            RunError: a file can't be read, or is not trusted.
         """
         manifest = self.manifest()
         if manifest is None:
@@ -135,7 +139,7 @@ class TableFolder:
                 name,
                 row["row"],
                 row["group"],
-                read(defaults, row["recipe"]),
+                saved_settings(row, task, f"{self.path / MANIFEST}, row {name},", trusted),
                 tuple(row["words"]),
                 tuple(self._runs(name, row["seeds"])),
             )

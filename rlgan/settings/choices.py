@@ -135,8 +135,10 @@ def _import(target: str) -> Any:
     try:
         with nullcontext() if _is_own(module_name) else _current_directory_last():
             module = importlib.import_module(module_name)
-    except Exception as error:  # a module of somebody else's may raise anything
-        meant = _meant_module(module_name) if isinstance(error, ModuleNotFoundError) else ""
+    except (Exception, SystemExit) as error:  # a module of somebody else's may raise anything, or be a program
+        # Of a module that is there and imports one that is not, the name is right.
+        absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
+        meant = _meant_module(module_name) if absent else ""
         raise UsageError(f"{target} can't be imported: {type(error).__name__}: {error}{meant}") from error
     try:
         return operator.attrgetter(path)(module)

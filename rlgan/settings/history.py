@@ -72,7 +72,7 @@ def identity(settings: Any, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
     return known
 
 
-def read(defaults: S, saved: Mapping[str, Any]) -> S:
+def read(defaults: S, saved: Any) -> S:
     """Take settings out of a file, under the names of any version.
 
     Args:
@@ -80,8 +80,11 @@ def read(defaults: S, saved: Mapping[str, Any]) -> S:
         saved: by name.
 
     Raises:
-        UsageError: a setting is missing that every version had, or one is there that no version knows.
+        UsageError: a setting is missing that every version had, one is there that no version knows, or what is saved
+            are not settings by name.
     """
+    if not isinstance(saved, Mapping):
+        raise UsageError(f"its settings are a {type(saved).__name__}: they must be an object, a value for each name")
     values: dict[str, Any] = {}
     left = dict(saved)
     for setting in all_settings(type(defaults)):

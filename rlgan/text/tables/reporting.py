@@ -94,8 +94,10 @@ def _missing_lines(
 
 def command(row: RowResult) -> str:
     """The command that trains a row, with $DATA for the place of the data."""
-    words = [shlex.quote(word) for word in row.command]
-    words[row.command.index("--data") + 1] = "$DATA"
+    before = (None, *row.command)
+    words = [
+        "$DATA" if flag == "--data" else shlex.quote(word) for flag, word in zip(before, row.command, strict=False)
+    ]
     return " ".join(["rlgan train", *words])
 
 

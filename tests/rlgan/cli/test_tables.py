@@ -9,6 +9,8 @@ import time
 import pytest
 
 from rlgan.cli.main import main
+from rlgan.runs.table_folder import PlannedRow, TableFolder
+from rlgan.text.settings import TextSettings
 
 TINY = ["--batch-size", "8", "--embedding-size", "8", "--hidden-size", "8", "--length", "8"]
 
@@ -45,6 +47,17 @@ def test_what_makes_no_sense_is_one_line_and_nothing_is_written(text, tmp_path, 
     assert due in error
     assert len(error.splitlines()) == 1
     assert not out.exists()
+
+
+def test_a_table_from_a_stranger_imports_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "marks.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
+    row = PlannedRow("mine", "mine", "", ("--data", "x"), TextSettings(method="marks:METHOD"), (0,))
+    TableFolder(tmp_path / "table", "table1").plan({}, (row,))
+    assert main(["reproduce", "table1", "--out", "table", "--report-only"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "row mine, names code from outside of rlgan (--method marks:METHOD): give --trust-imports" in line
+    assert not (tmp_path / "imported").exists()
 
 
 def test_flags_of_figures_before_a_table_are_refused(capsys):

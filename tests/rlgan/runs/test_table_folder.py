@@ -10,6 +10,7 @@ from rlgan.runs.forecast import Forecast
 from rlgan.runs.progress import Progress
 from rlgan.runs.table_folder import PlannedRow, TableFolder
 from rlgan.runs.table_progress import Failure, TableProgress, duration
+from rlgan.task import find_task
 
 ROW = PlannedRow("paper", "paper", "", ("--preset", "paper"), GaussianSettings(preset="paper"), (0, 1))
 
@@ -49,7 +50,7 @@ def test_results_are_what_runs_have_recorded_so_far(folder):
         json.dumps({"task": "", "recipe": 0, "run": 0, "recipe_id": 0, "kinds": {"learner": "CPU"}})
     )
     (run.parent / "seed-1.quality.json").write_text('{"bleu": 0.5}')
-    (row,) = folder.results(GaussianSettings()).rows
+    (row,) = folder.results(find_task("gaussian"), ()).rows
     assert (row.name, row.command, row.recipe.preset) == ("paper", ("--preset", "paper"), "paper")
     (found,) = row.runs  # seed 0 has not begun
     assert (found.seed, found.metrics, found.failure) == (1, ({"step": 0, "w1": 1.5},), None)
@@ -58,7 +59,7 @@ def test_results_are_what_runs_have_recorded_so_far(folder):
 
 def test_no_results_where_there_is_no_table(tmp_path):
     with pytest.raises(UsageError, match="holds no table"):
-        TableFolder(tmp_path / "nowhere", "table9").results(GaussianSettings())
+        TableFolder(tmp_path / "nowhere", "table9").results(find_task("gaussian"), ())
 
 
 def test_a_table_of_an_earlier_version_is_said(folder):
@@ -66,7 +67,7 @@ def test_a_table_of_an_earlier_version_is_said(folder):
     del manifest["rows"]["paper"]["row"]
     (folder.path / "table.json").write_text(json.dumps(manifest))
     with pytest.raises(RunError, match="of another version of rlgan"):
-        folder.results(GaussianSettings())
+        folder.results(find_task("gaussian"), ())
 
 
 def test_a_damaged_table_is_said(folder):
