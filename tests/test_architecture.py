@@ -15,6 +15,7 @@ from rlgan.task import TASKS, find_task
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [*(ROOT / "rlgan").rglob("*.py"), *(ROOT / "envs").rglob("*.py")]
 TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
+TESTS = {file: ast.parse(file.read_text()) for file in (ROOT / "tests").rglob("*.py")}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Long flat tables of data.
 TABLES = {Path("rlgan/text/stories/grammar.py")}
@@ -76,6 +77,21 @@ def test_nothing_catches_every_exception_without_raising_it_on():
             assert any(isinstance(each, ast.Raise) for each in ast.walk(node)), (file, node.lineno)
 
 
+def _is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def test_no_test_reaches_into_private_state():
+    others = {"os._exit", "aten._local_scalar_dense"}
+    for file, tree in TESTS.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and _is_private(node.attr):
+                found = ast.unparse(node)
+                assert found.startswith("self.") or found in others, (file, node.lineno, found)
+            if isinstance(node, ast.ImportFrom):
+                assert not [each.name for each in node.names if _is_private(each.name)], (file, node.lineno)
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_no_other_file_knows_a_task_by_name(name):
     wing = Path(*resolve(name, TASKS).load.split(":")[0].split(".")[:2])
@@ -85,10 +101,8 @@ def test_no_other_file_knows_a_task_by_name(name):
         strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} - {None}
         assert name not in strings, f"{file} names the task {name}"
         imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-        assert not [module for module in imported if module.startswith(".".join(wing.parts))] or file in {
-            # Writes pictures, whatever task they are of.
-            Path("rlgan/runs/sinks/pictures.py")
-        }, f"{file} imports the wing of {name}"
+        found = [module for module in imported if module.startswith(".".join(wing.parts))]
+        assert not found, f"{file} imports the wing of {name}"
 
 
 ALL_SETTINGS = [

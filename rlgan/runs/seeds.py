@@ -49,7 +49,7 @@ def train_seeds(
     # A seed may have none yet where others have runs to go on with.
     typed = [*words, "--resume", "auto"] if resume else words
     display.say(f"{len(seeds)} runs in {folder}")
-    report = _Report(len(seeds), display)
+    report = SeedsReport(len(seeds), display)
     jobs = [Job(str(seed), partial(_train_one, train, typed, folder / f"seed-{seed}", seed)) for seed in seeds]
     stopped = run_side_by_side(jobs, usable_cpus(), report)
     if report.failed:
@@ -62,7 +62,7 @@ def train_seeds(
     return not stopped
 
 
-class _Report:
+class SeedsReport:
     """Shows how runs stand, and says how they have ended, by seed.
 
     Args:

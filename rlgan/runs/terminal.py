@@ -53,7 +53,7 @@ class Terminal:
         self._shown = self._spoken = self._begun = time.monotonic()
         self._draws = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(
-            console=console, get_renderable=self._table, refresh_per_second=2, transient=True, auto_refresh=self._draws
+            console=console, get_renderable=self.table, refresh_per_second=2, transient=True, auto_refresh=self._draws
         )
         self._ended = threading.Event()
 
@@ -149,7 +149,7 @@ class Terminal:
     def _cells(self) -> list[str]:
         return [f"{label} {value}" for label, value in self._progress.cells.items()]
 
-    def _table(self) -> Text:
+    def table(self) -> Text:
         """The line with the percentage, and below it what else is known, in as many columns as there is room for."""
         width = self._width
         score = Text(self._progress.score)

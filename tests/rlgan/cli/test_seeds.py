@@ -34,12 +34,20 @@ def test_seeds_of_every_task_are_trained_and_measured_as_one(rlgan, typed, monke
     metric = METRIC[task]
     assert summary[metric] == pytest.approx(statistics.median(line[metric] for line in last))
     assert summary["seeds"] == 2
+    # What was left to the data is in what they have saved, and not in what is typed.
+    more = rlgan(*words[:-1], 4, "--seeds", 2, "--seed", 4, "--run-dir", folder, "--resume")
+    assert more.returncode == 0, more.stderr
+    assert typed("train", task, "--run-dir", tmp_path / "alone", "--resume", "--steps", 4).returncode == 0
+    assert digest(folder / "seed-5", 4) == digest(tmp_path / "alone", 4)
+    other = rlgan(*words, "--batch-size", 12, "--seeds", 2, "--seed", 4, "--run-dir", folder, "--resume")
+    assert other.returncode == 2
+    assert "--batch-size" in other.stderr
 
 
 def test_seeds_are_shown_side_by_side_until_each_has_said_how_it_ended():
     """Two of three run at once, the third waits: 50 and 25 % are a quarter of all; pen and paper."""
     shown, said = [], []
-    report = seeds._Report(3, Lines(said.append, shown.append))
+    report = seeds.SeedsReport(3, Lines(said.append, shown.append))
     report.started("4")
     report.started("5")
     report.received("4", Progress("training", done=0.5, score="W1 0.040 (floor 0.016)"))

@@ -73,11 +73,11 @@ def test_what_comes_before_training_has_the_times_of_its_own_kind(monkeypatch):
     display.status("preparing the data")
     now[0] = 110.0
     display.status("preparing the data", 0.25)
-    assert re.search(r"^preparing the data .*25%  0:10 elapsed  0:30 left$", str(display._table()))
+    assert re.search(r"^preparing the data .*25%  0:10 elapsed  0:30 left$", str(display.table()))
     now[0] = 112.0
     display.status("measuring", 0.0)
     now[0] = 114.0
-    assert re.search(r"^measuring .* 0%  0:02 elapsed$", str(display._table()))
+    assert re.search(r"^measuring .* 0%  0:02 elapsed$", str(display.table()))
 
 
 def test_a_map_that_is_counted_gives_the_same_and_says_after_each_how_many():

@@ -51,10 +51,10 @@ def test_the_mixture_is_what_the_mediator_comes_to(task):
     loaded = task(**COT)
     adapter = loaded.learner(CPU).adapter
     optimizer = torch.optim.Adam(adapter.discriminator.parameters(), 0.05)
-    real, fake = torch.full((4, 1), 5), torch.full((4, 1), 7)
+    real, fake, rng = torch.full((4, 1), 5), torch.full((4, 1), 7), np.random.default_rng(0)
     for _ in range(100):
         optimizer.zero_grad()
-        adapter.discrimination._mixture_loss(real, fake).value.backward()
+        adapter.discrimination.loss_against_random_words(real, fake, rng).value.backward()
         optimizer.step()
     mixture = adapter.discriminator.all_next_log_odds(real)[0, 0].softmax(-1)
     assert mixture[[5, 7]].tolist() == pytest.approx([0.5, 0.5], abs=0.01)
