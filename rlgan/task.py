@@ -68,6 +68,9 @@ class Stages:
         self._done += weight
 
 
+# Of a discriminator whose log-odds are f - log G: what they are against where it is a scorer.
+ScorerForm = Literal["uniform", "training"]
+Reduction = Literal["sum", "mean", "last"]  # of the log-odds of a text's tokens to one score
 Better = Literal["lower", "higher", "nearer"]  # of a measure; nearer to what it is compared with
 HEADLINES = 10  # numbers that a person reads at once
 FEW = 100  # held-out items: what is measured on fewer depends on which ones they are

@@ -3,14 +3,20 @@
 import ast
 import itertools
 import tokenize
+from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import envs.rewards
 from rlgan.engine.settings import EngineSettings
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import all_settings, resolve
-from rlgan.task import TASKS, find_task
+from rlgan.task import TASKS, Reduction, ScorerForm, find_task
+from rlgan.text.rewards import REWARD_RULES
+from rlgan.text.text_scorer import REDUCTIONS
+from rlgan.text.trained import SCORER_FORMS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [*(ROOT / "rlgan").rglob("*.py"), *(ROOT / "envs").rglob("*.py")]
@@ -119,6 +125,23 @@ def test_every_name_that_a_flag_offers_is_a_key_of_the_table_that_implements_it(
         for name in choice.table:
             assert resolve(name, choice.table) is not None
             assert name in choice.metavar
+
+
+def test_names_of_a_type_are_the_keys_of_the_table_that_implements_them():
+    """Where importing the table would bring torch or Gymnasium to who only lists names."""
+    assert list(get_args(ScorerForm)) == list(SCORER_FORMS)
+    assert list(get_args(Reduction)) == list(REDUCTIONS)
+    assert list(REWARD_RULES) == list(envs.rewards.REWARD_RULES)
+
+
+def test_no_list_of_names_is_written_twice():
+    lists = Counter(
+        frozenset(ast.unparse(node.slice).split(", "))
+        for file, node in _nodes(ast.Subscript)
+        # There all settings stand once more, for editors; a test of its own keeps them as they are.
+        if ast.unparse(node.value) == "Literal" and file != Path("rlgan/api/train_settings.py")
+    )
+    assert not {names: count for names, count in lists.items() if count > 1 and len(names) > 1}
 
 
 def test_a_setting_has_one_name_in_a_recipe_and_says_what_it_is_for():

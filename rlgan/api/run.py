@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
 from numpy.typing import NDArray
 
@@ -13,14 +13,13 @@ from rlgan.api.settings import options_of
 from rlgan.errors import RunError, UsageError
 from rlgan.runs import loading
 from rlgan.runs.directory import RunDirectory
-from rlgan.settings import flatten, resolve, typed_path
+from rlgan.settings import Checkpoint, flatten, resolve, typed_path
 from rlgan.task import LoadedRun, Result, sample_line
 
 if TYPE_CHECKING:
     from torch import nn
 
-CheckpointName = Literal["best", "newest"]
-DEFAULT_CHECKPOINT: CheckpointName = "best"
+DEFAULT_CHECKPOINT: Checkpoint = "best"
 
 
 class Run:
@@ -32,7 +31,7 @@ class Run:
         step: of the checkpoint: samples, evaluations and networks are of the weights after so many updates.
     """
 
-    def __init__(self, loaded: LoadedRun, checkpoint: CheckpointName, *, trust_imports: bool) -> None:
+    def __init__(self, loaded: LoadedRun, checkpoint: Checkpoint, *, trust_imports: bool) -> None:
         self.path = loaded.path
         self.task = loaded.task.name
         self.step = loaded.step
@@ -140,7 +139,7 @@ class Run:
 
 
 def load_run(
-    run: str | os.PathLike[str], checkpoint: CheckpointName = DEFAULT_CHECKPOINT, *, trust_imports: bool = False
+    run: str | os.PathLike[str], checkpoint: Checkpoint = DEFAULT_CHECKPOINT, *, trust_imports: bool = False
 ) -> Run:
     """Open a run.
 
@@ -157,10 +156,10 @@ def load_run(
     return Run(open_run(run, checkpoint, trust_imports=trust_imports), checkpoint, trust_imports=trust_imports)
 
 
-def open_run(run: str | os.PathLike[str], checkpoint: CheckpointName, *, trust_imports: bool) -> LoadedRun:
+def open_run(run: str | os.PathLike[str], checkpoint: Checkpoint, *, trust_imports: bool) -> LoadedRun:
     """The weights and settings of a run; arguments and errors as those of `load_run`."""
-    if checkpoint not in ("best", "newest"):
-        raise UsageError(f"checkpoint is {checkpoint!r}: give best or newest")
+    if checkpoint not in get_args(Checkpoint):
+        raise UsageError(f"checkpoint is {checkpoint!r}: give {' or '.join(get_args(Checkpoint))}")
     with isolated():
         # Isolated, so that what was imported for names in the run's settings is forgotten again at the end.
         return loading.load_run(typed_path("run", os.fspath(run)), checkpoint, trust_imports=trust_imports)

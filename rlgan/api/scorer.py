@@ -2,19 +2,17 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 import envs
 from rlgan.api.isolation import isolated
-from rlgan.api.run import DEFAULT_CHECKPOINT, CheckpointName, open_run
+from rlgan.api.run import DEFAULT_CHECKPOINT, open_run
 from rlgan.errors import RunError
-from rlgan.settings import resolve
-from rlgan.task import TASKS, find_task
-
-ScorerForm = Literal["uniform", "training"]
+from rlgan.settings import Checkpoint, resolve
+from rlgan.task import TASKS, Reduction, ScorerForm, find_task
 
 
 class Scorer(envs.Scorer, Protocol):
@@ -38,14 +36,14 @@ class Scorer(envs.Scorer, Protocol):
         """What tokens [n] say; see `rlgan.text.text_scorer.TextScorer.text`."""
         ...
 
-    def score_text(self, texts: Sequence[str], reduce: Literal["sum", "mean", "last"] = "sum") -> list[float]:
+    def score_text(self, texts: Sequence[str], reduce: Reduction = "sum") -> list[float]:
         """Score texts; see `rlgan.text.text_scorer.TextScorer.score_text`."""
         ...
 
 
 def load_scorer(
     run: str | os.PathLike[str],
-    checkpoint: CheckpointName = DEFAULT_CHECKPOINT,
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     *,
     form: ScorerForm = "uniform",
     trust_imports: bool = False,

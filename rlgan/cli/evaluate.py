@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -17,7 +17,7 @@ from rlgan.cli.parsing import parse
 from rlgan.cli.paths import beside_python
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
 from rlgan.errors import UsageError
-from rlgan.settings import Device, TypedPath, caption_file, check, flatten, pasteable, printable, resolve
+from rlgan.settings import Checkpoint, Device, TypedPath, caption_file, check, flatten, pasteable, printable, resolve
 from rlgan.task import EvaluationTools, Headline, Result, Task
 
 
@@ -27,7 +27,7 @@ class EvaluateSettings:
 
     run: Annotated[Positional[str], TypedPath(), arg(metavar="RUN")]
     """The run's directory, or that of several seeds: then medians over the seeds."""
-    checkpoint: Literal["newest", "best"] = "newest"
+    checkpoint: Checkpoint = "newest"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric; of controls too."""
     data: Annotated[str | None, TypedPath()] = None
     """Where the data that the run was trained on lies now, if it has moved; that of controls too."""

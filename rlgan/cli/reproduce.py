@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -21,8 +21,10 @@ from rlgan.settings import (
     AtLeast,
     Choice,
     Device,
+    FigureFormat,
     Metavar,
     MoreThan,
+    Preset,
     TypedPath,
     caption_file,
     check,
@@ -47,7 +49,7 @@ class Reproduce:
         Positional[str], Choice(TASK_OF | TASK_OF_TABLE, "figure or table", outside=False), arg(metavar="NAME")
     ]
     """Which figure or table."""
-    preset: Literal["paper", "best"] = "paper"
+    preset: Preset = "paper"
     """With best, figures 2 and 3 show that preset beside the paper's recipe; figures 4 and 5 show it alone."""
     data: Annotated[str | None, TypedPath()] = None
     """The pictures of figure 5, as `rlgan train image` takes them."""
@@ -70,7 +72,7 @@ class Reproduce:
     found."""
     out: Annotated[str | None, TypedPath(), Metavar("FILE")] = None
     """The file to write, with its caption beside it as FILE.md. By default <figure>.png, in the current directory."""
-    format: Literal["png", "pdf"] | None = None
+    format: FigureFormat | None = None
     """The format of the file: png, 200 dots per inch, or pdf. By default what --out ends in, or png."""
     force: bool = False
     """Replace the file of --out, and its caption, where they are there already."""

@@ -12,7 +12,7 @@ from tyro.conf import Positional, arg
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
-from rlgan.settings import AtLeast, Device, TypedPath, check, printable, resolve
+from rlgan.settings import AtLeast, Checkpoint, Device, TypedPath, check, printable, resolve
 from rlgan.task import sample_line
 
 
@@ -26,7 +26,7 @@ class SampleSettings:
     """How many samples."""
     seed: Annotated[int, AtLeast(0)] = 0
     """Seed of the samples."""
-    checkpoint: Literal["newest", "best"] = "newest"
+    checkpoint: Checkpoint = "newest"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric."""
     device: Device = "cpu"
     """What computes: cpu, so that the result does not depend on the machine; cuda, cuda:N, or auto, a GPU where one is

@@ -3,14 +3,15 @@
 import contextlib
 import socket
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.errors import RunError, UsageError
-from rlgan.settings import AtLeast, Between, TypedPath, check, printable
+from rlgan.settings import AtLeast, Between, Checkpoint, TypedPath, check, printable
+from rlgan.task import ScorerForm
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class ServeSettings:
     """The port on this machine (127.0.0.1) to listen on; 0: one that is free."""
     rule: str = "probability"
     """The reward of a token as a function of the discriminator's log-odds: as for rlgan train --reward."""
-    form: Literal["uniform", "training"] = "uniform"
+    form: ScorerForm = "uniform"
     """A structured discriminator's log-odds: against tokens drawn uniformly, or against its generator's."""
     sessions: Annotated[int, AtLeast(1)] = 16
     """How many clients may be connected at a time."""
-    checkpoint: Literal["newest", "best"] = "best"
+    checkpoint: Checkpoint = "best"
     """Which checkpoint: the newest whole one, or the best by the task's selection metric."""
     trust_imports: bool = False
     """Import code from outside of rlgan that the run's config.json names."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import command, parse
@@ -20,7 +20,18 @@ from rlgan.runs.request import Request
 from rlgan.runs.side_by_side import Job, Send, run_side_by_side
 from rlgan.runs.streams import say
 from rlgan.runs.table_folder import PlannedRow, TableFolder
-from rlgan.settings import AtLeast, Device, Metavar, TypedPath, check, differences, flatten, foreign_names, resolve
+from rlgan.settings import (
+    AtLeast,
+    Device,
+    FigureFormat,
+    Metavar,
+    TypedPath,
+    check,
+    differences,
+    flatten,
+    foreign_names,
+    resolve,
+)
 from rlgan.table import Files, Table, TablePlan, TableRow, Words
 from rlgan.task import TASKS, Task, find_task
 
@@ -48,7 +59,7 @@ class TableSettings:
     """Train nothing: make the table of what is in --out."""
     trust_imports: bool = False
     """Import code from outside of rlgan that recipes in --out name, where this command does not."""
-    format: Literal["png", "pdf"] = "png"
+    format: FigureFormat = "png"
     """The format of the figure; pdf: as PDF too, beside the PNG that the table shows."""
 
 

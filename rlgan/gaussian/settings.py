@@ -1,7 +1,7 @@
 """Settings and presets of the Gaussian and of mixtures. Imports no torch."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import arg
 
@@ -9,7 +9,7 @@ from rlgan.errors import UsageError
 from rlgan.gaussian.tables import ACTIVATIONS, BATCH_FEATURES, NOISES, OUTPUTS, TARGETS
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import AtLeast, Choice, Was, updated
+from rlgan.settings import AtLeast, Choice, Preset, Was, updated
 
 # So many samples of a minibatch group are compared in pairs, and D is drawn beside as many real samples.
 LARGEST_GROUP = 500
@@ -51,7 +51,7 @@ class MinibatchSettings:
 class GaussianSettings:
     """The recipe: everything that the result depends on. A resumed run must have the same."""
 
-    preset: Literal["paper", "best"] = "best"
+    preset: Preset = "best"
     """Where the defaults come from: the paper's recipe and nothing else, or the best that we have. For ring and grid,
     the paper's recipe has the networks of best."""
     target: Annotated[str, Choice(TARGETS, "target")] = "normal"

@@ -1,7 +1,7 @@
 """Settings and presets of pictures. Imports no torch."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import arg
 
@@ -9,7 +9,7 @@ from rlgan.errors import UsageError
 from rlgan.images.tables import FILTERS, FORMER_SPLIT, IMAGE_NETWORKS, SOURCES, SPLITS
 from rlgan.learning.settings import LossSettings, OptimizerSettings, PlayerSettings
 from rlgan.learning.tables import DECAYS
-from rlgan.settings import Added, AtLeast, Below, Choice, Metavar, MoreThan, OneOf, TypedPath, updated
+from rlgan.settings import Added, AtLeast, Below, Choice, Metavar, MoreThan, OneOf, Preset, TypedPath, updated
 from rlgan.task import Bounds
 
 FEATURES = "random_convolutions_320"  # the network that pictures are measured by
@@ -73,7 +73,7 @@ class ImageNetworkSettings:
 class ImageSettings:
     """The recipe: everything that the result depends on. A resumed run must have the same."""
 
-    preset: Literal["paper", "best"] = "best"
+    preset: Preset = "best"
     """Where the defaults come from: the paper's recipe and nothing else, or the best that we have."""
     seed: Annotated[int, AtLeast(0)] = 0
     """Seed of everything random."""

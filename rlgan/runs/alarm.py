@@ -1,8 +1,8 @@
 """What is said of a run that does not learn: its generator has collapsed, or a player has no gradient."""
 
 from collections.abc import Callable
-from typing import Literal
 
+from rlgan.runs.settings import OnCollapse
 from rlgan.types import Metrics
 
 # Steps in a row that look collapsed before the alarm is given: one may be chance.
@@ -34,7 +34,7 @@ class CollapseAlarm:
     def __init__(
         self,
         sign: Callable[[Metrics], str | None],
-        on_collapse: Literal["warn", "stop"],
+        on_collapse: OnCollapse,
         say: Callable[[str], None],
     ) -> None:
         self.stop_reason: str | None = None

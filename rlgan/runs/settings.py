@@ -9,6 +9,8 @@ from rlgan.runs.sinks import DEFAULT_SINKS, SINKS
 from rlgan.settings import AtLeast, Choice, Metavar, TypedPath, check_address
 from rlgan.task import Bounds
 
+OnCollapse = Literal["warn", "stop"]
+
 
 @dataclass(frozen=True)
 class RecordSettings:
@@ -23,7 +25,7 @@ class RecordSettings:
     keep_checkpoints: Annotated[int, AtLeast(1)] = 3
     """How many of the newest checkpoints are kept, besides the best by the task's selection metric (text: validation
     perplexity)."""
-    on_collapse: Literal["warn", "stop"] = "warn"
+    on_collapse: OnCollapse = "warn"
     """What to do when the generator makes nearly the same thing every time: for text in ten steps in a row, for other
     tasks at an evaluation."""
     log_every: Annotated[int, AtLeast(1), Metavar("STEPS")] = 10

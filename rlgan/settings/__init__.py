@@ -28,7 +28,18 @@ from rlgan.settings.groups import (
     updated,
 )
 from rlgan.settings.history import Added, Was, identity, old_flags, read
-from rlgan.settings.limits import AtLeast, Below, Between, Device, Matching, MoreThan, OneOf
+from rlgan.settings.limits import (
+    AtLeast,
+    Below,
+    Between,
+    Checkpoint,
+    Device,
+    FigureFormat,
+    Matching,
+    MoreThan,
+    OneOf,
+    Preset,
+)
 from rlgan.settings.paths import (
     FIGURE_ENDINGS,
     TypedPath,
@@ -44,9 +55,10 @@ from rlgan.settings.paths import (
 )
 
 __all__ = [
-    "FIGURE_ENDINGS", "Added", "AtLeast", "Below", "Between", "Choice", "Device", "Matching", "Metavar", "MoreThan",
-    "OneOf", "Setting", "Table", "TypedPath", "Was", "absolute", "adopt", "all_settings", "canonical", "caption_file",
-    "check", "check_address", "check_new", "check_values", "declared", "differences", "flatten", "foreign_names",
-    "identity", "imported_objects", "is_import", "modules_found_here", "new_figure", "new_picture", "old_flags",
-    "own_imports", "pasteable", "printable", "read", "resolve", "summary", "typed_path", "updated",
+    "FIGURE_ENDINGS", "Added", "AtLeast", "Below", "Between", "Checkpoint", "Choice", "Device", "FigureFormat",
+    "Matching", "Metavar", "MoreThan", "OneOf", "Preset", "Setting", "Table", "TypedPath", "Was", "absolute", "adopt",
+    "all_settings", "canonical", "caption_file", "check", "check_address", "check_new", "check_values", "declared",
+    "differences", "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here",
+    "new_figure", "new_picture", "old_flags", "own_imports", "pasteable", "printable", "read", "resolve", "summary",
+    "typed_path", "updated",
 ]  # fmt: skip

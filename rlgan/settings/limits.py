@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from rlgan.settings.explanations import Metavar
 
@@ -127,6 +127,11 @@ class Matching:
 
 
 LIMITS = (AtLeast, MoreThan, Between, Below, OneOf, Matching)
+
+# Settings of several commands and tasks: whose recipe, which checkpoint of a run, and what a figure is written as.
+Preset = Literal["paper", "best"]
+Checkpoint = Literal["newest", "best"]
+FigureFormat = Literal["png", "pdf"]
 
 # What computes, as `rlgan.device.prepare` takes it.
 Device = Annotated[

@@ -19,6 +19,7 @@ from rlgan.settings import (
     Choice,
     Metavar,
     MoreThan,
+    Preset,
     TypedPath,
     Was,
     new_figure,
@@ -238,7 +239,7 @@ class PrecisionSettings:
 class TextSettings:
     """The recipe: everything that the result depends on. A resumed run must have the same."""
 
-    preset: Literal["paper", "best"] = "best"
+    preset: Preset = "best"
     """Where the defaults come from: the paper's recipe and nothing else, or the best that we have."""
     preset_for: Annotated[Literal["small", "large"] | None, Added(before=None)] = None
     """The vocabulary that `best` is for: small, or of 5,000 words and more. By default by the data."""

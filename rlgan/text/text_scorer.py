@@ -1,19 +1,18 @@
 """A trained discriminator for agents of anybody's: an `envs.Scorer` that knows its vocabulary and reads text."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from envs import Scorer, State
 from rlgan.errors import UsageError
+from rlgan.task import Reduction
 from rlgan.text.vocabulary import END, UNKNOWN, to_text, to_tokens
 from rlgan.types import AnyTokens, Float, Tokens
 
-Reduction = Literal["sum", "mean", "last"]
-
 # [tokens of a text] -> its score
-REDUCTIONS: dict[str, Callable[[Float], float]] = {
+REDUCTIONS: dict[Reduction, Callable[[Float], float]] = {
     "sum": lambda log_odds: float(log_odds.sum()),
     "mean": lambda log_odds: float(log_odds.mean()),
     "last": lambda log_odds: float(log_odds[-1]),

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from envs import Scorer
 from rlgan.errors import RunError, UsageError
 from rlgan.learning.weights import load
-from rlgan.task import LoadedRun
+from rlgan.task import LoadedRun, ScorerForm
 from rlgan.text.assembly import rollout_settings, text_networks
 from rlgan.text.corpora.layouts import find_layout
 from rlgan.text.corpora.token_kinds import find_token_kind
@@ -88,7 +88,7 @@ def _uniform(discriminator: TextDiscriminator, _: TextGenerator) -> Scorer:
 
 
 # What stands in the place of log G, which in training is subtracted from what such a discriminator says.
-SCORER_FORMS: dict[str, ScorerMaker] = {
+SCORER_FORMS: dict[ScorerForm, ScorerMaker] = {
     "uniform": _uniform,
     "training": TrainingScorer,
 }

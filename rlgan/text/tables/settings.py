@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from rlgan.errors import UsageError
-from rlgan.settings import AtLeast, Choice, MoreThan, TypedPath, typed_path
+from rlgan.settings import AtLeast, Choice, MoreThan, Preset, TypedPath, typed_path
 from rlgan.text.controls import CONTROLS
 from rlgan.text.estimators import ESTIMATORS
 from rlgan.text.methods import METHODS
@@ -30,7 +30,7 @@ class Table1Options:
     """Controls of policygan, a row for each, by its first estimator and size. None are trained without policygan."""
     epochs: Annotated[float, MoreThan(0)] = 10.0
     """Passes over the training text. Learning rates that fall end there."""
-    preset: Literal["paper", "best"] = "best"
+    preset: Preset = "best"
     """The recipe of every row."""
     evaluations_per_epoch: Annotated[int, AtLeast(1)] = 2
     """How often each run is measured."""
