@@ -283,6 +283,23 @@ class QuickEvaluator(Evaluator, Protocol):
 
 
 @dataclass(frozen=True)
+class Measures:
+    """How what a task measures is shown to who looks at its curves.
+
+    Attributes:
+        descriptions: what a measure is, by its name.
+        charts: by title, the measures that are lines of one chart: one beside its references, say. A name that begins
+            with `quick_` is one of `QuickEvaluator.score`.
+    """
+
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    charts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+NOT_DESCRIBED = Measures()
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the loop and the processes have to know of a loaded task, as data."""
 
@@ -298,6 +315,7 @@ class Facts:
     cache_dir: Path | None = None  # that `prepare` writes to and the learner reads from; None where it needs none
     vocabulary: tuple[str, ...] = ()  # the words of a text task, by token
     account: Mapping[str, object] = field(default_factory=dict)  # what there is in the data, for JSON
+    measures: Measures = NOT_DESCRIBED
     # What earlier versions took for the identity of the same recipe on the same data.
     former_identities: tuple[tuple[object, ...], ...] = ()
 

@@ -1,6 +1,16 @@
 """The numbers of an evaluation of the Gaussian task that a person reads first. Imports no torch."""
 
-from rlgan.task import Headline, Result, beside_floors
+from rlgan.task import Headline, Measures, Result, beside_floors
+
+MEASURES = Measures(
+    descriptions={"w1": "Wasserstein-1 distance to real samples. Lower is better."},
+    charts={
+        "W1": ("w1", "w1_floor"),
+        "KS": ("ks", "ks_floor"),
+        "standard deviation": ("std", "std_floor"),
+        "modes": ("modes", "modes_floor"),
+    },
+)
 
 
 def headlines(result: Result) -> list[Headline]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 
 from rlgan.gaussian.evaluation import GaussianEvaluator
+from rlgan.gaussian.headlines import MEASURES
 from rlgan.gaussian.players import make_networks
 from rlgan.gaussian.sampling import draw_noise
 from rlgan.gaussian.settings import GaussianSettings
@@ -50,6 +51,7 @@ class GaussianTask:
             ),
             selection_metric=self.target.selection_metric,
             throughput_metric="samples",
+            measures=MEASURES,
             # Groups that are judged together can't be cut.
             max_learners=s.batch_size
             // (1 if s.minibatch.batch_features == "none" else s.minibatch.minibatch_group_size),

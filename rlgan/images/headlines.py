@@ -1,6 +1,16 @@
 """The numbers of an evaluation of pictures that a person reads first. Imports no torch."""
 
-from rlgan.task import Headline, Result, beside_floors, caveat_of_few
+from rlgan.task import Headline, Measures, Result, beside_floors, caveat_of_few
+
+MEASURES = Measures(
+    descriptions={
+        "rfid": "Frechet distance to held-out pictures over features of a random network. Lower is better.",
+    },
+    charts={
+        "rFID": ("rfid", "rfid_floor", "rfid_pca200", "rfid_mean_picture"),
+        "coverage": ("coverage", "coverage_floor"),
+    },
+)
 
 
 def headlines(result: Result) -> list[Headline]:

@@ -10,6 +10,7 @@ import torch
 
 from rlgan.errors import DataError
 from rlgan.images.evaluation import ImageEvaluator
+from rlgan.images.headlines import MEASURES
 from rlgan.images.pictures import Pictures, open_pictures
 from rlgan.images.players import make_networks
 from rlgan.images.settings import ImageSettings
@@ -85,6 +86,7 @@ class ImageTask:
             max_learners=s.batch_size,
             cache_dir=self.pictures.cache.parent,
             account={"about": list(self.pictures.about)},
+            measures=MEASURES,
         )
 
     @property

@@ -8,6 +8,7 @@ from rlgan.runs.directory import RunDirectory
 from rlgan.runs.sinks import make_sinks
 from rlgan.runs.sinks.json_lines import last_step
 from rlgan.runs.sinks.sink import Record, Sink, SinkContext
+from rlgan.task import NOT_DESCRIBED, Measures
 from rlgan.types import Evaluation, Metrics
 
 
@@ -19,6 +20,7 @@ class Recorder:
         sinks: names, as `rlgan.runs.sinks.make_sinks` takes them.
         export_metrics: hands a run's metrics, by its name, to the cluster's monitoring.
         say: tells a person a line.
+        measures: how the task's measures are shown.
 
     Attributes:
         last_step: the step of the last evaluation that was recorded; -1 where there is none.
@@ -30,11 +32,13 @@ class Recorder:
         sinks: Sequence[str],
         export_metrics: Callable[[str, Metrics], None],
         say: Callable[[str], None] = print,
+        measures: Measures = NOT_DESCRIBED,
     ) -> None:
         self._run = run
         self._names = sinks
         self._export_metrics = export_metrics
         self._say = say
+        self._measures = measures
         self._sinks: list[Sink] = []
         self.last_step = -1
 
@@ -50,7 +54,7 @@ class Recorder:
         # First: a sink that is still open would write after what is taken back.
         self.close()
         self._run.check_claim()
-        self._sinks = make_sinks(self._names, SinkContext(self._run, after, self._export_metrics))
+        self._sinks = make_sinks(self._names, SinkContext(self._run, after, self._export_metrics, self._measures))
         self.last_step = last_step(self._run.metrics_file, after)
 
     def training(self, step: int, metrics: Metrics) -> None:

@@ -199,7 +199,7 @@ def train(
         say(f"The run is already at step {step}: give larger --steps, --epochs or --minutes to go on with it")
         return None
     checkpoints = Checkpoints(run.checkpoints.folder, record.keep_checkpoints, say)
-    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, say)
+    recorder = Recorder(run, record.sinks, engine.statistics.export_metrics, say, task.facts.measures)
     context = TrainingContext(
         schedule=schedule,
         reporter=task.reporter,

@@ -2,9 +2,27 @@
 
 from collections.abc import Mapping
 
-from rlgan.task import HEADLINES, Better, Headline, Result, caveat_of_few
+from rlgan.task import HEADLINES, Better, Headline, Measures, Result, caveat_of_few
 
 REAL_BIGRAMS = "distinct_bigrams_real"
+
+MEASURES = Measures(
+    descriptions={
+        "validation_perplexity": "2^(bits per token) on validation text; chooses the best checkpoint. Lower is better.",
+        "quick_validation_perplexity": "The same of its first rows alone, often: for a curve. Lower is better.",
+        "test_perplexity": "The same on test text: reported, never chosen by. Lower is better.",
+        "implied_validation_perplexity": "That of softmax(f), the language model in a structured discriminator.",
+        "implied_test_perplexity": "The same on test text.",
+        "entropy": "Nats per token of the generator's next-token distribution. Near 0: mode collapse.",
+    },
+    charts={
+        "perplexity": (
+            "quick_validation_perplexity", "validation_perplexity", "test_perplexity", "implied_test_perplexity",
+            "floor_perplexity", "unigram_perplexity",
+        ),
+        "distinct bigrams": ("distinct_bigrams", REAL_BIGRAMS),
+    },
+)  # fmt: skip
 
 
 def headlines(result: Result) -> list[Headline]:

@@ -21,6 +21,7 @@ from rlgan.text.estimators.estimator import make_estimator
 from rlgan.text.evaluator import NEGATIVE_RETURN, TextEvaluator
 from rlgan.text.forms.form import find_form
 from rlgan.text.given_scorer import check_given_scorer, check_recipe
+from rlgan.text.headlines import MEASURES
 from rlgan.text.rollout import ShardMaker
 from rlgan.text.schedule import TextSchedule
 from rlgan.text.settings import TextSettings
@@ -90,6 +91,7 @@ class TextTask:
             # Learners take whole shards; with a method that has none, sequences.
             max_learners=shards or s.batch_size,
             vocabulary=corpus.words,
+            measures=MEASURES,
         )
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rlgan.runs.directory import RunDirectory
+from rlgan.task import NOT_DESCRIBED, Measures
 from rlgan.types import Evaluation, Metrics
 
 
@@ -55,11 +56,13 @@ class SinkContext:
         after: the step of the checkpoint that training goes on from, or -1: what the sink was given at later steps in
             an earlier life of the run is to be taken back, because it will be given again.
         export_metrics: hands a run's metrics, by its name, to the cluster's monitoring.
+        measures: what the task's measures are, and which belong into one chart.
     """
 
     run: RunDirectory
     after: int
     export_metrics: Callable[[str, Metrics], None]
+    measures: Measures = NOT_DESCRIBED
 
 
 class Sink(Protocol):

@@ -14,42 +14,20 @@ CLUSTER_STARTS = ("workers_", "restarts_", "memory_", "weights_", "shards_", "la
 # Of each worker there is one: in all there would be more than anybody reads.
 OF_WORKERS = ("memory_worker",)
 
+# Of what every task has; what it measures itself it says itself (`rlgan.task.Measures`).
 DESCRIPTIONS = {
-    "validation_perplexity": "2^(bits per token) on validation text; chooses the best checkpoint. Lower is better.",
-    "quick_validation_perplexity": "The same of its first rows alone, often: for a curve. Lower is better.",
-    "test_perplexity": "The same on test text: reported, never chosen by. Lower is better.",
-    "w1": "Wasserstein-1 distance to real samples. Lower is better.",
-    "rfid": "Frechet distance to held-out pictures over features of a random network. Lower is better.",
     "discriminator_accuracy_real": "Share of real items that D takes for real. 0.5 with both: it can't tell.",
     "discriminator_accuracy_generated": "Share of generated items that D takes for generated.",
     "discriminator_real": "Mean of D's probability that a real item is real.",
     "discriminator_generated": "Mean of D's probability that a generated item is real.",
     "loss_discriminator": "The discriminator's loss; 2 ln 2 = 1.386 where it can't tell.",
-    "entropy": "Nats per token of the generator's next-token distribution. Near 0: mode collapse.",
     "collapse_alarm": "1 where the generator makes nearly the same thing every time.",
     "seconds": "Wall time from the first step on, that before a resume included.",
     "epoch": "Passes over the real data.",
 }
 
-# Lines of one chart, of those that a run has: of a measure beside its references, and of both sides of D.
+# Lines of one chart, of those that a run has: both sides of D, and the losses of both players (figure 3 of the paper).
 CHARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "quality": {
-        "perplexity": (
-            "quick_validation_perplexity",
-            "validation_perplexity",
-            "test_perplexity",
-            "floor_perplexity",
-            "unigram_perplexity",
-        ),
-        "W1": ("w1", "w1_floor"),
-        "KS": ("ks", "ks_floor"),
-        "standard deviation": ("std", "std_floor"),
-        "modes": ("modes", "modes_floor"),
-        "rFID": ("rfid", "rfid_floor", "rfid_pca200", "rfid_mean_picture"),
-        "coverage": ("coverage", "coverage_floor"),
-        "distinct bigrams": ("distinct_bigrams", "distinct_bigrams_real"),
-    },
-    # Figure 3 of the paper: the losses of both players.
     "losses": {"both players": ("loss_generator", "loss_policy_gradient", "loss_discriminator")},
     "discriminator": {
         "right on": ("discriminator_accuracy_real", "discriminator_accuracy_generated"),
@@ -116,15 +94,19 @@ def summed_over_workers(metrics: Metrics, shards_by_worker: Mapping[str, int]) -
     return found | ({"shards_made": float(sum(shards_by_worker.values()))} if shards_by_worker else {})
 
 
-def charts(tags: Mapping[str, str]) -> dict[str, dict[str, list[object]]]:
+def charts(tags: Mapping[str, str], of_task: Mapping[str, Sequence[str]]) -> dict[str, dict[str, list[object]]]:
     """The layout of TensorBoard's custom scalars, of the tags that there are by name.
 
+    Args:
+        tags: by name.
+        of_task: by title, the names of the lines of a chart of the task's own.
+
     Example:
-        >>> charts({"w1": "1_quality/01_w1", "w1_floor": "6_references/w1_floor"})
+        >>> charts({"w1": "1_quality/01_w1", "w1_floor": "6_references/w1_floor"}, {"W1": ("w1", "w1_floor")})
         {'quality': {'W1': ['Multiline', ['1_quality/01_w1', '6_references/w1_floor']]}}
     """
     layout: dict[str, dict[str, list[object]]] = {}
-    for category, lines in CHARTS.items():
+    for category, lines in {"quality": of_task, **CHARTS}.items():
         for title, names in lines.items():
             there = [tags[name] for name in names if name in tags]
             if len(there) > 1:

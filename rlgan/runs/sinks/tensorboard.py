@@ -29,7 +29,7 @@ from rlgan.types import Evaluation, Metrics
 EXPECTED = (
     "loss_generator", "loss_policy_gradient", "loss_discriminator", "discriminator_real", "discriminator_generated",
 )  # fmt: skip
-SCORED = ("quick_validation_perplexity",)
+SCORED = "quick_"  # so names begin of what is measured between evaluations
 
 
 class TensorBoard:
@@ -44,6 +44,8 @@ class TensorBoard:
         self._events = SummaryWriter(str(context.run.events), purge_step=context.after + 1)
         self._writer: Any = self._events.file_writer  # untyped
         self._run = context.run
+        self._charts = context.measures.charts
+        self._descriptions = {**DESCRIPTIONS, **context.measures.descriptions}
         self._tags: dict[str, str] = {}  # of what was written, by name
         self._has_settings = False
         self._trained: set[str] = set()  # names of what each update has
@@ -89,15 +91,16 @@ class TensorBoard:
         """Write scalars with what they mean, which torch's own `add_scalar` has no place for."""
         self._tags |= tags
         for name, value in metrics.items():
-            metadata = SummaryMetadata(display_name=name, summary_description=DESCRIPTIONS.get(name, ""))
+            metadata = SummaryMetadata(display_name=name, summary_description=self._descriptions.get(name, ""))
             metadata.plugin_data.plugin_name = "scalars"
             scalar = Summary.Value(tag=tags[name], simple_value=value, metadata=metadata)
             self._writer.add_summary(Summary(value=[scalar]), step)
 
     def _add_settings(self, metrics: Metrics) -> None:
         """Write what does not change: the layout of the charts, the settings, and which measures go beside them."""
-        expected = {name: training_tag(name) for name in EXPECTED} | {name: score_tag(name) for name in SCORED}
-        self._events.add_custom_scalars(charts(self._tags | expected))
+        scored = [name for names in self._charts.values() for name in names if name.startswith(SCORED)]
+        expected = {name: training_tag(name) for name in EXPECTED} | {name: score_tag(name) for name in scored}
+        self._events.add_custom_scalars(charts(self._tags | expected, self._charts))
         if not self._run.config_file.is_file():
             return
         config = self._run.config()
