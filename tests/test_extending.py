@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,8 +40,9 @@ def here(tmp_path, monkeypatch):
 
 
 def test_every_file_has_its_command():
-    assert {_file_of(command) for command in COMMANDS} == set(BLOCKS)
-    assert len(BLOCKS) >= 7
+    # An agent is a program of its own, and a model of a library is in `scripts/test --long transformers`.
+    assert {_file_of(command) for command in COMMANDS} == set(BLOCKS) - {"my_agent.py", "my_gpt2.py"}
+    assert len(BLOCKS) >= 10
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=_file_of)
@@ -59,7 +61,7 @@ def test_it_trains_and_goes_on_to_the_same_bits(here, digest, capsys, command):
 
 def _all_that_go_together():
     """One command with all the parts that a run of text can have at once; the others by themselves."""
-    alone = [command for command in COMMANDS if "my_task" in command or "my_scorer" in command]
+    alone = [command for command in COMMANDS if re.search("my_(task|scorer|loss)", command)]
     flags = [command.partition("$SMALL")[2] for command in COMMANDS if command not in alone]
     return ["train $SMALL" + "".join(flags), *alone]
 
@@ -93,12 +95,35 @@ def test_the_dropout_of_a_transformer_is_shared_by_two_learners(here, rlgan, typ
     assert "attention has a dropout of 0.1 of its own, which several learners can't share" in done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("here")
+def test_a_transformer_is_evaluated_on_texts_longer_than_those_of_training(typed):
+    (command,) = (each for each in COMMANDS if "transformer" in each)
+    assert typed(*_words(command), "--steps", 4, "--workers", 0, "--run-dir", "run").returncode == 0
+    words = ["evaluate", "run", "--samples", 50, "--temperatures", 1.0, "--json", "--trust-imports"]
+    done = typed(*words)
+    assert done.returncode == 0, done.stderr
+    # It has learned next to nothing: 394 words, all about as likely.
+    assert 300 < json.loads(done.stdout)["test_perplexity_carried"] < 500
+
+
+def test_an_agent_of_ones_own_learns(here):
+    """At random a token is that before in a fifth of the cases; both rewards are sigmoid(2) and sigmoid(-2)."""
+    done = subprocess.run([sys.executable, "my_agent.py"], capture_output=True, text=True, check=True, cwd=here)
+    first, last = map(float, re.findall(r"\d\.\d\d", done.stdout))
+    random = 0.881 + 7 * (0.8 * 0.881 + 0.2 * 0.119)
+    assert random < first < last
+    assert last > 0.97 * 8 * 0.881
+
+
 @pytest.mark.usefixtures("here")
 def test_a_task_of_ones_own_has_help_samples_and_an_evaluation(typed):
     done = typed("train", "my_task:TASK", "--help")
     assert "--units" in done.stdout
     assert "exponential distribution" in done.stdout
     assert typed("train", "my_task:TASK", "--steps", 300, "--run-dir", "run").returncode == 0
+    # TensorBoard shows what its measures are.
+    assert b"Distance of the mean to that of the data." in next(Path("run/events").iterdir()).read_bytes()
     for words in (["sample", "run", "--count", 3], ["evaluate", "run", "--json"]):
         refused = typed(*words)
         assert (refused.returncode, refused.stdout) == (1, "")
