@@ -133,7 +133,7 @@ class Bench:
                 self.stop_cluster()
                 self.start_cluster()
             elif kind in ("flipped bits", "cut short"):
-                spoil(rng.choice(tensors(self.run)), kind)
+                damage(rng.choice(tensors(self.run)), kind)
             go_on(kind)
         return True
 
@@ -197,7 +197,7 @@ def tensors(run: Path) -> list[Path]:
     return sorted((run / "checkpoints" / str(newest(run))).glob("*.safetensors"))
 
 
-def spoil(file: Path, kind: str) -> None:
+def damage(file: Path, kind: str) -> None:
     """Turn the bits of the byte in the middle of a file, or cut it short there."""
     content = bytearray(file.read_bytes())
     middle = len(content) // 2
@@ -369,9 +369,9 @@ def compare(options: argparse.Namespace, words: list[str]) -> int:
         print(json.dumps(result | {"left": left}))
         return 1 if any(left.values()) else 0
     try:
-        peaceful = train_undisturbed(bench, out / "undisturbed", options.kills * UNDISTURBED_PER_KILL)
+        undisturbed = train_undisturbed(bench, out / "undisturbed", options.kills * UNDISTURBED_PER_KILL)
         steps = newest(out / "undisturbed")
-        print(f"{steps} steps undisturbed: {peaceful:.1f} s", flush=True)
+        print(f"{steps} steps undisturbed: {undisturbed:.1f} s", flush=True)
         seconds, done = train_under_faults(bench, out / "under-faults", steps, faults, rng)
     finally:
         bench.close()
@@ -380,7 +380,7 @@ def compare(options: argparse.Namespace, words: list[str]) -> int:
     identical = same_steps and same_bits and done.total() == len(faults)
     result = {
         "kills": done.total(), "identical": identical, "seconds": round(seconds, 1),
-        "peaceful_seconds": round(peaceful, 1), "ratio": round(seconds / peaceful, 3), "steps": steps,
+        "peaceful_seconds": round(undisturbed, 1), "ratio": round(seconds / undisturbed, 3), "steps": steps,
         "kinds": dict(sorted(done.items())), "sha256": digest(out / "under-faults"),
     }  # fmt: skip
     print(json.dumps(result))

@@ -95,6 +95,9 @@ def kind_of_training(task: Task) -> type[Any]:
     return command("Train", "", {part: (type(value), value) for part, value in parts.items()})
 
 
+OUTSIDE = "in place of any name that a flag lists: an object of your own"
+
+
 def help_page(task: Task, name: str) -> Page:
     """What `rlgan train TASK --help` says beside the settings."""
     others = {f"rlgan train {other} --help": find_task(other).summary for other in TASKS if other != task.name}
@@ -103,7 +106,7 @@ def help_page(task: Task, name: str) -> Page:
         arguments="[--FLAG VALUE ...]",
         summary=task.summary,
         first=(*task.main_settings, "run_dir", "steps"),
-        lists={"Other tasks": others},
+        lists={"Other tasks": others, "Names of your own": {"package.module:object": OUTSIDE}},
         examples=task.examples,
     )
 

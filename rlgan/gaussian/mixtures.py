@@ -26,7 +26,7 @@ class Mixture:
 
     @property
     def dimensions(self) -> int:
-        """X."""
+        """X, the coordinates of a sample."""
         return int(self.centres.shape[1])
 
     def sample(self, rng: np.random.Generator, count: int) -> Float:

@@ -26,7 +26,7 @@ class Target(Protocol):
 
     @property
     def mixture(self) -> Mixture:
-        """The data."""
+        """The Gaussians that real samples are drawn from."""
         ...
 
     @property

@@ -67,7 +67,7 @@ class ImageEvaluator:
 
     @cached_property
     def test_features(self) -> Double:
-        """Their features [N, F]."""
+        """The features of the held-out pictures, [N, F]."""
         return self.features(self.test)
 
     @cached_property

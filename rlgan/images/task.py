@@ -164,7 +164,7 @@ class ImageSchedule:
 
     @property
     def evaluate_every(self) -> int:
-        """An epoch."""
+        """Steps between evaluations: an epoch."""
         return self.steps(1.0)
 
     @property

@@ -203,7 +203,11 @@ def _train_with(
     start = None
     if request.run.resume:
         start = directory.checkpoints.set_aside_broken(display.say, recipe_id)
-        display.say(f"going on from step {start.step}" if start else "no whole checkpoint: starting afresh")
+        display.say(
+            f"going on from step {start.step}"
+            if start
+            else "There is no whole checkpoint yet: the run begins at step 0"
+        )
         if start:
             _say_if_moved(display, engine.kinds, (request.saved or {}).get("kinds", engine.kinds))
             if loaded.facts.cache_dir is not None:

@@ -75,8 +75,6 @@ class TextSchedule:
     def _rate(self, step: int) -> float:
         """The share of the learning rates that is left before a step."""
         settings = self.settings.rate_decay
-        if settings.decay == "none":
-            return 1.0
         decay: Callable[[float], float] = resolve(settings.decay, DECAYS)
         return max(settings.decay_floor, decay(min(self.epoch(step) / settings.decay_epochs, 1.0)))
 

@@ -349,7 +349,7 @@ def test_a_checkpoint_of_another_run_is_not_taken(typed, run, tmp_path, small_wo
     done = typed("train", "--run-dir", run, "--resume", "--steps", "5")
     assert done.returncode == 0, done.stderr
     assert "Checkpoint 4 is of another recipe or other data" in done.stdout
-    assert "no whole checkpoint: starting afresh" in done.stdout
+    assert "There is no whole checkpoint yet: the run begins at step 0" in done.stdout
     # Left for whoever put it there, and out of the way of our own.
     names = sorted(entry.name.partition(".")[0] for entry in (run / "checkpoints").iterdir())
     assert names == ["4", "5"]
