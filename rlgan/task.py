@@ -85,8 +85,8 @@ class Bounds:
     epochs: Annotated[float, MoreThan(0), Metavar("EPOCHS")] | None = None
     """Stop after this many passes over the real training data."""
     minutes: Annotated[float, MoreThan(0), Metavar("MINUTES")] | None = None
-    """Stop after this much time, from the first step on; earlier parts of a resumed run count. The Gaussian ends after
-    its --iterations all the same, unless --steps or --epochs say otherwise."""
+    """Stop after this much time, from the first step on; earlier parts of a resumed run count. A recipe with a
+    length of its own (--iterations) ends there all the same, unless --steps or --epochs say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,12 @@ class Operation:
     Args:
         run: `module:function`; what it is called with and gives is said at `Task`.
         options: a dataclass of the flags that this task adds to the command.
+        suggested: what to try next with a flag that was not typed: the name of an option, what for, and the words.
     """
 
     run: str
     options: type[Any] = NoOptions
+    suggested: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)

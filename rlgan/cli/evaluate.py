@@ -46,13 +46,6 @@ class EvaluateSettings:
     """Import code from outside of rlgan that the run's config.json names."""
 
 
-# Flags of tasks, what they are for, and what is typed.
-SUGGESTED = (
-    ("figure", "quality against diversity", "--temperatures 0.5 0.7 1 1.3 --figure quality.png"),
-    ("control", "beside a run that learned nothing, say of --reward-control shuffled", "--control runs/control"),
-    ("policy", "an agent of your own, a function of my_agent.py", "--policy my_agent:policy"),
-)
-
 PAGE = Page(
     program="rlgan evaluate",
     arguments="RUN [--FLAG VALUE ...]",
@@ -157,7 +150,7 @@ def _next_words(task: Task, typed: Any) -> Iterator[tuple[str, str]]:
     yield "all measures", "--all"
     yield "for programs", "--json"
     flags, defaults = flatten(typed), flatten(task.evaluate.options())
-    for name, what, words in SUGGESTED:
+    for name, what, words in task.evaluate.suggested:
         if name in flags and flags[name] == defaults[name]:
             yield what, words
 

@@ -18,16 +18,14 @@ class RecordSettings:
 
     evaluate_every: Annotated[int, AtLeast(1), Metavar("STEPS")] | None = None
     """Steps between evaluations, besides one before the first step and one at the end. By default as many as keep
-    evaluations to a small share of the time: for text 189 on the stories, 553 on the Penn Treebank; for pictures an
-    epoch."""
+    evaluations to a small share of the time, by the size of the data."""
     checkpoint_every: Annotated[int, AtLeast(1), Metavar("STEPS")] = 100
     """Steps between checkpoints; there is one at the end in any case."""
     keep_checkpoints: Annotated[int, AtLeast(1)] = 3
-    """How many of the newest checkpoints are kept, besides the best by the task's selection metric (text: validation
-    perplexity)."""
+    """How many of the newest checkpoints are kept, besides the best by the task's selection metric."""
     on_collapse: OnCollapse = "warn"
-    """What to do when the generator makes nearly the same thing every time: for text in ten steps in a row, for other
-    tasks at an evaluation."""
+    """What to do when the generator makes nearly the same thing every time: in ten steps in a row or, where steps do
+    not tell, at an evaluation."""
     log_every: Annotated[int, AtLeast(1), Metavar("STEPS")] = 10
     """Steps between training scalars in TensorBoard."""
     sinks: tuple[Annotated[str, Choice(SINKS, "metric sink")], ...] = DEFAULT_SINKS

@@ -17,7 +17,19 @@ TASK = Task(
     same_data="rlgan.text.task:TextTask.with_settings",
     sample=Operation("rlgan.text.sampling:sample_lines", SampleOptions),
     takes_test_data=True,
-    evaluate=Operation("rlgan.text.evaluation:evaluate_run", EvaluateOptions),
+    evaluate=Operation(
+        "rlgan.text.evaluation:evaluate_run",
+        EvaluateOptions,
+        suggested=(
+            ("figure", "quality against diversity", "--temperatures 0.5 0.7 1 1.3 --figure quality.png"),
+            (
+                "control",
+                "beside a run that learned nothing, say of --reward-control shuffled",
+                "--control runs/control",
+            ),
+            ("policy", "an agent of your own, a function of my_agent.py", "--policy my_agent:policy"),
+        ),
+    ),
     preset=preset_of,
     check_typed=check_typed,
     labels=labels_of,
