@@ -41,7 +41,7 @@ def here(tmp_path, monkeypatch):
 
 def test_every_file_has_its_command():
     # An agent is a program of its own, and a model of a library is in `scripts/test --long transformers`.
-    assert {_file_of(command) for command in COMMANDS} == set(BLOCKS) - {"my_agent.py", "my_gpt2.py"}
+    assert {_file_of(command) for command in COMMANDS} == set(BLOCKS) - {"my_player.py", "my_gpt2.py"}
     assert len(BLOCKS) >= 10
 
 
@@ -109,7 +109,7 @@ def test_a_transformer_is_evaluated_on_texts_longer_than_those_of_training(typed
 
 def test_an_agent_of_ones_own_learns(here):
     """At random a token is that before in a fifth of the cases; both rewards are sigmoid(2) and sigmoid(-2)."""
-    done = subprocess.run([sys.executable, "my_agent.py"], capture_output=True, text=True, check=True, cwd=here)
+    done = subprocess.run([sys.executable, "my_player.py"], capture_output=True, text=True, check=True, cwd=here)
     first, last = map(float, re.findall(r"\d\.\d\d", done.stdout))
     random = 0.881 + 7 * (0.8 * 0.881 + 0.2 * 0.119)
     assert random < first < last

@@ -14,14 +14,14 @@ from rlgan.cli.headlines import brief, say_headlines, say_what_arrows_mean
 from rlgan.cli.paths import beside_python
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.directory import RunDirectory, unused_directory
-from rlgan.runs.loading import same_task, saved_settings
+from rlgan.runs.loading import same_task, unchecked_settings
 from rlgan.runs.near import seeds_in
 from rlgan.runs.request import Request
 from rlgan.runs.seeds import train_seeds
 from rlgan.runs.side_by_side import Send
 from rlgan.runs.start import new_directory
 from rlgan.runs.streams import say as say_line
-from rlgan.settings import differences, flatten, foreign_names, pasteable, resolve, updated
+from rlgan.settings import differences, flatten, pasteable, resolve, updated
 from rlgan.task import EvaluationTools, LoadedRun, Result, Say, Stages, Task, load_task
 
 
@@ -197,8 +197,7 @@ def _check_same(run: Path, task: Task, name: str, recipe: Any, seeds: range) -> 
     """Check that one of several runs is one of those asked for: what is not typed again has the preset's value."""
     saved, where = RunDirectory(run).config(), f"{run}/config.json"
     same_task(saved, name, where)
-    # What is typed is trusted, and has to be the same.
-    before = saved_settings(saved, task, where, trusted=foreign_names(recipe))
+    before = unchecked_settings(saved, task, where)
     found = differences(updated(before, {"seed": recipe.seed}), recipe, task.places)
     if before.seed not in seeds:
         found.append(f"its seed, {before.seed}, is not from {seeds.start} to {seeds.stop - 1}")

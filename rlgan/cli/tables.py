@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -84,15 +84,14 @@ def make_table(name: str, words: list[str]) -> None:
     folder = TableFolder(Path(common.out or f"runs/{name}"), name)
     folder.manifest()  # first: what is there may be something else
     formats = ("png",) if common.format == "png" else ("png", common.format)
-    rows = []
-    if not common.report_only:
-        check(options.table)
-        rows = _planned(task, folder, options, extra)
+    facts, rows = ({}, []) if common.report_only else _planned(task, folder, options, extra)
     # What is typed is trusted; a folder from somebody else is data, not a program.
     trusted = None if common.trust_imports else [name for row, _ in rows for name in foreign_names(row.recipe)]
     report = partial(_report, task, folder, formats, trusted)
-    if rows:
-        folder.results(task, trusted)  # before the training: what another command left there may not be trusted
+    if not common.report_only:
+        if folder.manifest():
+            folder.results(task, trusted)  # before anything is written there
+        folder.plan(facts, tuple(planned for planned, _ in rows))
         _train(folder, _jobs(task, folder, rows, common.device), common.jobs or usable_cpus(), report)
     first, *others = report()
     if others:
@@ -124,12 +123,15 @@ def _request(task: Task, words: Words) -> Request:
     return request
 
 
-def _planned(task: Task, folder: TableFolder, options: Any, extra: list[str]) -> list[tuple[PlannedRow, TableRow]]:
-    """Note in the folder which rows it is to have, and give those of this call.
+def _planned(
+    task: Task, folder: TableFolder, options: Any, extra: list[str]
+) -> tuple[Mapping[str, Any], list[tuple[PlannedRow, TableRow]]]:
+    """The facts of a table, and the rows that it is to have.
 
     Raises:
-        UsageError: a recipe makes no sense, or the folder holds another table.
+        UsageError: a recipe makes no sense.
     """
+    check(options.table)
     table, common = task.tables[folder.table], options.common
     plan: TablePlan = resolve(table.plan, {})(options.table, lambda words: _request(task, [*words, *extra]).recipe)
     seeds = tuple(range(common.seed, common.seed + common.seeds))
@@ -143,8 +145,7 @@ def _planned(task: Task, folder: TableFolder, options: Any, extra: list[str]) ->
         before = _request(task, [*row.defaults, *own]).recipe
         name = _row_name("-".join(filter(None, (row.group, row.name))), before, request.recipe)
         rows.append((PlannedRow(name, row.name, row.group, words, request.recipe, seeds), row))
-    folder.plan(plan.facts, tuple(planned for planned, _ in rows))
-    return rows
+    return plan.facts, rows
 
 
 def _check_same(row: str, kept: Request, other: Request) -> None:
@@ -281,5 +282,6 @@ def _evaluate(run_dir: Path, evaluations: dict[str, list[str]]) -> None:
         if not file.is_file():
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-                evaluate([str(run_dir), "--json", *words])
+                # The run has just been trained, or gone on with, by words that name all that it may import.
+                evaluate([str(run_dir), "--json", "--trust-imports", *words])
             replace(file, printed.getvalue().encode())

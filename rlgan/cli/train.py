@@ -95,7 +95,7 @@ def kind_of_training(task: Task) -> type[Any]:
     return command("Train", "", {part: (type(value), value) for part, value in parts.items()})
 
 
-OUTSIDE = "in place of any name that a flag lists: an object of your own"
+OUTSIDE = "an object of your own in place of a name, for the flags in docs/extending.md"
 
 
 def help_page(task: Task, name: str) -> Page:

@@ -5,7 +5,8 @@ outside of this package is imported only where the person who opens it says so (
 """
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -64,18 +65,34 @@ def saved_settings(saved: Mapping[str, Any], task: Task, where: object, trusted:
     Raises:
         RunError: it does not fit the task's settings, or is not trusted.
     """
-    try:
+    settings = unchecked_settings(saved, task, where)
+    # Before the check, which may ask a method what it is, and so import it.
+    if trusted is not None:
+        check_trust(settings, where, trusted)
+    with _reading(where):
+        check(settings)
+    return settings
+
+
+def unchecked_settings(saved: Mapping[str, Any], task: Task, where: object) -> Any:
+    """The recipe of a saved run, to be compared with another one: nothing of it is imported.
+
+    Raises:
+        RunError: it does not have the task's settings.
+    """
+    with _reading(where):
         settings, defaults = read(task.defaults, saved["recipe"]), flatten(task.defaults)
         # Who gives away a run does not say where others write.
         written = (setting.name for setting in all_settings(type(settings)) if setting.is_written)
-        settings = updated(settings, {name: defaults[name] for name in written})
-        # Before the check, which may ask a method what it is, and so import it.
-        if trusted is not None:
-            check_trust(settings, where, trusted)
-        check(settings)
+        return updated(settings, {name: defaults[name] for name in written})
+
+
+@contextmanager
+def _reading(where: object) -> Iterator[None]:
+    try:
+        yield
     except (TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None
-    return settings
 
 
 def check_trust(settings: Any, where: object, trusted: Collection[str] = ()) -> None:
@@ -101,16 +118,14 @@ def saved_run_settings(saved: dict[str, Any], where: object) -> RunSettings:
     Raises:
         RunError: a value makes no sense.
     """
-    try:
+    with _reading(where):
         # Unlike a recipe, this may lack settings or have unknown ones: it does not say what the result is.
         known = {setting.name for setting in all_settings(RunSettings)}
         # JSON has no tuples, and settings have no lists.
         values = {name: tuple(v) if isinstance(v, list) else v for name, v in saved["run"].items() if name in known}
         settings = updated(RunSettings(), values)
         check(settings)
-    except (TypeError, AttributeError, UsageError) as error:
-        raise RunError(f"{where} can't be read by this version of rlgan: {error}") from None
-    return settings
+        return settings
 
 
 def open_checkpoint(run: RunDirectory, which: str, recipe_id: str, say: Say) -> Checkpoint:

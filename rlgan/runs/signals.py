@@ -186,12 +186,15 @@ def _watch(received: int, numbers: Collection[int], stop: Stop) -> None:
             _kill_all(number)
         name = signal.Signals(first).name if first else ""
         if first and now - begun >= stop.patience and not stop.taken:
-            why = f"{name} asked the run to stop, and no step was finished within {stop.patience:g} s"
-            _end_unsaved(1, why, stop, asked=True)
+            stop.said_asked.wait(SPEAK_LIMIT)
+            if not stop.taken:  # meanwhile
+                why = f"{name} asked the run to stop, and no step was finished within {stop.patience:g} s"
+                _end_unsaved(1, why, stop)
         if not stop.engine_alive(asked_to_stop=bool(first)):
             if not first:
-                _end_unsaved(1, "The Ray of this run has ended", stop, asked=False)
-            _end_unsaved(128 + first, f"{name} asked the run to stop, and its Ray has ended", stop, asked=True)
+                _end_unsaved(1, "The Ray of this run has ended", stop)
+            stop.said_asked.wait(SPEAK_LIMIT)
+            _end_unsaved(128 + first, f"{name} asked the run to stop, and its Ray has ended", stop)
     os.close(received)
 
 
@@ -211,10 +214,7 @@ def _say_asked(stop: Stop, line: str) -> None:
         stop.said_asked.set()
 
 
-def _end_unsaved(code: int, why: str, stop: Stop, *, asked: bool) -> NoReturn:
-    # What became of a request is told after the request.
-    if asked:
-        stop.said_asked.wait(SPEAK_LIMIT)
+def _end_unsaved(code: int, why: str, stop: Stop) -> NoReturn:
     line = f"{why}: the run ends without saving"
     speaker = threading.Thread(target=stop.say_unsaved, args=(line,), daemon=True)
     speaker.start()

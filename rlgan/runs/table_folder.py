@@ -65,7 +65,8 @@ class TableFolder:
         if (
             not isinstance(manifest, dict)
             or not {"table", "facts", "rows"} <= manifest.keys()
-            or not all(row.keys() >= ROW for row in manifest["rows"].values())
+            or not isinstance(manifest["rows"], dict)
+            or not all(isinstance(row, dict) and row.keys() >= ROW for row in manifest["rows"].values())
         ):
             raise RunError(f"{file} can't be read: it is damaged, or of another version of rlgan")
         if manifest["table"] != self.table:

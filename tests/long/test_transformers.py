@@ -59,7 +59,9 @@ def test_trained_blocks_take_the_place_of_fresh_ones(type_, tmp_path):
     type_("-c", SAVE)
     file = tmp_path / "my_gpt2.py"
     file.write_text(
-        file.read_text().replace("GPT2Blocks(config)", f"GPT2Blocks.from_pretrained({str(tmp_path / 'trained')!r})")
+        file.read_text().replace(
+            "GPT2Blocks(config)", f"GPT2Blocks.from_pretrained({str(tmp_path / 'trained')!r}, attn_pdrop=0.0)"
+        )
     )
     type_("-m", "rlgan", "train", *SMALL, *CORES, "--steps", 1, "--workers", 0, "--run-dir", "run")
     compare = """

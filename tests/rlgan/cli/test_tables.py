@@ -49,15 +49,35 @@ def test_what_makes_no_sense_is_one_line_and_nothing_is_written(text, tmp_path, 
     assert not out.exists()
 
 
-def test_a_table_from_a_stranger_imports_nothing(tmp_path, monkeypatch, capsys):
+def test_a_table_from_a_stranger_imports_nothing(text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "marks.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
     row = PlannedRow("mine", "mine", "", ("--data", "x"), TextSettings(method="marks:METHOD"), (0,))
     TableFolder(tmp_path / "table", "table1").plan({}, (row,))
-    assert main(["reproduce", "table1", "--out", "table", "--report-only"]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "row mine, names code from outside of rlgan (--method marks:METHOD): give --trust-imports" in line
-    assert not (tmp_path / "imported").exists()
+    before = (tmp_path / "table" / "table.json").read_bytes()
+    for words in (["--report-only"], ["--data", str(text), "--methods", "mle"]):
+        assert main(["reproduce", "table1", "--out", "table", *words]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "row mine, names code from outside of rlgan (--method marks:METHOD): give --trust-imports" in line
+        assert not (tmp_path / "imported").exists()
+        assert (tmp_path / "table" / "table.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_runs_with_code_from_outside_are_measured_and_their_table_is_made_again_where_it_is_trusted(
+    rlgan, text, tmp_path
+):
+    (tmp_path / "my_decay.py").write_text("def half(done):\n    return 1 - done / 2\n")
+    out, data = tmp_path / "out", text / "ptb.train.txt"
+    words = ["reproduce", "scratch", "--out", out]
+    how = ["--rows", "mle", "--epochs", 1, "--samples", 20, "--temperatures", 1.0, "--evaluations-per-epoch", 1]
+    done = rlgan(*words, "--data", f"p={data}", *how, "--", *TINY, "--decay", "my_decay:half", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (evaluation,) = out.glob("*/seed-0.best.json")
+    assert json.loads(evaluation.read_text())["quality"]
+    again = [*words, "--report-only"]
+    assert "--trust-imports" in rlgan(*again, cwd=tmp_path).stderr
+    assert rlgan(*again, "--trust-imports", cwd=tmp_path).returncode == 0
 
 
 def test_flags_of_figures_before_a_table_are_refused(capsys):

@@ -71,9 +71,14 @@ def test_a_table_of_an_earlier_version_is_said(folder):
 
 
 def test_a_damaged_table_is_said(folder):
-    (folder.path / "table.json").write_text("[]")
-    with pytest.raises(RunError, match=r"table\.json"):
-        folder.manifest()
+    for damaged in (
+        "[]",
+        '{"table": "table9", "facts": {}, "rows": []}',
+        '{"table": "table9", "facts": {}, "rows": {"a": 1}}',
+    ):
+        (folder.path / "table.json").write_text(damaged)
+        with pytest.raises(RunError, match=r"table\.json"):
+            folder.manifest()
 
 
 def test_progress_says_how_long_a_run_and_the_rest_take_and_why_one_failed(folder):
