@@ -68,7 +68,7 @@ def test_networks_have_the_weights_of_the_checkpoint_and_are_copies(run):
         (lambda run: run.sample(temperature=0.0), "--temperature is 0.0: it must be from 0.01 to 100"),
         (lambda run: run.sample(temprature=1.0), "there is no setting 'temprature'. Did you mean temperature"),
         (lambda run: run.evaluate(temperatures=[]), "--temperatures names none"),
-        (lambda run: rlgan.load_run(run.path, "last"), "checkpoint is 'last': give best or newest"),
+        (lambda run: rlgan.load_run(run.path, "last"), "checkpoint is 'last': give newest or best"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_sentence(run, use, message):
