@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -93,9 +93,33 @@ def in_processes(function: "Callable[[Item], Result]", items: "Sequence[Item]") 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(usable_cpus(), mp_context=context, initializer=_prepare_child) as pool:
         try:
-            yield from pool.map(function, items)
+            # A handler that raised while a process is started would leave that without what it is to do, which it would
+            # say in a traceback of its own.
+            with signals_later():
+                results = pool.map(function, items)
+            yield from results
         except BrokenProcessPool as error:
             raise RunError("A process that prepared the data was killed: is there enough memory?") from error
+
+
+@contextmanager
+def signals_later() -> "Iterator[None]":
+    """Let signals that ask to stop and come meanwhile be handled at the end, the first of them alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in ours:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+    for first in came[:1]:
+        ours[signal.Signals(first)](first, None)
 
 
 def _prepare_child() -> None:
