@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlgan.errors import UsageError
+from rlgan.errors import DataError, UsageError
 from rlgan.runs.settings import RunSettings
 from rlgan.settings import (
     Choice,
@@ -24,7 +24,7 @@ from rlgan.settings import (
     resolve,
     updated,
 )
-from rlgan.task import TASKS, Bounds, Task, find_task
+from rlgan.task import TASKS, Bounds, Task, find_task, load_task
 
 DEFAULT_TASK = next(iter(TASKS))
 TASK_NAMES = Choice(TASKS, "task")
@@ -60,6 +60,13 @@ def named_task(name: str) -> Task:
 
     Raises:
         UsageError: there is none of this name.
+
+    Example:
+        >>> named_task("gaussian").item
+        'samples'
+        >>> named_task("gausian")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        rlgan.errors.UsageError: unknown task 'gausian': it is not a task. Did you mean gaussian? ...
     """
     if problem := TASK_NAMES.problem(name):
         raise UsageError(f"unknown task {name!r}: it {problem}")
@@ -67,7 +74,13 @@ def named_task(name: str) -> Task:
 
 
 def default_settings(task: Task) -> tuple[Any, RunSettings]:
-    """The recipe and the run settings of a task where nothing is asked."""
+    """The recipe and the run settings of a task where nothing is asked.
+
+    Example:
+        >>> recipe, run = default_settings(named_task("gaussian"))
+        >>> recipe.preset, recipe.optimization.optimizer, run.resume
+        ('best', 'adam', False)
+    """
     return task.preset(task.defaults), updated(RunSettings(), task.run_defaults)
 
 
@@ -179,6 +192,19 @@ def _continued(
     if asked.run.bounds == Bounds():
         asked = dataclasses.replace(asked, run=dataclasses.replace(asked.run, bounds=before.bounds))
     changes = differences(recipe, asked.recipe, ignored=task.places)
-    if changes and RunDirectory(str(asked.run.run_dir)).has_begun():
+    if not changes or not RunDirectory(str(asked.run.run_dir)).has_begun():
+        return asked, None if changes else saved
+    asked = dataclasses.replace(asked, recipe=_as_found(task, asked.recipe))
+    if changes := differences(recipe, asked.recipe, ignored=task.places):
         raise UsageError(f"--resume can't change {', '.join(changes)}: leave it as it was, or start another run")
-    return asked, None if changes else saved
+    return asked, saved
+
+
+def _as_found(task: Task, recipe: Any) -> Any:
+    """A recipe as a run of it saves it: the data may decide what was typed, as drawn faces take no crop."""
+    check(recipe)
+    check_imports(recipe)
+    try:
+        return load_task(task, recipe).settings
+    except DataError:
+        return recipe  # whatever is wrong with the data: a run whose recipe is the same says it

@@ -318,6 +318,18 @@ def test_resume_refuses_a_changed_setting_that_matters(typed, run):
     _refused(done, 2, "--resume can't change", "--lambda 0.9 -> 0.5", "--seed 0 -> 3")
 
 
+def test_what_was_typed_can_be_typed_again_where_the_text_decides_it(tmp_path, small_words, capsys):
+    """The stories have nothing to split: what is held out is told apart from what is trained on."""
+    words = ["train", *small_words, *LOCAL, "--split", "shuffle", "--run-dir", str(tmp_path / "run")]
+    assert main(words) == 0
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]["split"] == "tail"
+    capsys.readouterr()
+    assert main([*words, "--steps", "5", "--resume"]) == 0
+    assert "going on from step 4" in capsys.readouterr().out
+    assert main([*words, "--steps", "6", "--resume", "--seed", "3"]) == 2
+    assert "--resume can't change --seed 0 -> 3: leave it" in capsys.readouterr().err
+
+
 def test_resume_refuses_other_data(tmp_path, text, small_words, capsys):
     data, run = tmp_path / "data.txt", str(tmp_path / "run")
     shutil.copy(text, data)

@@ -231,6 +231,17 @@ def test_resume_goes_on_to_the_same_bits(run, tmp_path, digest, capsys):
     assert len({json.loads(line)["rfid"] for line in lines}) == 1
 
 
+def test_what_was_typed_can_be_typed_again_where_the_pictures_decide_it(tmp_path, capsys):
+    """Drawn faces are cropped nowhere, so that the run has no crop, whatever was typed."""
+    words = [*SMALL, "--crop", "40", "--run-dir", str(tmp_path / "run")]
+    assert main([*words, "--steps", "1"]) == 0
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]["crop"] is None
+    assert main([*words, "--steps", "2", "--resume"]) == 0
+    assert "going on from step 1" in capsys.readouterr().out
+    assert main([*words, "--steps", "3", "--resume", "--batch", "8"]) == 2
+    assert "can't change --batch 16 -> 8: leave it" in capsys.readouterr().err
+
+
 def test_resume_refuses_other_pictures(folder, tmp_path, capsys):
     words = [*SMALL, "--data", str(folder), "--steps", "2", "--run-dir", str(tmp_path / "run")]
     assert main(words) == 0
