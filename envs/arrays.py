@@ -36,7 +36,13 @@ def namespace(array: Array) -> Any:
 
 
 def moved(array: Array, like: Array) -> Array:
-    """Return the array in the namespace and on the device of another one; itself where it is there already."""
+    """Return the array in the namespace and on the device of another one; itself where it is there already.
+
+    Example:
+        >>> tokens = np.array([1, 2])
+        >>> moved(tokens, like=np.zeros(0)) is tokens  # numpy's has one place: nothing is copied
+        True
+    """
     xp = namespace(like)
     if namespace(array) is xp and array.device == like.device:
         return array
@@ -69,6 +75,12 @@ def integers(values: Array, like: Array, name: str) -> Array:
 
     Raises:
         ValueError: if they are not integers, or a tensor lies elsewhere.
+
+    Example:
+        >>> integers([2, 0], like=np.zeros(0), name="prefix")
+        array([2, 0])
+        >>> integers([], like=np.zeros(0), name="prefix").dtype  # which numpy takes for floats
+        dtype('int64')
     """
     if isinstance(like, np.ndarray):
         array = np.asarray(values)
@@ -88,7 +100,12 @@ def integers(values: Array, like: Array, name: str) -> Array:
 
 
 def is_integer(value: object) -> bool:
-    """Return whether the value is one integer, of Python's or numpy's; a bool is none."""
+    """Return whether the value is one integer, of Python's or numpy's; a bool is none.
+
+    Example:
+        >>> is_integer(3), is_integer(np.int64(3)), is_integer(3.0), is_integer(True)
+        (True, True, False, False)
+    """
     # To Python True is an int; as a size or a token it is a mistake.
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 

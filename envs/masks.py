@@ -44,7 +44,13 @@ def forbidding(forbidden: Sequence[int], vocab_size: int) -> ActionMasks | None:
 
 
 def mask_infos(masks: ActionMasks, rows: Mask) -> dict[str, Any]:
-    """Return the infos of masks [N, V] of some rows, as `SyncVectorEnv` gives them: 0 in the other rows."""
+    """Return the infos of masks [N, V] of some rows, as `SyncVectorEnv` gives them: 0 in the other rows.
+
+    Example:
+        >>> mask_infos(np.array([[0, 1], [1, 1]], np.int8), np.array([True, False]))["action_mask"]
+        array([[0, 1],
+               [0, 0]], dtype=int8)
+    """
     return {"action_mask": masks * rows[:, np.newaxis], "_action_mask": rows.copy()}
 
 
@@ -111,6 +117,15 @@ class ActionMaskVector(gymnasium.vector.VectorWrapper):
 
     Raises:
         ValueError: in `reset` and `step`, if a mask has another shape, or forbids every token.
+
+    Example:
+        >>> from envs import TextGenerationVectorEnv
+        >>> no_repetition = lambda text: ~np.isin(np.arange(4), text[-1:])
+        >>> env = ActionMaskVector(TextGenerationVectorEnv(2, vocab_size=4, max_length=9), no_repetition)
+        >>> _ = env.reset()
+        >>> env.step(np.array([2, 0]))[4]["action_mask"]
+        array([[1, 1, 0, 1],
+               [0, 1, 1, 1]], dtype=int8)
     """
 
     def __init__(

@@ -51,6 +51,15 @@ class OneHotObservationVector(gymnasium.vector.VectorWrapper):
 
     Args:
         env: a text vector environment whose observation is the pages, in any autoreset mode.
+
+    Example:
+        >>> from envs import TextGenerationVectorEnv
+        >>> env = OneHotObservationVector(TextGenerationVectorEnv(2, vocab_size=3, max_length=4))
+        >>> env.reset()[0].shape
+        (2, 4, 3)
+        >>> env.step(np.array([1, 2]))[0][:, 0]  # the first place of both pages
+        array([[0., 1., 0.],
+               [0., 0., 1.]], dtype=float32)
     """
 
     def __init__(self, env: gymnasium.vector.VectorEnv[Observation, Tokens, NDArray[Any]]) -> None:
@@ -116,6 +125,13 @@ class DictObservationVector(gymnasium.vector.VectorWrapper):
 
     Args:
         env: a text vector environment, in any autoreset mode.
+
+    Example:
+        >>> from envs import TextGenerationVectorEnv
+        >>> env = DictObservationVector(TextGenerationVectorEnv(2, vocab_size=3, max_length=2, forbidden=[0]))
+        >>> env.reset()[0]["action_mask"]
+        array([[0, 1, 1],
+               [0, 1, 1]], dtype=int8)
     """
 
     def __init__(self, env: gymnasium.vector.VectorEnv[Any, Tokens, NDArray[Any]]) -> None:

@@ -18,6 +18,19 @@ class Scorer(Protocol):
     The state is the scorer's own affair: a tuple of arrays of one namespace, with the sequences as their leading
     axis. It stays where the scorer makes it, also on another device than the tokens. `envs.check_scorer` checks a
     scorer.
+
+    Example:
+        Each even token speaks for the text, and each odd one against it; the state is the sum so far.
+
+        >>> class Evenness:
+        ...     def start(self, count):
+        ...         return (np.zeros(count, np.float32),)
+        ...     def score(self, state, tokens):
+        ...         log_odds = state[0] + np.where(tokens % 2, np.float32(-1), np.float32(1))
+        ...         return (log_odds,), log_odds
+        >>> state, _ = Evenness().score(Evenness().start(2), np.array([2, 3]))
+        >>> Evenness().score(state, np.array([4, 4]))[1]
+        array([2., 0.], dtype=float32)
     """
 
     def start(self, count: int) -> State:

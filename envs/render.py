@@ -23,7 +23,12 @@ def check_render(render_mode: str | None, vocabulary: Sequence[str] | None, voca
 
 
 def word(token: int, vocabulary: Sequence[str] | None) -> str:
-    """Return the token's word, or its number where there is no vocabulary."""
+    """Return the token's word, or its number where there is no vocabulary.
+
+    Example:
+        >>> word(1, ["cat", "sat"]), word(1, None)
+        ('sat', '1')
+    """
     return str(int(token)) if vocabulary is None else vocabulary[int(token)]
 
 
@@ -40,7 +45,12 @@ def line(tokens: Iterable[int], vocabulary: Sequence[str] | None, rewards: Seque
 
 
 def amount(reward: float) -> str:
-    """Return the reward as it stands behind its token."""
+    """Return the reward as it stands behind its token.
+
+    Example:
+        >>> amount(0.5), amount(-1.256)
+        ('(+0.50)', '(-1.26)')
+    """
     return f"({reward:+.2f})"
 
 

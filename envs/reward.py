@@ -41,6 +41,14 @@ class DiscriminatorReward(gymnasium.Wrapper[Observation, np.int64, Observation, 
     Raises:
         ValueError: if there is no such rule, the scorer has a `vocabulary` of another size than the environment's, or
             its state is not one row a sequence.
+
+    Example:
+        >>> from envs import PrefixScorer, TextGenerationEnv
+        >>> scorer = PrefixScorer(lambda texts: np.where(texts[:, -1] == 3, 2.0, -2.0), context=1)
+        >>> env = DiscriminatorReward(TextGenerationEnv(vocab_size=5, max_length=2), scorer, rule="log_odds")
+        >>> _ = env.reset()
+        >>> [env.step(token)[1] for token in (3, 4, 3)]  # the page has two places: the third token is not read
+        [2.0, -2.0, 0.0]
     """
 
     def __init__(
@@ -112,6 +120,15 @@ class DiscriminatorRewardVector(gymnasium.vector.VectorWrapper):
     Raises:
         ValueError: if there is no such rule, the environment tells no autoreset mode, the scorer has a `vocabulary` of
             another size than the environment's, or its state is not one row a sequence.
+
+    Example:
+        >>> from envs import PrefixScorer, TextGenerationVectorEnv
+        >>> scorer = PrefixScorer(lambda texts: np.where(texts[:, -1] == 3, 2.0, -2.0), context=1)
+        >>> pages = TextGenerationVectorEnv(2, vocab_size=5, max_length=9, stop_token=0, autoreset_mode="Disabled")
+        >>> env = DiscriminatorRewardVector(pages, scorer, rule="log_odds")
+        >>> _ = env.reset()
+        >>> [env.step(np.array([0, 3]))[1].tolist() for _ in range(2)]  # the first page ends with its first token
+        [[-2.0, 2.0], [0.0, 2.0]]
     """
 
     def __init__(

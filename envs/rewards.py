@@ -22,12 +22,24 @@ LOG_TOKEN_RATIO_LIMIT = 2.0
 
 
 def probability(log_odds: Array, log_odds_before: Array) -> Array:
-    """Return sigmoid(l), computed from its logarithm: precise where it is tiny, and without overflow."""
+    """Return sigmoid(l), computed from its logarithm: precise where it is tiny, and without overflow.
+
+    Example:
+        >>> import numpy as np
+        >>> probability(np.array([math.log(3), -1000.0]), np.zeros(2))  # odds of 3 to 1, and of next to nothing
+        array([0.75, 0.  ])
+    """
     return namespace(log_odds).exp(log_probability(log_odds, log_odds_before))
 
 
 def log_probability(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001 (every rule takes both)
-    """Return log sigmoid(l) = -log(1 + exp(-l))."""
+    """Return log sigmoid(l) = -log(1 + exp(-l)).
+
+    Example:
+        >>> import numpy as np
+        >>> log_probability(np.array([0.0, -1000.0]), np.zeros(2)).round(4).tolist()  # -log 2, and not log 0
+        [-0.6931, -1000.0]
+    """
     xp = namespace(log_odds)
     # An array, since torch's `logaddexp` takes no plain number.
     zero = xp.zeros((), dtype=log_odds.dtype, device=log_odds.device)
@@ -35,7 +47,13 @@ def log_probability(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: 
 
 
 def centred(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
-    """Return 2 sigmoid(l) - 1 = tanh(l / 2), in [-1, 1] (ScratchGAN, de Masson d'Autume et al. 2019)."""
+    """Return 2 sigmoid(l) - 1 = tanh(l / 2), in [-1, 1] (ScratchGAN, de Masson d'Autume et al. 2019).
+
+    Example:
+        >>> import numpy as np
+        >>> centred(np.array([0.0, math.log(3), -1000.0]), np.zeros(3))  # probabilities of 1/2, 3/4 and 0
+        array([ 0. ,  0.5, -1. ])
+    """
     return namespace(log_odds).tanh(log_odds / 2)
 
 
@@ -45,7 +63,13 @@ def log_odds(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
 
 
 def density_ratio(log_odds: Array, log_odds_before: Array) -> Array:  # noqa: ARG001
-    """Return exp(l), at most exp(LOG_DENSITY_RATIO_LIMIT): it estimates p_real(Y_0:t) / p_G(Y_0:t)."""
+    """Return exp(l), at most exp(LOG_DENSITY_RATIO_LIMIT): it estimates p_real(Y_0:t) / p_G(Y_0:t).
+
+    Example:
+        >>> import numpy as np
+        >>> density_ratio(np.array([math.log(2), 1000.0]), np.zeros(2)).round(2)  # the limit is exp(5)
+        array([  2.  , 148.41])
+    """
     xp = namespace(log_odds)
     # Clipped before the exponential, which would be infinite where the scorer is very sure.
     return xp.exp(xp.clip(log_odds, None, LOG_DENSITY_RATIO_LIMIT))
@@ -55,6 +79,12 @@ def token_ratio(log_odds: Array, log_odds_before: Array) -> Array:
     """Return exp(l - l_before), at most exp(LOG_TOKEN_RATIO_LIMIT): how much likelier real text goes on so.
 
     exp(l) estimates p_real(Y_0:t) / p_G(Y_0:t), so this estimates p_real(y_t | Y_0:t-1) / p_G(y_t | Y_0:t-1).
+
+    Example:
+        >>> import numpy as np
+        >>> after, before = np.array([math.log(6), 1000.0]), np.array([math.log(2), 0.0])
+        >>> token_ratio(after, before).round(2)  # 6 / 2, and the limit exp(2)
+        array([3.  , 7.39])
     """
     xp = namespace(log_odds)
     return xp.exp(xp.clip(log_odds - log_odds_before, None, LOG_TOKEN_RATIO_LIMIT))

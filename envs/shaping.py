@@ -15,6 +15,14 @@ class TerminalReward(gymnasium.Wrapper[Any, np.int64, Any, np.int64], RecordCons
 
     Args:
         env: a text environment with rewards, such as a `DiscriminatorReward`.
+
+    Example:
+        >>> from envs import DiscriminatorReward, PrefixScorer, TextGenerationEnv
+        >>> scorer = PrefixScorer(lambda texts: np.where(texts[:, -1] == 3, 2.0, -2.0), context=1)
+        >>> env = TerminalReward(DiscriminatorReward(TextGenerationEnv(vocab_size=5, max_length=2), scorer, "log_odds"))
+        >>> _ = env.reset()
+        >>> [env.step(token)[1] for token in (4, 3)]  # the scorer's own rewards are -2 and 2
+        [0.0, 2.0]
     """
 
     def __init__(self, env: gymnasium.Env[Any, np.int64]) -> None:
@@ -34,6 +42,15 @@ class TerminalRewardVector(gymnasium.vector.VectorWrapper):
 
     Args:
         env: a text vector environment with rewards, such as a `DiscriminatorRewardVector`.
+
+    Example:
+        >>> from envs import DiscriminatorRewardVector, PrefixScorer, TextGenerationVectorEnv
+        >>> scorer = PrefixScorer(lambda texts: np.where(texts[:, -1] == 3, 2.0, -2.0), context=1)
+        >>> pages = TextGenerationVectorEnv(2, vocab_size=5, max_length=9, stop_token=0)
+        >>> env = TerminalRewardVector(DiscriminatorRewardVector(pages, scorer, "log_odds"))
+        >>> _ = env.reset()
+        >>> env.step(np.array([0, 3]))[1]  # the first page ends, the second goes on
+        array([-2.,  0.])
     """
 
     def step(self, actions: Tokens) -> tuple[Any, NDArray[Any], Mask, Mask, dict[str, Any]]:

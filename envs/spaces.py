@@ -34,7 +34,13 @@ def number_type(name: str, largest: int) -> np.dtype[Any]:
 
 
 def page_space(vocab_size: int, max_length: int, dtype: np.dtype[Any]) -> Box:
-    """Return the space of a page's tokens, `vocab_size` where it is blank."""
+    """Return the space of a page's tokens, `vocab_size` where it is blank.
+
+    Example:
+        >>> space = page_space(vocab_size=4, max_length=2, dtype=np.dtype(np.int64))
+        >>> np.array([3, 4]) in space, np.array([3, 5]) in space  # 4 is a blank, 5 is nothing
+        (True, False)
+    """
     return Box(0, vocab_size, (max_length,), dtype.type)
 
 
@@ -43,6 +49,10 @@ def vocab_size_of(actions: gymnasium.Space[Any] | None) -> int:
 
     Raises:
         ValueError: if its actions are not tokens.
+
+    Example:
+        >>> vocab_size_of(Discrete(7))
+        7
     """
     if not isinstance(actions, Discrete):
         raise ValueError(f"The action space is {actions}, not Discrete(V): the actions must be tokens.")

@@ -33,6 +33,13 @@ class TextGenerationEnv(gymnasium.Env[Observation, np.int64]):
 
     Raises:
         ValueError: if an argument is out of its range.
+
+    Example:
+        >>> env = TextGenerationEnv(vocab_size=5, max_length=4, stop_token=0)
+        >>> env.reset(options={"prefix": [3]})[0]
+        array([3, 5, 5, 5])
+        >>> env.step(0)
+        (array([3, 0, 5, 5]), 0.0, True, False, {})
     """
 
     metadata: dict[str, Any] = METADATA

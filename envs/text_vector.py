@@ -38,6 +38,15 @@ class TextGenerationVectorEnv(gymnasium.vector.VectorEnv[Observation, Tokens, ND
 
     Raises:
         ValueError: if an argument is out of its range.
+
+    Example:
+        >>> env = TextGenerationVectorEnv(2, vocab_size=5, max_length=3, stop_token=0, autoreset_mode="Disabled")
+        >>> _ = env.reset()
+        >>> env.step(np.array([0, 3]))[2]
+        array([ True, False])
+        >>> env.step(np.array([4, 4]))[0]  # the first page has ended, and takes no token
+        array([[0, 5, 5],
+               [3, 4, 5]])
     """
 
     def __init__(

@@ -69,7 +69,13 @@ def _keep_freed_memory() -> None:
 
 
 def kind(device: torch.device) -> str:
-    """What of this process the bits of its results depend on: where two differ, they may."""
+    """What of this process the bits of its results depend on: where two differ, they may.
+
+    Example:
+        >>> computes, _, rest = kind(torch.device("cpu")).partition(" (")
+        >>> computes, rest.endswith(f"torch {torch.__version__}, numpy {np.__version__})")
+        ('CPU', True)
+    """
     computes = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     # torch chooses kernels by what the processor can do, and wider vectors add in another order.
     instructions = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"

@@ -105,7 +105,12 @@ def save(figure: Figure, file: Path) -> None:
 
 
 def pixels(figure: Figure) -> Pixels:
-    """Draw a figure as a picture for a screen."""
+    """Draw a figure as a picture for a screen.
+
+    Example:
+        >>> pixels(new_figure(3.0, 2.0)).shape  # inches, at 100 pixels each
+        (200, 300, 3)
+    """
     figure.set_dpi(SCREEN_DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]

@@ -29,7 +29,14 @@ class DataError(RunError):
 
 
 def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether an error says that this machine's memory does not suffice."""
+    """Whether an error says that this machine's memory does not suffice.
+
+    Example:
+        >>> is_lack_of_memory(MemoryError()), is_lack_of_memory(RuntimeError("you can't allocate memory"))
+        (True, True)
+        >>> is_lack_of_memory(RuntimeError("the shapes do not fit"))
+        False
+    """
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error))
 
 

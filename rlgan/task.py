@@ -78,7 +78,16 @@ FEW = 100  # held-out items: what is measured on fewer depends on which ones the
 
 @dataclass(frozen=True)
 class Bounds:
-    """Where a run ends: at the first bound that is reached."""
+    """Where a run ends: at the first bound that is reached.
+
+    Example:
+        >>> from rlgan.settings import check
+        >>> check(Bounds(epochs=0.5))  # half a pass is a length
+        >>> check(Bounds(steps=0))
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --steps is 0: it must be 1 or more
+    """
 
     steps: Annotated[int, AtLeast(1), Metavar("STEPS")] | None = None
     """Stop after this many training steps."""
@@ -402,6 +411,14 @@ def find_task(name: str) -> Task:
 
     Raises:
         UsageError: there is no such task, or it can't be imported.
+
+    Example:
+        >>> find_task("text").item
+        'sentences'
+        >>> find_task("poem")
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: 'poem' is none of text, image, gaussian, and not package.module:object
     """
     task = resolve(name, TASKS)
     if not isinstance(task, Task):

@@ -32,6 +32,13 @@ class Weights:
     """Both networks at one version; learner -> rollout workers. Version v: after v updates.
 
     Numpy arrays by name; torch's tensors where learner and rollouts are in one process, on one device.
+
+    Example:
+        >>> array = np.zeros(2, np.float32)
+        >>> array.flags.writeable = False  # as those from an object store are
+        >>> one, other = (Weights(3, {"w": array}, {}) for _ in range(2))
+        >>> one.is_same(other), one.is_same(Weights(3, {"w": array.copy()}, {}))
+        (True, False)
     """
 
     version: int
@@ -56,7 +63,17 @@ class Weights:
 
 @dataclass(frozen=True)
 class Rollout:
-    """Sequences that the generator wrote, with their returns; rollout worker -> learner."""
+    """Sequences that the generator wrote, with their returns; rollout worker -> learner.
+
+    Example:
+        >>> tokens, noise = np.arange(12).reshape(4, 3), np.zeros((4, 2), np.float32)
+        >>> values, chosen = np.zeros((4, 3), np.float32), np.ones((4, 3), np.bool_)
+        >>> whole = Rollout(tokens, noise, values, values, values, values, chosen, version=7)
+        >>> whole[1:2].tokens
+        array([[3, 4, 5]])
+        >>> Rollout.join([whole[:1], whole[1:]]).tokens.shape
+        (4, 3)
+    """
 
     tokens: Tokens  # [B, T] V where nothing was written
     noise: Float  # [B, Z] the generator's first state
@@ -111,7 +128,14 @@ class RealBatch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a step computes. It depends on the step alone, so that every process that asks gets the same."""
+    """What a step computes. It depends on the step alone, so that every process that asks gets the same.
+
+    Example:
+        >>> Plan(supervision=0.5, discriminator_steps=3).draws  # the generator reads the first of them too
+        3
+        >>> Plan(supervision=0.5, discriminator_steps=0).draws, Plan(supervision=1.0, discriminator_steps=0).draws
+        (1, 0)
+    """
 
     supervision: float  # w in w * MLE + (1 - w) * adversarial loss; in [0, 1]
     discriminator_steps: int  # updates of the discriminator, each on fresh draws; 0 leaves it alone

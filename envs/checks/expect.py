@@ -11,13 +11,28 @@ class CheckError(ValueError):
 
 
 def expect(holds: object, message: str) -> None:
-    """Raise a `CheckError` with the message unless the condition holds."""
+    """Raise a `CheckError` with the message unless the condition holds.
+
+    Example:
+        >>> expect(5 in range(4), "Token 5 is not in the vocabulary.")
+        Traceback (most recent call last):
+            ...
+        envs.checks.expect.CheckError: Token 5 is not in the vocabulary.
+    """
     if not holds:
         raise CheckError(message)
 
 
 def expect_refusal(call: Callable[[], object], message: str) -> None:
-    """Raise a `CheckError` with the message unless the call raises a ValueError."""
+    """Raise a `CheckError` with the message unless the call raises a ValueError.
+
+    Example:
+        >>> expect_refusal(lambda: int("cat"), "A word passes for a number.")
+        >>> expect_refusal(lambda: int("3"), "A number in quotes passes for a number.")
+        Traceback (most recent call last):
+            ...
+        envs.checks.expect.CheckError: A number in quotes passes for a number.
+    """
     try:
         call()
     except ValueError:

@@ -41,6 +41,14 @@ def check_vectors(make: Make, make_vec: MakeVec | None, vocab_size: int, max_len
 
     Raises:
         CheckError: at the first fault that is found.
+
+    Example:
+        >>> from envs import TextGenerationEnv
+        >>> shared = TextGenerationEnv(vocab_size=5, max_length=3)
+        >>> check_vectors(lambda: shared, None, 5, 3, np.array([1]))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        envs.checks.expect.CheckError: Other actions in one row changed the observations of another row ...
     """
     # Long enough for every row to end and to begin anew several times, in the modes that spend a step on it too.
     actions = np.random.default_rng(1).integers(vocab_size, size=(3 * max_length + 3, ROWS))

@@ -12,7 +12,7 @@ from rlgan.runs.storage import Place
 
 
 def read_metrics(file: Place) -> dict[str, NDArray[Any]]:
-    """Read what was recorded at each evaluation of a run.
+    r"""Read what was recorded at each evaluation of a run.
 
     Args:
         file: metrics.jsonl.
@@ -24,6 +24,13 @@ def read_metrics(file: Place) -> dict[str, NDArray[Any]]:
 
     Raises:
         RunError: the file can't be read.
+
+    Example:
+        >>> from rlgan.runs.storage import place
+        >>> file = place("memory://read-metrics/metrics.jsonl")
+        >>> _ = file.write_bytes(b'{"step": 0, "w1": 4.0}\n{"step": 100, "w1": 0.5, "seconds": 2.5}\n')
+        >>> {name: values.tolist() for name, values in read_metrics(file).items()}
+        {'step': [0, 100], 'w1': [4.0, 0.5], 'seconds': [nan, 2.5]}
     """
     try:
         # A run that trains meanwhile replaces this file as a whole, so that no line of it is cut short.

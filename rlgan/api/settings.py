@@ -24,6 +24,13 @@ def asking(settings: Mapping[str, Any], kind: type[Any], *, trust_imports: bool)
 
     Raises:
         UsageError: there is no such setting.
+
+    Example:
+        >>> from rlgan.gaussian.settings import GaussianSettings
+        >>> ask = asking({"target": "ring", "steps": 20}, GaussianSettings, trust_imports=False)
+        >>> asked = ask(GaussianSettings(), RunSettings())
+        >>> asked.recipe.target, asked.run.bounds.steps
+        ('ring', 20)
     """
     of_recipe, of_run = ({setting.name for setting in all_settings(each)} for each in (kind, RunSettings))
     check_names(settings, of_recipe | of_run)
@@ -49,6 +56,11 @@ def options_of(kind: type[S], given: Mapping[str, Any]) -> S:
 
     Raises:
         UsageError: there is no such option, or its value makes no sense.
+
+    Example:
+        >>> from rlgan.images.settings import SampleOptions
+        >>> options_of(SampleOptions, {"out": "faces.png"})
+        SampleOptions(out='faces.png', force=False)
     """
     check_names(given, {setting.name for setting in all_settings(kind)})
     options = canonical(updated(kind(), {name: plain(value) for name, value in given.items()}))
@@ -61,6 +73,11 @@ def check_names(given: Mapping[str, Any], known: set[str]) -> None:
 
     Raises:
         UsageError: there is one that is not known.
+
+    Example:
+        >>> check_names({"step": 20}, {"steps", "minutes"})
+        Traceback (most recent call last):
+        rlgan.errors.UsageError: there is no setting 'step'. Did you mean steps?
     """
     for name in given:
         if name not in known:

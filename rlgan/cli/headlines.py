@@ -15,7 +15,16 @@ DEEPER = "      "
 
 
 def arrows() -> Mapping[str, str]:
-    """Signs for what is better, as the output can show them."""
+    """Signs for what is better, as the output can show them.
+
+    Example:
+        >>> import contextlib
+        >>> import io
+        >>> with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "ascii")):
+        ...     shown = arrows()
+        >>> shown["lower"], shown["higher"]
+        ('v', '^')
+    """
     return ARROWS if (sys.stdout.encoding or "").lower().startswith("utf") else PLAIN_ARROWS
 
 

@@ -60,12 +60,24 @@ def print_help(page: Page, kind: type[Any], defaults: Mapping[str, Any]) -> None
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether help was asked for among the words that were typed."""
+    """Whether help was asked for among the words that were typed.
+
+    Example:
+        >>> asks_for_help(["text", "-h"]), asks_for_help(["text", "--helpful"])
+        (True, False)
+    """
     return not HELP.isdisjoint(words)
 
 
 def default_values(kind: Any) -> dict[str, Any]:
-    """The default of every setting of a dataclass, by name, as far as it has one."""
+    """The default of every setting of a dataclass, by name, as far as it has one.
+
+    Example:
+        >>> from rlgan.runs.settings import RunSettings
+        >>> values = default_values(RunSettings)
+        >>> values["keep_checkpoints"], values["placement"]  # of groups within it
+        (3, 'spread')
+    """
     values: dict[str, Any] = {}
     for each in dataclasses.fields(kind):
         found = each.default if each.default_factory is MISSING else each.default_factory()
@@ -152,7 +164,14 @@ def _typed(setting: Setting, defaults: Mapping[str, Any]) -> str:
 
 
 def metavar(setting: Setting) -> str:
-    """What stands for the value of a setting: STEPS, FILE, or its choices."""
+    """What stands for the value of a setting: STEPS, FILE, or its choices.
+
+    Example:
+        >>> from rlgan.runs.settings import RecordSettings
+        >>> settings = declared(RecordSettings)
+        >>> [metavar(settings[name]) for name in ("evaluate_every", "keep_checkpoints", "on_collapse")]
+        ['STEPS', 'INT', '{warn,stop}']
+    """
     if setting.metavar is not None:
         return setting.metavar
     many = " ..." if get_origin(setting.kind) is tuple else ""

@@ -25,6 +25,12 @@ def command(name: str, summary: str, parts: Mapping[str, tuple[Any, Any]]) -> ty
         summary: its docstring, which --help shows.
         parts: by name: a type, and a default or `dataclasses.MISSING`. The flags of a part that is a dataclass have no
             prefix.
+
+    Example:
+        >>> from rlgan.task import Bounds
+        >>> kind = command("Train", "Train a run", {"task": (str, "text"), "bounds": (Bounds, Bounds(steps=10))})
+        >>> default_values(kind)
+        {'task': 'text', 'steps': 10, 'epochs': None, 'minutes': None}
     """
     fields: list[Any] = []
     for part, (kind, default) in parts.items():
@@ -52,6 +58,15 @@ def parse(kind: type[Any], words: list[str], page: Page, default: Any = None) ->
     Raises:
         UsageError: with what tyro says in its box, on one line.
         SystemExit: help was asked for, and has been printed.
+
+    Example:
+        >>> from rlgan.task import Bounds
+        >>> page = Page(program="rlgan train", arguments="[--FLAG VALUE ...]", summary="Train a run")
+        >>> parse(Bounds, ["--steps", "200"], page)
+        Bounds(steps=200, epochs=None, minutes=None)
+        >>> parse(Bounds, ["--step", "200"], page)
+        Traceback (most recent call last):
+        rlgan.errors.UsageError: there is no flag --step. Did you mean --steps? See rlgan train --help
     """
     if asks_for_help(words):
         print_help(page, kind, default_values(kind) if default is None else flatten(default))

@@ -167,7 +167,12 @@ def submit(typed: list[str]) -> int:
 
 
 def shown(words: Mapping[str, str] | Sequence[str]) -> str:
-    """Settings of the environment, or words, as one would type them."""
+    """Settings of the environment, or words, as one would type them.
+
+    Example:
+        >>> shown(["--run-dir", "my runs"]), shown({"RAY_AUTH_MODE": "token"})
+        ("--run-dir 'my runs'", 'RAY_AUTH_MODE=token')
+    """
     typed = [f"{name}={value}" for name, value in words.items()] if isinstance(words, Mapping) else words
     return " ".join(shlex.quote(word) for word in typed)
 

@@ -40,6 +40,12 @@ def kind_of_operation(operation: str, common: type[Any], tasks: Sequence[Task]) 
         operation: `evaluate` or `sample`.
         common: what it takes whatever the run's task is.
         tasks: that the run may be of.
+
+    Example:
+        >>> from rlgan.task import NoOptions
+        >>> kind = kind_of_operation("sample", NoOptions, [find_task("image")])
+        >>> [setting.flag for setting in all_settings(kind)]  # what pictures add
+        ['--out', '--force']
     """
     parts: dict[str, tuple[Any, Any]] = {"common": (common, MISSING)}
     parts |= {task.name: (kind := getattr(task, operation).options, kind()) for task in tasks}

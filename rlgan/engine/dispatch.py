@@ -51,7 +51,14 @@ Actor = Any  # a Ray ActorHandle; likewise
 # Jobs, copies and queues are compared by identity (eq=False): what they hold may be equal, or not comparable.
 @dataclass(eq=False)
 class Job:
-    """What workers are asked for."""
+    """What workers are asked for.
+
+    Example:
+        >>> job = Job("shard", submit=print, failures=MAX_JOB_FAILURES - 1)
+        >>> job.count_failure("out of memory")
+        Traceback (most recent call last):
+        rlgan.errors.RunError: 6 rollout workers died over the same shard: out of memory
+    """
 
     kind: Literal["shard", "item"]  # of a rollout; or of a list that a function is applied to
     submit: Callable[[Actor], tuple[Reference, Reference]]  # sends it to an actor; returns its result and its cost
@@ -81,7 +88,13 @@ class Copy:
 
 @dataclass(eq=False)
 class WorkerQueue:
-    """What one worker was sent and has not done yet, and how fast it has been."""
+    """What one worker was sent and has not done yet, and how fast it has been.
+
+    Example:
+        >>> queue = WorkerQueue(since=0.0, last_done=0.0, seconds=deque([8.0, 6.0, 9.0]))
+        >>> queue.slowness(median=2.0), queue.slowness(median=3.0)  # 6 / 2; and 6 / 3, which is not clearly slow
+        (3.0, 1.0)
+    """
 
     since: float  # when it began the first copy
     last_done: float
@@ -106,6 +119,17 @@ class Dispatcher:
 
     Raises:
         RunError: by the methods that send a job again: it has failed `MAX_JOB_FAILURES` times.
+
+    Example:
+        >>> dispatcher = Dispatcher(lambda number, job: print("to worker", number) or Copy(job, "result", "cost"))
+        >>> for number in (0, 1):
+        ...     dispatcher.add_worker(number, now=0.0)
+        >>> for _ in range(2):
+        ...     dispatcher.submit(Job("shard", submit=print), now=0.0)
+        to worker 0
+        to worker 1
+        >>> dispatcher.remove_worker(0, now=1.0)  # its job is sent again
+        to worker 1
     """
 
     def __init__(self, send: Callable[[int, Job], Copy]) -> None:

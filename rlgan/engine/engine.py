@@ -20,7 +20,14 @@ P_contra = TypeVar("P_contra", contravariant=True)
 
 
 def evaluate(evaluator: Evaluator, weights: Weights, measures: Measures) -> Evaluation:
-    """Measure weights, as `LearnerClient.evaluate` does those of a learner."""
+    """Measure weights, as `LearnerClient.evaluate` does those of a learner.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> evaluator = SimpleNamespace(score=lambda weights: {"quick_loss": 0.5})
+        >>> evaluate(evaluator, Weights(0, generator={}, discriminator={}), "quick").metrics
+        {'quick_loss': 0.5}
+    """
     if measures == "all":
         return evaluator.evaluate(weights)
     # Asked for where the task's facts say that there are such.

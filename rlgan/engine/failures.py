@@ -32,14 +32,27 @@ def read_death(error: RayError) -> Death:
 
 
 def cannot_start(error: RayError) -> bool:
-    """Return whether an actor died because it cannot start: its environment or its constructor failed."""
+    """Return whether an actor died because it cannot start: its environment or its constructor failed.
+
+    Example:
+        >>> cannot_start(ray.exceptions.RuntimeEnvSetupError("numpy can't be installed"))
+        True
+        >>> cannot_start(ray.exceptions.OutOfMemoryError("the node was running low on memory"))  # another may
+        False
+    """
     if isinstance(error, ray.exceptions.RuntimeEnvSetupError):
         return True
     return isinstance(error, ActorError) and error.actor_init_failed
 
 
 def death_reason(error: RayError) -> str:
-    """Return what Ray says of a death, in some words. Ray's own message has many lines, of which one says why."""
+    r"""Return what Ray says of a death, in some words. Ray's own message has many lines, of which one says why.
+
+    Example:
+        >>> message = "It died.\nThe actor is dead because its node has died. See the logs of the node."
+        >>> death_reason(ray.exceptions.OutOfMemoryError(message))
+        'its node has died'
+    """
     lines = str(error).strip().splitlines()
     if cannot_start(error):
         return lines[-1]  # of a traceback: the exception
@@ -50,7 +63,12 @@ def death_reason(error: RayError) -> str:
 
 
 def is_death(error: BaseException | None) -> bool:
-    """Return whether an error says that an actor is gone, and not that it raised an exception."""
+    """Return whether an error says that an actor is gone, and not that it raised an exception.
+
+    Example:
+        >>> is_death(ray.exceptions.OutOfMemoryError("the node was low on memory")), is_death(ValueError("a bug"))
+        (True, False)
+    """
     return isinstance(error, RayError) and not isinstance(error, TaskError)
 
 

@@ -34,6 +34,12 @@ def small_shared_memory(store_bytes: float) -> str | None:
 
     Args:
         store_bytes: of Ray's object store.
+
+    Example:
+        >>> from unittest import mock
+        >>> with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=64 * 2**20)):
+        ...     small_shared_memory(2**30).partition(",")[0], small_shared_memory(2**20)
+        ("/dev/shm has 64 MiB free and Ray's object store 1024 MiB", None)
     """
     try:
         free = shutil.disk_usage("/dev/shm").free

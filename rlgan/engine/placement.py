@@ -96,6 +96,11 @@ def check_resources(nodes: Mapping[str, Resources], run: EngineSettings, shards:
 
     Raises:
         RunError: the actors do not fit.
+
+    Example:
+        >>> check_resources({"a": {"CPU": 2}}, EngineSettings(workers=4), shards=4)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        rlgan.errors.RunError: 5 CPUs are needed (4 rollout workers and a learner) and this Ray has 2. Ask for ...
     """
     workers, _ = run.fleet(shards)
     needs = {
@@ -132,6 +137,11 @@ def with_gpus(nodes: Mapping[str, Resources], run: EngineSettings, shards: int) 
 
     Raises:
         RunError: the actors do not fit.
+
+    Example:
+        >>> found = with_gpus({"a": {"CPU": 3, "GPU": 1}}, EngineSettings(workers=2), shards=2)
+        >>> found.gpus_of_learner, found.gpus_of_worker  # all three share the one GPU
+        (0.33, 0.33)
     """
     *choices, last = run.on_gpus(sum(node.get("GPU", 0.0) for node in nodes.values()), shards)
     for choice in choices:

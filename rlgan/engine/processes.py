@@ -63,6 +63,15 @@ def usable_cpus(root: Path = Path("/")) -> int:
 
     Args:
         root: where /proc and /sys are.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name, said in {"proc/self/cgroup": "0::/job", "sys/fs/cgroup/job/cpu.max": "50000 100000"}.items():
+        ...         Path(root, name).parent.mkdir(parents=True)
+        ...         _ = Path(root, name).write_text(said)
+        ...     usable_cpus(Path(root))  # half of the time of one CPU, rounded up
+        1
     """
     # Not os.cpu_count(), which is the machine's also within `taskset` or a container.
     cpus = float(len(os.sched_getaffinity(0)))
@@ -149,7 +158,17 @@ def family() -> list[psutil.Process]:
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Return whether a process has not ended; one that nobody has waited for yet has."""
+    """Return whether a process has not ended; one that nobody has waited for yet has.
+
+    Example:
+        >>> import subprocess
+        >>> child = subprocess.Popen(["true"])
+        >>> process = psutil.Process(child.pid)
+        >>> child.wait()
+        0
+        >>> is_running(process), is_running(psutil.Process())
+        (False, True)
+    """
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

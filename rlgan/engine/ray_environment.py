@@ -7,7 +7,15 @@ import os
 
 
 def set_variables() -> None:
-    """Set the environment variables of Ray; what the person has set stays."""
+    """Set the environment variables of Ray; what the person has set stays.
+
+    Example:
+        >>> from unittest import mock
+        >>> with mock.patch.dict(os.environ, {"RAY_ADDRESS": "", "RAY_USAGE_STATS_ENABLED": "1"}):
+        ...     set_variables()
+        ...     "RAY_ADDRESS" in os.environ, os.environ["RAY_USAGE_STATS_ENABLED"]
+        (False, '1')
+    """
     if os.environ.get("RAY_ADDRESS") in (None, "", "local"):
         # An empty address would make Ray look for any cluster that runs on this machine.
         os.environ.pop("RAY_ADDRESS", None)

@@ -32,7 +32,15 @@ REMOVAL_MESSAGES = {
 
 @dataclass(frozen=True)
 class Death:
-    """Why an actor died."""
+    """Why an actor died.
+
+    Example:
+        >>> roster = Roster(EngineSettings(workers=1), shards=1, log=print)
+        >>> roster.workers.append(worker := Worker(0, actor=None, starting=None, since=0.0, target="a"))
+        >>> roster.remove(worker, "died", Death("No module named 'torch'", cannot_start=True))  # nor would another
+        Traceback (most recent call last):
+        rlgan.errors.RunError: A rollout worker cannot start: No module named 'torch'
+    """
 
     reason: str
     cannot_start: bool  # its process never got as far as taking calls
@@ -49,7 +57,16 @@ class Vacancy:
 
 @dataclass(eq=False)
 class Worker:
-    """A rollout worker."""
+    """A rollout worker.
+
+    Example:
+        >>> worker = Worker(3, actor=None, starting=None, since=0.0, target="a")
+        >>> str(worker), worker.node
+        ('Rollout worker 3', 'a')
+        >>> worker.location = Location("b", "127.0.0.1", 17, "CPU")  # Ray has started it elsewhere
+        >>> str(worker), worker.node
+        ('Rollout worker 3 (process 17 on 127.0.0.1)', 'b')
+    """
 
     number: int
     actor: Any  # Ray's handle
@@ -74,6 +91,13 @@ class Roster:
         run: how many workers are wanted, and what each needs.
         shards: how many shards a batch of rollouts has.
         log: tells a line to people.
+
+    Example:
+        >>> roster = Roster(EngineSettings(workers=2), shards=2, log=print)
+        >>> roster.set_nodes({"a": {"CPU": 2}})  # no worker is to be removed
+        []
+        >>> roster.wanted, roster.vacancy()  # beside the learner there is room for one
+        (1, Vacancy(number=0, node='a', only_there=False))
     """
 
     def __init__(self, run: EngineSettings, shards: int, log: Callable[[str], None]) -> None:

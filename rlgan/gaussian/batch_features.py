@@ -14,7 +14,17 @@ from torch import Tensor, nn
 
 
 class BatchFeature(Protocol):
-    """Numbers about a group of samples. An `nn.Module`."""
+    """Numbers about a group of samples. An `nn.Module`.
+
+    Example:
+        >>> class Mean(nn.Module):
+        ...     width = 1
+        ...
+        ...     def forward(self, hidden):
+        ...         return hidden.mean(dim=(1, 2), keepdim=True).expand(-1, hidden.shape[1], 1)
+        >>> Mean()(torch.tensor([[[1.0], [3.0]]])).tolist()  # a group of two: both read its mean
+        [[[2.0], [2.0]]]
+    """
 
     width: int  # E, how many numbers
 
@@ -25,7 +35,15 @@ class BatchFeature(Protocol):
 
 @dataclass(frozen=True)
 class MinibatchGroup:
-    """How the discriminator judges samples; by default each by itself."""
+    """How the discriminator judges samples; by default each by itself.
+
+    Example:
+        >>> from rlgan.gaussian.networks import PerceptronDiscriminator
+        >>> discriminator = PerceptronDiscriminator([2, 6, 1], MinibatchGroup(size=2, feature=MinibatchDeviation()))
+        >>> same, different = torch.zeros(2, 2), torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+        >>> bool(discriminator(same)[0] == discriminator(different)[0])  # of one sample, beside another neighbour
+        False
+    """
 
     size: int = 1  # g, neighbours in the batch that make a group; divides B
     feature: BatchFeature | None = None  # what D reads of a sample's group
@@ -51,6 +69,11 @@ class MinibatchDiscrimination(nn.Module):
         hidden: H.
         kernels: K.
         dimension: C.
+
+    Example:
+        >>> feature = MinibatchDiscrimination(hidden=3, kernels=2, dimension=4)
+        >>> feature(torch.zeros(1, 5, 3))[0, 0].tolist()  # of each kernel: four others at no distance, exp(0) each
+        [4.0, 4.0]
     """
 
     def __init__(self, hidden: int, kernels: int, dimension: int) -> None:
@@ -68,7 +91,12 @@ class MinibatchDiscrimination(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """The standard deviation over the group of each hidden unit, averaged over the units (Karras et al. 2018, 3)."""
+    """The standard deviation over the group of each hidden unit, averaged over the units (Karras et al. 2018, 3).
+
+    Example:
+        >>> MinibatchDeviation()(torch.tensor([[[0.0, 0.0], [2.0, 6.0]]])).tolist()  # the mean of 1 and 3
+        [[[2.0], [2.0]]]
+    """
 
     width = 1
 
@@ -80,7 +108,12 @@ class MinibatchDeviation(nn.Module):
 
 
 def one_by_one(_: GroupOptions) -> MinibatchGroup:
-    """Each sample by itself, as in the paper."""
+    """Each sample by itself, as in the paper.
+
+    Example:
+        >>> one_by_one(GroupOptions(hidden=5, size=25, kernels=3, kernel_dimension=2))  # whatever the size of groups is
+        MinibatchGroup(size=1, feature=None, packed=False)
+    """
     return MinibatchGroup()
 
 
@@ -96,5 +129,10 @@ def deviation(options: GroupOptions) -> MinibatchGroup:
 
 
 def packing(options: GroupOptions) -> MinibatchGroup:
-    """All of a group at once (PacGAN, Lin et al. 2018)."""
+    """All of a group at once (PacGAN, Lin et al. 2018).
+
+    Example:
+        >>> packing(GroupOptions(hidden=5, size=25, kernels=3, kernel_dimension=2))
+        MinibatchGroup(size=25, feature=None, packed=True)
+    """
     return MinibatchGroup(options.size, packed=True)

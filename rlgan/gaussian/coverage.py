@@ -26,6 +26,14 @@ def coverage(made: Float, mixture: Mixture) -> Metrics:
     Args:
         made: generated samples float32 [N, X].
         mixture: of M Gaussians in X dimensions.
+
+    Example:
+        >>> pair = Mixture("two", centres=np.array([[0.0], [10.0]], np.float32), deviation=1.0)
+        >>> found = coverage(np.array([[0.0], [0.0], [10.0], [50.0]], np.float32), pair)  # the last is near no centre
+        >>> found["modes"], found["high_quality"], found["reverse_kl"]  # nearest to each: two
+        (2.0, 0.75, 0.0)
+        >>> found["total_variation"]  # (|2/4 - 1/2| + |1/4 - 1/2| + 1/4) / 2
+        0.25
     """
     distances = np.linalg.norm(made[:, None].astype(np.float64) - mixture.centres, axis=-1) / mixture.deviation
     nearest, nearness = distances.argmin(axis=1), distances.min(axis=1)

@@ -38,7 +38,12 @@ def distances(made: Float, real: Float) -> Metrics:
 
 
 def floors(samples: list[Float]) -> Metrics:
-    """The mean distances between neighbours in a list of independent real samples [N]: what no generator goes below."""
+    """The mean distances between neighbours in a list of independent real samples [N]: what no generator goes below.
+
+    Example:
+        >>> floors([np.array([0.0, 1.0]), np.array([2.0, 3.0]), np.array([6.0, 7.0])])  # W1 is 2, then 4; no overlap
+        {'w1_floor': 3.0, 'ks_floor': 1.0}
+    """
     pairs = [distances(first, second) for first, second in pairwise(samples)]
     return {f"{name}_floor": float(np.mean([pair[name] for pair in pairs])) for name in pairs[0]}
 
@@ -52,6 +57,13 @@ def curve(discriminator: PerceptronDiscriminator, real: Float) -> Float:
     Args:
         discriminator: of samples in one dimension.
         real: samples float32 [N, 1] to fill groups with, N at least MINIBATCH_GROUPS * (group size - 1).
+
+    Example:
+        >>> discriminator = PerceptronDiscriminator([1, 6, 1])
+        >>> _ = [torch.nn.init.zeros_(weights) for weights in discriminator.parameters()]  # it can't tell: D = 1/2
+        >>> seen = curve(discriminator, real=np.zeros((0, 1), np.float32))
+        >>> len(seen), float(seen.min()), float(seen.max())
+        (201, 0.5, 0.5)
     """
     device = discriminator.output.weight.device
     others = discriminator.minibatch_group_size - 1
@@ -74,6 +86,12 @@ def summarise(evaluations: Sequence[Mapping[str, Any]]) -> Metrics:
 
     Args:
         evaluations: of each seed, `collapsed` and other metrics; what is no float is left out.
+
+    Example:
+        >>> summarise([{"w1": 1.0, "collapsed": 0.0}, {"w1": 2.0, "collapsed": 0.0}, {"w1": 9.0, "collapsed": 0.0}])
+        {'w1': 2.0, 'collapsed': 0.0, 'w1_worst': 9.0, 'seeds': 3.0}
+        >>> summarise([{"w1": 1.0, "collapsed": 0.0}, {"w1": 9.0, "collapsed": 1.0}])["collapsed"]
+        0.5
     """
     names = [name for name, value in evaluations[0].items() if isinstance(value, float)]
     found = {name: [metrics[name] for metrics in evaluations] for name in names}

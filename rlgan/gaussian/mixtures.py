@@ -50,11 +50,23 @@ GRID = Mixture(
 
 
 def uniform(rng: np.random.Generator, count: int, dimensions: int = 1) -> Float:
-    """Noise: float32 [count, dimensions] from U[-5, 5]."""
+    """Noise: float32 [count, dimensions] from U[-5, 5].
+
+    Example:
+        >>> noise = uniform(np.random.default_rng(0), 1000, dimensions=2)
+        >>> noise.shape, round(float(noise.min())), round(float(noise.max()))
+        ((1000, 2), -5, 5)
+    """
     # Not by numpy's `uniform`, which draws in float64 alone.
     return NOISE_LIMIT * (2 * rng.random((count, dimensions), dtype=np.float32) - 1)
 
 
 def normal(rng: np.random.Generator, count: int, dimensions: int = 1) -> Float:
-    """Noise: float32 [count, dimensions] from N(0, 1)."""
+    """Noise: float32 [count, dimensions] from N(0, 1).
+
+    Example:
+        >>> noise = normal(np.random.default_rng(0), 10_000, dimensions=2)
+        >>> noise.shape, round(float(noise.std()), 1)
+        ((10000, 2), 1.0)
+    """
     return rng.standard_normal((count, dimensions), dtype=np.float32)

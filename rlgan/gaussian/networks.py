@@ -15,12 +15,22 @@ Activation = Callable[[], nn.Module]
 
 
 def bounded_output(last: Tensor, scale: float) -> Tensor:  # noqa: ARG001 - of outputs in units of the data
-    """Samples in [-5, 5], whatever the scale of the data: 5 tanh(last)."""
+    """Samples in [-5, 5], whatever the scale of the data: 5 tanh(last).
+
+    Example:
+        >>> bounded_output(torch.tensor([0.0, 100.0]), scale=4.0)
+        tensor([0., 5.])
+    """
     return LIMIT * last.tanh()
 
 
 def linear_output(last: Tensor, scale: float) -> Tensor:
-    """Samples in units of the data's scale, without bounds: scale * last."""
+    """Samples in units of the data's scale, without bounds: scale * last.
+
+    Example:
+        >>> linear_output(torch.tensor([0.5, 100.0]), scale=4.0).tolist()
+        [2.0, 400.0]
+    """
     return scale * last
 
 
@@ -65,6 +75,13 @@ class PerceptronDiscriminator(nn.Module):
         group: how samples are judged beside each other.
         scale: what samples are divided by when they are read.
         activation: of each hidden layer.
+
+    Example:
+        >>> PerceptronDiscriminator([2, 6, 1])(torch.zeros(20, 2)).shape
+        torch.Size([20])
+        >>> packs = MinibatchGroup(size=5, packed=True)
+        >>> PerceptronDiscriminator([2, 6, 1], packs)(torch.zeros(20, 2)).shape  # an answer for each pack
+        torch.Size([4])
     """
 
     def __init__(

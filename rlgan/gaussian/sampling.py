@@ -21,7 +21,12 @@ CHUNK = 1_000
 
 
 def draw_noise(settings: GaussianSettings, rng: np.random.Generator, count: int) -> Float:
-    """The generator's input z: float32 [count, Z]; Z is the number of dimensions of the target."""
+    """The generator's input z: float32 [count, Z]; Z is the number of dimensions of the target.
+
+    Example:
+        >>> draw_noise(GaussianSettings(target="ring"), np.random.default_rng(0), 3).shape  # the ring lies in the plane
+        (3, 2)
+    """
     dimensions = resolve(settings.target, TARGETS).mixture.dimensions
     noise: Float = resolve(settings.networks.noise, NOISES)(rng, count, dimensions)
     return noise
@@ -29,7 +34,15 @@ def draw_noise(settings: GaussianSettings, rng: np.random.Generator, count: int)
 
 @torch.inference_mode()
 def generate(settings: GaussianSettings, generator: PerceptronGenerator, count: int, rng: np.random.Generator) -> Float:
-    """Generate float32 [count, X] samples; the first n are the same however many are asked for."""
+    """Generate float32 [count, X] samples; the first n are the same however many are asked for.
+
+    Example:
+        >>> settings = GaussianSettings()
+        >>> generator = make_networks(settings)[0]
+        >>> few, many = (generate(settings, generator, count, np.random.default_rng(0)) for count in (2, 1_500))
+        >>> many.shape, bool((many[:2] == few).all())
+        ((1500, 1), True)
+    """
     device = generator.output.weight.device
     # A product of other rows may round otherwise: always so many.
     rounds = [draw_noise(settings, rng, CHUNK) for _ in range(math.ceil(count / CHUNK))]

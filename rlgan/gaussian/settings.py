@@ -140,7 +140,15 @@ BEST_BY_TARGET = {"ring": BEST_RING, "grid": BEST_GRID}
 
 
 def preset_of(typed: GaussianSettings) -> GaussianSettings:
-    """The recipe that the typed preset has for the typed target."""
+    """The recipe that the typed preset has for the typed target.
+
+    Example:
+        >>> preset_of(GaussianSettings(target="grid")).iterations
+        20000
+        >>> paper = preset_of(GaussianSettings(preset="paper", target="grid"))
+        >>> paper.networks == BEST_GRID.networks, paper.optimization == PAPER.optimization
+        (True, True)
+    """
     best = BEST_BY_TARGET.get(typed.target)
     if best is None:
         return updated(PAPER if typed.preset == "paper" else BEST, {"target": typed.target})

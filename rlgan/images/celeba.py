@@ -141,10 +141,18 @@ def _hold_out_others(train: list[str], validation: list[str], folder: Path) -> t
 
 
 def read_partition(file: Path) -> dict[str, int]:
-    """Read the split of each name: 0 train, 1 validation, 2 test.
+    r"""Read the split of each name: 0 train, 1 validation, 2 test.
 
     Raises:
         DataError: it can't be read, or is no partition.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, PARTITION)
+        ...     _ = file.write_text("000001.jpg 0\n000002.jpg 2\n")
+        ...     read_partition(file)
+        {'000001.jpg': 0, '000002.jpg': 2}
     """
     content = read(file)
     if isinstance(content, OSError):

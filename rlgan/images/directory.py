@@ -69,6 +69,15 @@ def find_by_names(path: Path) -> Listing:
 
     Raises:
         DataError: there are fewer than two, or the layout is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for number in range(10):
+        ...         Path(folder, f"{number}.png").touch()
+        ...     listing = find_by_names(Path(folder))
+        >>> len(listing.names["train"]), len(listing.names["test"])  # no people: a fifth of the pictures
+        (8, 2)
     """
     if _is_celeba(path, FORMER_SPLIT):
         return celeba.find_former_by_partition(path)

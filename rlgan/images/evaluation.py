@@ -40,7 +40,14 @@ LEAST_SPREAD = 1e-6
 
 
 def interpolated(rng: np.random.Generator, rows: int, steps: int, size: int) -> Float:
-    """Noise float32 [rows * steps, Z] on arcs between pairs of points: straight lines would leave where noise lies."""
+    """Noise float32 [rows * steps, Z] on arcs between pairs of points: straight lines would leave where noise lies.
+
+    Example:
+        >>> arcs = interpolated(np.random.default_rng(0), rows=2, steps=5, size=3)
+        >>> starts = sample_noise(np.random.default_rng(0), 2, 3)
+        >>> arcs.shape, bool((arcs[::5] == starts).all())  # each arc begins at a sample of the noise
+        ((10, 3), True)
+    """
     start, end = sample_noise(rng, rows, size), sample_noise(rng, rows, size)
     angles = np.linspace(0, np.pi / 2, steps, dtype=np.float32)[None, :, None]
     # cos^2 + sin^2 = 1, so that every point of an arc has the law of the noise itself.

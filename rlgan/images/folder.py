@@ -117,14 +117,30 @@ def find_by_folders(path: Path) -> Listing:
 
 
 def split_folders(path: Path) -> dict[str, str]:
-    """The names of the subfolders that are splits, by split."""
+    """The names of the subfolders that are splits, by split.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("Train", "valid", "notes"):
+        ...         Path(folder, name).mkdir()
+        ...     split_folders(Path(folder))
+        {'train': 'Train', 'validation': 'valid'}
+    """
     there = {entry.name.lower(): entry.name for entry in sorted(path.iterdir()) if entry.is_dir()}
     found = {split: next((there[name] for name in names if name in there), None) for split, names in FOLDERS.items()}
     return {split: name for split, name in found.items() if name is not None}
 
 
 def tells_people(names: Iterable[str]) -> tuple[bool, str]:
-    """Whether names of pictures tell people apart, or else why not."""
+    """Whether names of pictures tell people apart, or else why not.
+
+    Example:
+        >>> tells_people(["Ada_1.png", "Ada_2.png", "Bea_1.png"])
+        (False, 'names without their numbers give 2 people, fewer than 20')
+        >>> tells_people(f"person{each}_{number}.png" for each in range(20) for number in (1, 2))
+        (True, '')
+    """
     counts = Counter(map(person, names))
     folders = defaultdict(set)
     for key in counts:

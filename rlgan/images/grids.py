@@ -48,6 +48,11 @@ def nearest(made: Pictures, train: Pictures, count: int) -> NDArray[np.int64]:
         made: generated pictures, uint8 [N, S, S, 3].
         train: uint8 [M, S, S, 3]; may be a memory map: it is read once, a chunk at a time.
         count: how many, at most M.
+
+    Example:
+        >>> train = np.repeat(np.array([0, 90, 255], np.uint8), 3).reshape(3, 1, 1, 3)  # three pictures of one pixel
+        >>> nearest(np.full((1, 1, 1, 3), 100, np.uint8), train, count=2).tolist()
+        [[1, 0]]
     """
     ours = _vectors(made)
     distances, indices = np.zeros((len(made), 0)), np.zeros((len(made), 0), dtype=np.int64)
@@ -68,6 +73,11 @@ def neighbours(made: Pictures, train: Pictures, count: int) -> Pictures:
     """Draw a row per generated picture: itself, then its `count` nearest training pictures, as `nearest` finds them.
 
     A generator that copies shows the same picture twice.
+
+    Example:
+        >>> made, train = np.zeros((2, 4, 4, 3), np.uint8), np.zeros((9, 4, 4, 3), np.uint8)
+        >>> neighbours(made, train, count=2).shape  # 2 rows of 1 + 2, with gaps of 2
+        (10, 16, 3)
     """
     found = nearest(made, train, count)
     rows = np.concatenate([made[:, None], train[found.ravel()].reshape(*found.shape, *made.shape[1:])], axis=1)

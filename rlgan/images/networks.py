@@ -49,6 +49,12 @@ class Maxout(nn.Module):
         inputs: how many numbers it reads.
         outputs: how many units.
         pieces: linear functions of each unit.
+
+    Example:
+        >>> layer = Maxout(inputs=1, outputs=1, pieces=2)
+        >>> _ = layer.linear.load_state_dict({"weight": torch.tensor([[1.0], [-1.0]]), "bias": torch.zeros(2)})
+        >>> layer(torch.tensor([[-3.0], [2.0]])).tolist()  # the larger of x and -x
+        [[3.0], [2.0]]
     """
 
     def __init__(self, inputs: int, outputs: int, pieces: int) -> None:
@@ -70,6 +76,14 @@ class MaxoutDiscriminator(nn.Module):
         size: S.
         dropout: share of what a hidden layer gives that is left out.
         input_dropout: share of the pixels.
+
+    Example:
+        >>> network = MaxoutDiscriminator(units=8, pieces=2, size=16, dropout=0.5, input_dropout=0.2)
+        >>> pictures = torch.ones(5, 3, 16, 16)
+        >>> network(pictures).shape
+        torch.Size([5])
+        >>> torch.equal(network.eval()(pictures), network(pictures))  # without dropout: it is for learning alone
+        True
     """
 
     def __init__(self, units: int, pieces: int, size: int, dropout: float, input_dropout: float) -> None:
@@ -138,6 +152,11 @@ class ConvolutionalDiscriminator(nn.Module):
     Args:
         channels: of the maps, the largest map's first, as in the generator.
         mixed: compute in bfloat16 where that loses little (`torch.autocast`).
+
+    Example:
+        >>> network = ConvolutionalDiscriminator(channels=[4, 8], mixed=False)  # 16 x 16 to 8 x 8 to 4 x 4
+        >>> network(torch.zeros(5, 3, 16, 16)).shape
+        torch.Size([5])
     """
 
     def __init__(self, channels: Sequence[int], *, mixed: bool) -> None:

@@ -95,14 +95,28 @@ OpenSource = Callable[[Request], Source]
 
 
 def digest(name: str, content: bytes | OSError) -> str:
-    """A file in a word: the SHA-256 of its content, or `-` where it can't be read, and its name."""
+    """A file in a word: the SHA-256 of its content, or `-` where it can't be read, and its name.
+
+    Example:
+        >>> digest("a.png", OSError("no such file"))
+        '- a.png'
+        >>> digest("a.png", b"same") == digest("b.png", b"same")
+        False
+    """
     # The name counts too, because splits are made by names. A file that can't be read now has a digest of its own, so
     # that the pictures are made anew once it can be read.
     return f"{'-' if isinstance(content, OSError) else hashlib.sha256(content).hexdigest()} {name}"
 
 
 def fingerprint(settings: Sequence[object], digests: Mapping[Split, Sequence[str]]) -> str:
-    """The SHA-256 of all that pixels depend on: a cache is named by it."""
+    """The SHA-256 of all that pixels depend on: a cache is named by it.
+
+    Example:
+        >>> fingerprint(["ab", "c"], {}) == fingerprint(["a", "bc"], {})
+        False
+        >>> fingerprint([64], {"train": ["a", "b"]}) == fingerprint([64], {"train": ["b", "a"]})  # the order counts
+        False
+    """
     # As JSON, whose quotes and brackets keep the parts apart: joined as they
     # are, different parts could give one text.
     return hashlib.sha256(json.dumps([settings, digests]).encode()).hexdigest()

@@ -18,6 +18,12 @@ def saturating(fake: Tensor) -> Tensor:
 
     Args:
         fake: log-odds [N] of generated samples.
+
+    Example:
+        >>> saturating(torch.tensor([0.0]))  # D = 1/2: -log 2
+        tensor(-0.6931)
+        >>> saturating(torch.tensor([100.0]))  # in float32 D = 1, and its log(1 - D) would be minus infinity
+        tensor(-100.)
     """
     return -functional.softplus(fake).mean()
 
@@ -41,6 +47,10 @@ def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
     Args:
         real: log-odds [N] of real samples.
         fake: log-odds [M] of generated samples.
+
+    Example:
+        >>> cross_entropy(real=torch.tensor([0.0]), fake=torch.tensor([0.0]))  # D = 1/2 on both: 2 log 2
+        tensor(1.3863)
     """
     return functional.softplus(-real).mean() + functional.softplus(fake).mean()
 
@@ -69,6 +79,11 @@ def gradient_penalty(log_odds: Tensor, samples: Tensor) -> Tensor:
     Args:
         log_odds: [N], computed from `samples`.
         samples: [B, ...], which require a gradient.
+
+    Example:
+        >>> samples = torch.tensor([[1.0], [2.0]], requires_grad=True)
+        >>> gradient_penalty(samples.square().sum(dim=1), samples).item()  # gradients 2 and 4: (4 + 16) / 2 / 2
+        5.0
     """
     # The penalty is itself differentiated by the discriminator's parameters: hence create_graph.
     (gradient,) = torch.autograd.grad(log_odds.sum(), samples, create_graph=True)

@@ -31,6 +31,16 @@ class DirectGradient:
         r1: weight of the gradient penalty on real samples.
         r2: weight of that on generated ones.
         group: the learners that share every batch.
+
+    Example:
+        >>> from rlgan.learning.adversarial import NON_SATURATING
+        >>> generator, discriminator = nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1), nn.Flatten(0))
+        >>> _ = [nn.init.zeros_(each) for each in discriminator.parameters()]  # D = 1/2 everywhere
+        >>> noise = lambda rng, count: rng.standard_normal((count, 1), dtype=np.float32)
+        >>> signal = DirectGradient(generator, discriminator, noise=noise, loss=NON_SATURATING, r1=0.0, r2=0.0)
+        >>> real, rng = RealBatch(np.ones((4, 1), np.float32)), np.random.default_rng(0)
+        >>> signal.generator_loss(None, real, 0.0, rng).metrics["loss_generator"]  # log 2
+        tensor(0.6931)
     """
 
     def __init__(

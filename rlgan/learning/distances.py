@@ -18,6 +18,13 @@ def frechet_distance(one: Double, other: Double) -> float:
     Args:
         one: float64 [N, F], N >= 2.
         other: float64 [M, F], M >= 2.
+
+    Example:
+        >>> one = np.array([[0.0], [2.0]])  # mean 1, standard deviation sqrt(2)
+        >>> round(frechet_distance(one, one + 3), 6)  # 3 further: 3^2
+        9.0
+        >>> round(frechet_distance(one, 2 * one - 1), 6)  # twice as wide about the same mean: sqrt(2)^2
+        2.0
     """
     apart = one.mean(axis=0) - other.mean(axis=0)
     covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (one, other)]

@@ -43,6 +43,12 @@ class Group:
 
     Raises:
         LearnerLostError: by every method that waits: another did not answer in `TIMEOUT` seconds.
+
+    Example:
+        >>> Group(rank=1, size=2).rows(torch.arange(6))  # the second half
+        tensor([3, 4, 5])
+        >>> Group().masked_mean(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([True, True, False]))
+        tensor(2.)
     """
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:

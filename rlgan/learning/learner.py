@@ -20,7 +20,16 @@ from rlgan.types import Metrics, Plan, RealBatch, Rollout, State, Weights
 
 
 class RealSource(Protocol):
-    """Where the real batch of an update comes from."""
+    """Where the real batch of an update comes from.
+
+    Example:
+        >>> class Coins:
+        ...     def real(self, step, update):
+        ...         return RealBatch(stream(0, Purpose.REAL, step, update).integers(2, size=(64, 1)).astype(np.float32))
+        >>> first, again, other = (Coins().real(*key).real for key in ((3, 0), (3, 0), (3, 1)))
+        >>> np.array_equal(first, again), np.array_equal(first, other)
+        (True, False)
+    """
 
     def real(self, step: int, update: int) -> RealBatch:
         """The batch of the discriminator's update number `update` in a step: a pure function."""

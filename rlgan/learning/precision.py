@@ -21,6 +21,11 @@ class Precision:
         dtype: that factors are rounded to before they are multiplied; None: they stay float32.
         tf32: whether a GPU may round float32 factors to TF32, which has 10 bits of mantissa.
         about: a line for people, where there is something to say.
+
+    Example:
+        >>> values = torch.tensor([257.0])  # 9 binary digits, and bfloat16 has 8
+        >>> BF16.rounded(values).float(), FLOAT32.rounded(values)
+        (tensor([256.]), tensor([257.]))
     """
 
     dtype: torch.dtype | None = None
@@ -82,11 +87,21 @@ class OutputLayer(nn.Linear):
 
 
 def precision_of(layer: nn.Linear) -> Precision:
-    """The precision that a layer multiplies with."""
+    """The precision that a layer multiplies with.
+
+    Example:
+        >>> precision_of(OutputLayer(2, 3, BF16)) is BF16, precision_of(nn.Linear(2, 3)) is FLOAT32
+        (True, True)
+    """
     return layer.precision if isinstance(layer, OutputLayer) else FLOAT32
 
 
 def find_precision(name: str) -> Precision:
-    """The precision of a name in `PRECISIONS`."""
+    """The precision of a name in `PRECISIONS`.
+
+    Example:
+        >>> find_precision("bf16").dtype, find_precision("tf32").dtype
+        (torch.bfloat16, None)
+    """
     precision: Precision = resolve(name, PRECISIONS)
     return precision

@@ -39,6 +39,15 @@ def replace(file: Place, content: bytes) -> None:
 
     Raises:
         RunError: it can't be written; the old content is as it was.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "note.txt")
+        ...     replace(file, b"old")
+        ...     replace(file, b"new")
+        ...     file.read_bytes(), [each.name for each in Path(folder).iterdir()]  # the partial file is gone
+        (b'new', ['note.txt'])
     """
     # A rename within a folder is atomic. A store needs none: there an object appears whole or not at all.
     partial = file.with_name(f".{file.name}.partial") if isinstance(file, Path) else file
@@ -58,6 +67,15 @@ def append(file: Path, content: bytes) -> None:
 
     Raises:
         RunError: it can't be written; the file is as it was.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "note.txt")
+        ...     append(file, b"one, ")
+        ...     append(file, b"two")
+        ...     file.read_bytes()
+        b'one, two'
     """
     try:
         with file.open("ab", buffering=0) as stream:
@@ -114,6 +132,11 @@ def read_json(file: Place) -> Any:
     Raises:
         AbsentError: it is not there.
         RunError: it is not JSON.
+
+    Example:
+        >>> read_json(Path("/nowhere/config.json"))
+        Traceback (most recent call last):
+        rlgan.runs.files.AbsentError: /nowhere holds no run (no config.json): give the directory of one
     """
     try:
         return json.loads(file.read_bytes())

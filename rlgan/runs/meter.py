@@ -14,6 +14,15 @@ class Meter:
     Args:
         cpu_seconds: reads the CPU time of all processes that compute.
         throughput_metric: of an update, what speeds count: tokens or samples.
+
+    Example:
+        >>> clock = iter([0.0, 4.0])  # CPU seconds, at the start and when it is read
+        >>> meter = Meter(lambda: next(clock), throughput_metric="tokens")
+        >>> meter.add({"tokens": 80.0, "loss_mle": 3.0})
+        >>> meter.add({"tokens": 80.0, "loss_mle": 1.0})
+        >>> found = meter.read()
+        >>> found["loss_mle"], found["tokens_per_cpu_second"]
+        (2.0, 40.0)
     """
 
     def __init__(self, cpu_seconds: Callable[[], float], throughput_metric: str) -> None:
@@ -53,7 +62,15 @@ class Meter:
 
 
 class WallTime:
-    """What the wall time of a run goes into, since this process began to train."""
+    """What the wall time of a run goes into, since this process began to train.
+
+    Example:
+        >>> wall = WallTime()
+        >>> with wall.spend("evaluation"):
+        ...     time.sleep(0.02)
+        >>> wall.report()["seconds_in_evaluation"] > 0.01, wall.report()["seconds_in_rollout"]
+        (True, 0.0)
+    """
 
     def __init__(self) -> None:
         self._spent: Metrics = defaultdict(float)

@@ -11,7 +11,16 @@ SHOWN = 3
 
 
 def seeds_in(folder: Path) -> list[Path]:
-    """The runs of several seeds in a directory, in the order of the seeds; none where it is a run itself."""
+    """The runs of several seeds in a directory, in the order of the seeds; none where it is a run itself.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("seed-10", "seed-2", "seed-best"):
+        ...         Path(folder, name).mkdir()
+        ...     [seed.name for seed in seeds_in(Path(folder))]
+        ['seed-2', 'seed-10']
+    """
     numbered = [(entry.name.removeprefix("seed-"), entry) for entry in folder.glob("seed-*")]
     # By number: by name, seed-10 would come before seed-2.
     return [entry for _, entry in sorted((int(number), entry) for number, entry in numbered if number.isdecimal())]
@@ -22,6 +31,14 @@ def meant_runs(path: Place) -> str:
 
     Args:
         path: that was given. In a store nothing is searched.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "paper").mkdir()
+        ...     Path(folder, "paper", "config.json").touch()
+        ...     meant_runs(Path(folder, "papr")).replace(folder, "runs")
+        '. Did you mean runs/paper?'
     """
     if not isinstance(path, Path):
         return ""

@@ -75,6 +75,12 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
 
     Args:
         patience: seconds that the run has to take the request, before it ends unsaved.
+
+    Example:
+        >>> with restored(), stopping() as stop:
+        ...     signal.raise_signal(signal.SIGTERM)
+        ...     stop.reason
+        'SIGTERM'
     """
     stop = Stop(patience=patience)
     received_one: list[int] = []
@@ -122,6 +128,12 @@ def is_repetition(first: int, number: int, seconds: float) -> bool:
 
     Of a terminal that is closed the system and the shell send SIGHUP, systemd sends SIGTERM and SIGHUP, a scheduler
     signals every process and the wrapper of one passes it on. A person who presses Ctrl-C again means it.
+
+    Example:
+        >>> is_repetition(signal.SIGTERM, signal.SIGHUP, seconds=0.5)
+        True
+        >>> is_repetition(signal.SIGINT, signal.SIGINT, seconds=0.5)  # Ctrl-C again: is meant
+        False
     """
     return _parent_kills or seconds < (AGAIN_BY_HAND if {first, number} == {signal.SIGINT} else AGAIN)
 
@@ -143,6 +155,12 @@ def handled_signals() -> tuple[signal.Signals, ...]:
     """The signals that ask to stop, without those that whoever started this process ignores, as `nohup` does.
 
     None outside of the main thread, where Python takes no handlers.
+
+    Example:
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor(1) as threads:
+        ...     threads.submit(handled_signals).result()
+        ()
     """
     if threading.current_thread() is not threading.main_thread():
         return ()

@@ -126,7 +126,16 @@ def place(address: str | Path) -> Place:
 
 
 def remove(where: Place) -> None:
-    """Remove a folder and everything in it, if it is there."""
+    """Remove a folder and everything in it, if it is there.
+
+    Example:
+        >>> folder = place("memory://remove")
+        >>> _ = (folder / "log.txt").write_bytes(b"a line")
+        >>> remove(folder)
+        >>> folder.exists()
+        False
+        >>> remove(folder)  # there is nothing left to do
+    """
     if isinstance(where, Path):
         shutil.rmtree(where, ignore_errors=True)
     elif where.exists():

@@ -43,6 +43,14 @@ class TableFolder:
     Args:
         path: where it lies.
         table: the name of the table.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = TableFolder(Path(folder), "losses")
+        ...     table.set_status("hinge", 0, failure=None)
+        ...     table.status("hinge", 0)["ended"], table.status("hinge", 1)["ended"]
+        (True, False)
     """
 
     def __init__(self, path: Path, table: str) -> None:

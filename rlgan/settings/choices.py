@@ -103,7 +103,12 @@ class Choice(PrimitiveConstructorSpec[str]):
 
 
 def is_import(name: str) -> bool:
-    """Whether a name says where to import from."""
+    """Whether a name says where to import from.
+
+    Example:
+        >>> is_import("mine:Rule"), is_import("s3://bucket/run"), is_import("log_odds")
+        (True, False, False)
+    """
     module, colon, path = name.partition(":")
     # An address as s3://bucket has a colon too, and names no module.
     return bool(colon and module and path) and "/" not in name
@@ -119,6 +124,13 @@ def resolve(name: str, table: Table) -> Any:
 
     Raises:
         UsageError: there is no such name, module or object, or the module can't be imported.
+
+    Example:
+        >>> table = {"largest": max, "rollouts": "rlgan.rng:Purpose.ROLLOUT"}
+        >>> resolve("largest", table)(2, 5), resolve("rollouts", table).name
+        (5, 'ROLLOUT')
+        >>> resolve("rlgan.rng:Purpose.REAL", table).name  # not in the table
+        'REAL'
     """
     target = table.get(name, name)
     if not isinstance(target, str):
@@ -200,6 +212,14 @@ def own_imports() -> Iterator[None]:
     """Forget, when the context ends, what was imported by names in it: it would travel with a later run.
 
     Modules stay imported, so that the same names stand for the same objects afterwards.
+
+    Example:
+        >>> with own_imports():
+        ...     half = resolve("fractions:Fraction", {})(1, 2)
+        ...     "fractions:Fraction" in imported_objects()
+        True
+        >>> "fractions:Fraction" in imported_objects()
+        False
     """
     before = dict(_imported)
     try:

@@ -36,7 +36,13 @@ def explanations(kind: type[Any]) -> Mapping[str, str]:
 
 
 def summary(kind: type[Any]) -> str:
-    """The first sentence of a group's docstring, without its full stop."""
+    """The first sentence of a group's docstring, without its full stop.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> summary(LossSettings)
+        'The adversarial loss'
+    """
     # Out of the source too: where docstrings are stripped (python -OO), a dataclass has its signature for one.
     written = next(
         (ast.get_docstring(node) for node in _classes(kind.__module__) if node.name == kind.__qualname__), None

@@ -84,7 +84,14 @@ class Setting:
 
 @cache  # the type says all, and hints take long to read
 def declared(kind: Any) -> Mapping[str, Any]:
-    """The fields of a dataclass: for each a `Setting`, or the dataclass of a group within it."""
+    """The fields of a dataclass: for each a `Setting`, or the dataclass of a group within it.
+
+    Example:
+        >>> from rlgan.gaussian.settings import GaussianSettings
+        >>> fields = declared(GaussianSettings)
+        >>> fields["batch_size"].limits, fields["adversarial"].__name__
+        ([AtLeast(least=1, why='')], 'LossSettings')
+    """
     # With the extras, since Python leaves annotations out of hints unless it is asked for them.
     hints = get_type_hints(kind, include_extras=True)
     fields: dict[str, Any] = {}
@@ -115,7 +122,13 @@ def _kind(settings: Any) -> Any:
 
 
 def all_settings(kind: Any) -> Iterator[Setting]:
-    """Every setting of a group and of the groups within it, in the order of declaration."""
+    """Every setting of a group and of the groups within it, in the order of declaration.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> [setting.flag for setting in all_settings(LossSettings)]
+        ['--loss', '--r1', '--r2']
+    """
     for field in declared(kind).values():
         if isinstance(field, Setting):
             yield field
@@ -171,6 +184,11 @@ def canonical(settings: S) -> S:
 
     Raises:
         UsageError: a path starts with the home of nobody.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> canonical(LossSettings(loss="Non-Saturating")).loss
+        'non_saturating'
     """
     values = {setting.name: _spelled(setting, value) for setting, value in _with_values(settings)}
     return updated(settings, values)
@@ -199,6 +217,13 @@ def check(settings: Any) -> None:
 
     Raises:
         UsageError: one line, which names the flag, what came and what is due.
+
+    Example:
+        >>> from rlgan.gaussian.settings import GaussianSettings
+        >>> check(updated(GaussianSettings(), {"batch_features": "packing", "minibatch_group_size": 3}))
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --minibatch-group-size 3 does not divide --batch-size 200: choose a divisor
     """
     check_values(settings)
     _check_groups(settings)
@@ -209,6 +234,13 @@ def check_values(settings: Any) -> None:
 
     Raises:
         UsageError: one line, which names the flag, what came and what is due.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> check_values(LossSettings(r1=-0.5))
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --r1 is -0.5: it must be 0 or more
     """
     for setting, value in _with_values(settings):
         _check_value(setting, value)
@@ -276,7 +308,13 @@ def _spoken(kind: Any) -> str:
 
 
 def foreign_names(settings: Any) -> list[str]:
-    """The values that would be imported from outside of the package: `--flag package.module:object`."""
+    """The values that would be imported from outside of the package: `--flag package.module:object`.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> foreign_names(LossSettings(loss="mine:HINGE")), foreign_names(LossSettings(loss="saturating"))
+        (['--loss mine:HINGE'], [])
+    """
     found: list[str] = []
     for setting, value in _with_values(settings):
         if setting.choice is None:
@@ -289,7 +327,13 @@ def foreign_names(settings: Any) -> list[str]:
 
 
 def differences(old: Any, new: Any, ignored: tuple[str, ...] = ()) -> list[str]:
-    """Name the settings in which two recipes of a kind differ, as `--flag old -> new`."""
+    """Name the settings in which two recipes of a kind differ, as `--flag old -> new`.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> differences(LossSettings(), LossSettings(r1=0.5, r2=1.0), ignored=("r2",))
+        ['--r1 0.0 -> 0.5']
+    """
     before, after = flatten(old), flatten(new)
     return [
         f"{setting.flag} {before[setting.name]} -> {after[setting.name]}"

@@ -22,7 +22,16 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Was:
-    """The name that a setting had before."""
+    """The name that a setting had before.
+
+    Example:
+        >>> from typing import Annotated
+        >>> @dataclass(frozen=True)
+        ... class Recipe:
+        ...     rate: Annotated[float, Was("speed")] = 1.0
+        >>> read(Recipe(), {"speed": 0.5}), identity(Recipe())
+        (Recipe(rate=0.5), {'speed': 1.0})
+    """
 
     name: str
 
@@ -33,13 +42,27 @@ class Added:
 
     Args:
         before: the value that they had, in effect, when it did not exist.
+
+    Example:
+        >>> from typing import Annotated
+        >>> @dataclass(frozen=True)
+        ... class Recipe:
+        ...     form: Annotated[str, Added(before="plain")] = "structured"
+        >>> read(Recipe(), {}), identity(Recipe()), identity(Recipe("plain"))
+        (Recipe(form='plain'), {'form': 'structured'}, {})
     """
 
     before: Any
 
 
 def old_flags(kind: type[Any]) -> dict[str, str]:
-    """The flags of before, and what they are called now."""
+    """The flags of before, and what they are called now.
+
+    Example:
+        >>> from rlgan.learning.settings import PlayerSettings
+        >>> old_flags(PlayerSettings)
+        {'--generator-average': '--generator-ema-decay'}
+    """
     return {
         Setting(was, str, ()).flag: setting.flag
         for setting in all_settings(kind)
@@ -56,6 +79,11 @@ def identity(settings: Any, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
     Args:
         settings: the recipe.
         ignored: names of settings whose value does not count; it is given as it was when nothing was said.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> identity(LossSettings(r1=0.5), ignored=("loss",))
+        {'loss': '', 'r1': 0.5, 'r2': 0.0}
     """
     values = flatten(settings)
     known: dict[str, Any] = {}
@@ -82,6 +110,11 @@ def read(defaults: S, saved: Any) -> S:
     Raises:
         UsageError: a setting is missing that every version had, one is there that no version knows, or what is saved
             are not settings by name.
+
+    Example:
+        >>> from rlgan.learning.settings import LossSettings
+        >>> read(LossSettings(), {"r2": 1, "loss": "SATURATING", "r1": 0.0})
+        LossSettings(loss='saturating', r1=0.0, r2=1)
     """
     if not isinstance(saved, Mapping):
         raise UsageError(f"its settings are a {type(saved).__name__}: they must be an object, a value for each name")

@@ -53,7 +53,12 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class MoreThan:
-    """A finite number that is larger than `bound`."""
+    """A finite number that is larger than `bound`.
+
+    Example:
+        >>> MoreThan(0).holds(1e-9), MoreThan(0).holds(0.0), MoreThan(0).holds(math.inf)
+        (True, False, False)
+    """
 
     bound: float
 
@@ -69,7 +74,12 @@ class MoreThan:
 
 @dataclass(frozen=True)
 class Between:
-    """A number from `low` to `high`, both included."""
+    """A number from `low` to `high`, both included.
+
+    Example:
+        >>> Between(0, 1).holds(0.0), Between(0, 1).holds(1.0), Between(0, 1).holds(math.nan)
+        (True, True, False)
+    """
 
     low: float
     high: float
@@ -86,7 +96,12 @@ class Between:
 
 @dataclass(frozen=True)
 class Below:
-    """A number from `low` to less than `bound`: a share, a decay rate."""
+    """A number from `low` to less than `bound`: a share, a decay rate.
+
+    Example:
+        >>> Below(0, 1).holds(0.0), Below(0, 1).holds(0.999), Below(0, 1).holds(1.0)
+        (True, True, False)
+    """
 
     low: float
     bound: float
@@ -104,7 +119,13 @@ class Below:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of a few numbers."""
+    """One of a few numbers.
+
+    Example:
+        >>> sizes = OneOf((32, 64), "32 or 64")
+        >>> sizes.holds(64), sizes.holds(48)
+        (True, False)
+    """
 
     values: Collection[float]
     due: str
@@ -116,7 +137,13 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Matching:
-    """A word that a regular expression matches as a whole."""
+    """A word that a regular expression matches as a whole.
+
+    Example:
+        >>> gpu = Matching("cuda(:[0-9]+)?", "cuda or cuda:N")
+        >>> gpu.holds("cuda:1"), gpu.holds("cuda:1 or cpu")
+        (True, False)
+    """
 
     pattern: str
     due: str

@@ -16,6 +16,13 @@ def check_address(flag: str, address: str) -> None:
 
     Raises:
         UsageError: there is one.
+
+    Example:
+        >>> check_address("--out", "s3://bucket/run@2")  # behind the first slash an @ ends no user name
+        >>> check_address("--out", "ftp://ann:secret@host/run")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --out contains a user name or a password, ...
     """
     for part in address.split("::"):  # fsspec's, one in another
         store, _, rest = part.partition("://")
@@ -88,6 +95,10 @@ def absolute(flag: str, path: str) -> Path:
 
     Raises:
         UsageError: it starts with the home of nobody, its links lead in a circle, or it can be read only once.
+
+    Example:
+        >>> str(absolute("--data", "/corpora/../texts"))
+        '/texts'
     """
     typed = typed_path(flag, path)
     try:
@@ -146,6 +157,12 @@ def check_new(flag: str, file: Path, *, force: bool = False) -> None:
 
     Raises:
         UsageError: it is there already, or its directory is not.
+
+    Example:
+        >>> check_new("--out", Path("/"))
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --out / is there already: give another name, or --force
     """
     if file.is_dir() or (file.exists() and not force):
         raise UsageError(f"{flag} {file} is there already: give another name" + ("" if force else ", or --force"))

@@ -11,7 +11,16 @@ from rlgan.text.losses import truncated_ratio
 
 @dataclass(frozen=True)
 class OwnReward:
-    """The reward that a token earns by itself, and what the generator could expect at that place."""
+    """The reward that a token earns by itself, and what the generator could expect at that place.
+
+    Example:
+        >>> import torch
+        >>> from rlgan.text.losses import expected_under
+        >>> even, rewards = torch.tensor([[[0.5, 0.5]]]).log(), torch.tensor([[[4.0, 0.0]]])
+        >>> own = OwnReward(rewards[..., 0], expected_under(even, rewards))  # word 0 was chosen; a coin would earn 2
+        >>> own.rewards - own.expected
+        tensor([[2.]])
+    """
 
     rewards: Tensor  # float32 [B, T] of the chosen tokens, 0 where none was chosen
     expected: Tensor  # float32 [B, T] sum_y G(y) r(y), by the generator and the discriminator that the rewards are of
@@ -28,6 +37,15 @@ class Advantages:
         group: the learners that share every batch.
         centres_own_reward: the token's own reward is centred by its expectation, and the baseline is subtracted from
             the rest of Q. Later rewards, centred so, would have mean 0 and say nothing.
+
+    Example:
+        >>> import torch
+        >>> from rlgan.text.baselines.none import NoBaseline
+        >>> advantages = Advantages(NoBaseline(None, None, None), importance_limit=2.0)
+        >>> q_values, mask, states = torch.tensor([[3.0, 5.0]]), torch.tensor([[True, True]]), torch.zeros(1, 2, 4)
+        >>> now, before = torch.tensor([[-1.0, -1.0]]), torch.tensor([[-1.0, -9.0]])  # the second is now e^8 as likely
+        >>> advantages.weights(q_values, mask, states, now, before)
+        (tensor([[ 3., 10.]]), None)
     """
 
     baseline: Baseline

@@ -107,7 +107,12 @@ class TextBenchmark:
 
 
 def difference(one: Sequence[Metrics], other: Sequence[Metrics]) -> list[Metrics]:
-    """One sweep less another over the same temperatures: what both have, measure by measure."""
+    """One sweep less another over the same temperatures: what both have, measure by measure.
+
+    Example:
+        >>> difference([{"temperature": 0.7, "lm_score": 3.0, "length": 9.0}], [{"temperature": 0.7, "lm_score": 2.5}])
+        [{'temperature': 0.7, 'lm_score': 0.5}]
+    """
     return [
         {name: value if name == "temperature" else value - b[name] for name, value in a.items() if name in b}
         for a, b in zip(one, other, strict=True)

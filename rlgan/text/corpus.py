@@ -47,7 +47,13 @@ class RowSource(Protocol):
 # Compared by identity (eq=False), here and below: `==` of two arrays is an array.
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """N rows of a text; V is the size of the vocabulary."""
+    """N rows of a text; V is the size of the vocabulary.
+
+    Example:
+        >>> rows = Rows(np.array([[2, 1], [3, 4], [1, 5]]), np.array([[True, True], [True, True], [True, False]]))
+        >>> rows.shape, rows.take(np.array([2, 0])).tokens.tolist()
+        ((3, 2), [[1, 5], [2, 1]])
+    """
 
     tokens: AnyTokens  # [N, T] V where nothing stands
     mask: NDArray[np.bool_]  # [N, T] true where a token counts: the first tokens of a row, or all
@@ -63,14 +69,27 @@ class Rows:
 
 
 def chunks(rows: RowSource) -> Iterator[Rows]:
-    """All rows, some at a time: of a large corpus there is no memory for a copy."""
+    """All rows, some at a time: of a large corpus there is no memory for a copy.
+
+    Example:
+        >>> [some.shape for some in chunks(Rows(np.zeros((5000, 3), int), np.ones((5000, 3), bool)))]
+        [(4096, 3), (904, 3)]
+    """
     for first in range(0, rows.shape[0], CHUNK):
         yield rows.take(slice(first, first + CHUNK))
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text in three splits, in one vocabulary."""
+    """A text in three splits, in one vocabulary.
+
+    Example:
+        >>> rows = Rows(np.array([[0, 1, 1]]), np.ones((1, 3), bool))
+        >>> of_a_coin = lambda rows: rows.mask.sum(axis=1) * np.log(0.5)
+        >>> corpus = Corpus("coin", ("heads", "tails"), rows, rows, rows, stop_token=None, true_log_probs=of_a_coin)
+        >>> round(corpus.floor_perplexity(rows), 4)
+        2.0
+    """
 
     name: str
     words: tuple[str, ...]  # token -> word, with `<unk>` and `<eos>` where it is a text
@@ -108,6 +127,12 @@ def unigram_perplexity(corpus: Corpus, rows: Rows) -> float:
     """The perplexity on `rows` of the words' frequencies in training: what a model without context reaches.
 
     A word that training does not have counts as if it had been there once.
+
+    Example:
+        >>> train, test = (Rows(np.array([row]), np.ones((1, len(row)), bool)) for row in ([0, 0, 0, 1], [1]))
+        >>> corpus = Corpus("letters", ("a", "b"), train, test, test, stop_token=None)
+        >>> round(unigram_perplexity(corpus, test), 4)  # b was one of four
+        4.0
     """
     counts = np.zeros(len(corpus.words), np.int64)
     for some in chunks(corpus.train):
@@ -126,6 +151,14 @@ def batch(rows: RowSource, size: int, index: int, seed: int) -> Rows:
     """Batch `index` of the endless reading of `rows`: pass after pass, each in an order of its own.
 
     A pure function of its arguments. Batches follow each other without gap or overlap, also from one pass to the next.
+
+    Example:
+        >>> rows = Rows(np.arange(6).reshape(6, 1), np.ones((6, 1), bool))
+        >>> read = [batch(rows, 4, index, seed=0).tokens.ravel().tolist() for index in range(3)]
+        >>> sorted(read[0] + read[1] + read[2])  # two passes in three batches
+        [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+        >>> sorted(read[0] + read[1][:2])
+        [0, 1, 2, 3, 4, 5]
     """
     count = rows.shape[0]
     passes, places = np.divmod(np.arange(index * size, (index + 1) * size), count)

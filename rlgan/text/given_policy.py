@@ -38,6 +38,12 @@ class GivenPolicy:
 
     Raises:
         UsageError: it is no function.
+
+    Example:
+        >>> GivenPolicy("math:pi", vocab_size=9)
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --policy math:pi is a float, not a function of (tokens, mask)
     """
 
     def __init__(self, name: str, vocab_size: int) -> None:

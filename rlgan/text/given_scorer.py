@@ -48,6 +48,12 @@ class GivenScorer:
 
     Raises:
         UsageError: it is none.
+
+    Example:
+        >>> GivenScorer("math:pi", ("a", "cat"))
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --scorer math:pi is a float: it must be an envs.Scorer, or make one
     """
 
     def __init__(self, name: str, words: tuple[str, ...]) -> None:

@@ -40,7 +40,15 @@ def language_model(corpus: Corpus, rows: RowSource, device: torch.device) -> Tex
 
 
 def score(model: TextGenerator, rows: Rows) -> float:
-    """Nats per counted token of rows by a language model: ln of `perplexity`, one z per row from a fixed seed."""
+    """Nats per counted token of rows by a language model: ln of `perplexity`, one z per row from a fixed seed.
+
+    Example:
+        >>> from rlgan.text.models.core import TextNetworks
+        >>> model = TextGenerator(TextNetworks(9, 4, 5, 3, "gru", "gru", scores_all_tokens=False))
+        >>> zeros = [each.data.zero_() for each in model.output.parameters()]  # each of the 9 words is as likely
+        >>> round(score(model, Rows(np.array([[2, 7]]), np.ones((1, 2), bool))), 4)  # log 9
+        2.1972
+    """
     return float(np.log(perplexity(model, rows.tokens, stream(0, Purpose.EVALUATION))))
 
 

@@ -18,6 +18,12 @@ def policy_gradient(log_probs: Tensor, advantages: Tensor, mask: Tensor) -> Tens
         log_probs: float32 [B, T] of the chosen tokens, with gradient.
         advantages: float32 [B, T], without.
         mask: bool [B, T].
+
+    Example:
+        >>> import torch
+        >>> log_probs, advantages = torch.tensor([[-1.0, -2.0]]), torch.tensor([[3.0, 5.0]])
+        >>> policy_gradient(log_probs, advantages, torch.tensor([[True, False]]))  # -(-1 * 3 + 0) / 2
+        tensor(1.5000)
     """
     # Over all places, not over those that count: learners that share a batch then need not know each other's counts.
     return -(log_probs * advantages * mask).mean()
@@ -44,7 +50,13 @@ def truncated_ratio(log_probs: Tensor, behaviour: Tensor, limit: float) -> Tenso
 
 
 def negative_log_likelihood(log_probs: Tensor, mask: Tensor, mean: MaskedMean = masked_mean) -> Tensor:
-    """The loss of MLE: minus the mean log-probability, in nats per token, of log_probs [B, T] of real tokens."""
+    """The loss of MLE: minus the mean log-probability, in nats per token, of log_probs [B, T] of real tokens.
+
+    Example:
+        >>> import torch
+        >>> negative_log_likelihood(torch.tensor([[-1.0, -3.0, -9.0]]), torch.tensor([[True, True, False]]))
+        tensor(2.)
+    """
     return -mean(log_probs, mask)
 
 
@@ -54,6 +66,12 @@ def discriminator_loss(
     """The usual loss, -E log D(x) - E log(1 - D(G(z))), over log-odds [B, T] after every token that counts.
 
     Through softplus, since log(sigmoid(f)) is minus infinity in float32 where D is sure.
+
+    Example:
+        >>> import torch
+        >>> undecided, mask = torch.tensor([[0.0]]), torch.tensor([[True]])
+        >>> discriminator_loss(undecided, mask, undecided, mask)  # D = 1/2: 2 log 2
+        tensor(1.3863)
     """
     return mean(functional.softplus(-real), real_mask) + mean(functional.softplus(fake), fake_mask)
 
@@ -69,6 +87,12 @@ def conditional_losses(log_odds: Tensor, log_probs: Tensor, tokens: Tensor, weig
         log_probs: float32 [B, T, V], log G of the same, without.
         tokens: int64 [B, T], the real ones; V where a row has ended.
         weight: of the negative examples.
+
+    Example:
+        >>> import torch
+        >>> log_odds, log_probs = torch.zeros(1, 1, 2), torch.tensor([[[0.25, 0.75]]]).log()
+        >>> conditional_losses(log_odds, log_probs, torch.tensor([[0]]), weight=0.5)  # D = 1/2: (1 + 0.5) log 2
+        tensor([[1.0397]])
     """
     negative = expected_under(log_probs, functional.softplus(log_odds))
     return functional.softplus(-gather_log_probs(log_odds, tokens)) + weight * negative

@@ -31,6 +31,14 @@ def perplexity(generator: TextGenerator, tokens: AnyTokens, rng: np.random.Gener
         generator: whose perplexity.
         tokens: [N, T], V where a row has ended.
         rng: a stream; the same for every evaluation, so that they compare.
+
+    Example:
+        >>> from rlgan.text.models.core import TextNetworks
+        >>> networks = TextNetworks(9, 4, 5, 3, "gru", "gru", scores_all_tokens=False)
+        >>> generator = TextGenerator(networks)
+        >>> zeros = [each.data.zero_() for each in generator.output.parameters()]  # each of the 9 words is as likely
+        >>> round(perplexity(generator, np.array([[2, 7, 9]]), np.random.default_rng(0)), 4)
+        9.0
     """
     mask = tokens < generator.vocab_size
     # Added up in float64, here and below, so that the number of tokens costs no digits.
@@ -69,6 +77,14 @@ def log_odds(discriminator: TextDiscriminator, tokens: AnyTokens, log_probs: Flo
         discriminator: whose log-odds.
         tokens: V where a row has ended.
         log_probs: float32 [N, T], what the generator gave the tokens; for a form that reads it.
+
+    Example:
+        >>> from rlgan.text.models.core import TextNetworks
+        >>> networks = TextNetworks(9, 4, 5, 3, "gru", "gru", True, discriminator_form="structured")
+        >>> discriminator = TextDiscriminator(networks)
+        >>> zeros = [each.data.zero_() for each in discriminator.output.parameters()]  # f is 0 of every word
+        >>> log_odds(discriminator, np.array([[2, 7]]), log_probs=np.float32([[-1, -3]]))  # f - log G
+        array([[1., 3.]], dtype=float32)
     """
     device = discriminator.device
     # Here and below as a whole from the start: many small results, kept among large ones that are given back, would
@@ -83,7 +99,16 @@ def log_odds(discriminator: TextDiscriminator, tokens: AnyTokens, log_probs: Flo
 
 @torch.inference_mode()
 def log_probs(generator: TextGenerator, tokens: AnyTokens, rng: np.random.Generator) -> Float:
-    """Log-probabilities float32 [N, T] of the tokens of rows [N, T] by the generator, one z per row."""
+    """Log-probabilities float32 [N, T] of the tokens of rows [N, T] by the generator, one z per row.
+
+    Example:
+        >>> from rlgan.text.models.core import TextNetworks
+        >>> networks = TextNetworks(9, 4, 5, 3, "gru", "gru", scores_all_tokens=False)
+        >>> generator = TextGenerator(networks)
+        >>> zeros = [each.data.zero_() for each in generator.output.parameters()]  # each of the 9 words is as likely
+        >>> log_probs(generator, np.array([[2, 7]]), np.random.default_rng(0)).round(4)  # -log 9
+        array([[-2.1972, -2.1972]], dtype=float32)
+    """
     device = generator.device
     found = torch.empty(tokens.shape, device=device)
     for rows, chunk in _chunks(tokens, device):
@@ -99,6 +124,14 @@ def implied_perplexity(discriminator: TextDiscriminator, tokens: AnyTokens) -> f
     Args:
         discriminator: one that scores all tokens.
         tokens: [N, T], V where a row has ended.
+
+    Example:
+        >>> from rlgan.text.models.core import TextNetworks
+        >>> networks = TextNetworks(9, 4, 5, 3, "gru", "gru", True, discriminator_form="structured")
+        >>> discriminator = TextDiscriminator(networks)
+        >>> weights = discriminator.output.weight.data.zero_()  # each of the 9 words is as likely
+        >>> round(implied_perplexity(discriminator, np.array([[2, 7, 9]])), 4)
+        9.0
     """
     nats, count = 0.0, 0
     for rows, chunk in _chunks(tokens, discriminator.device):
@@ -110,13 +143,24 @@ def implied_perplexity(discriminator: TextDiscriminator, tokens: AnyTokens) -> f
 
 
 def at_last_token(values: Float, mask: Mask) -> Float:
-    """What values [N, T] hold at the last counted token of each row, [N]."""
+    """What values [N, T] hold at the last counted token of each row, [N].
+
+    Example:
+        >>> mask = np.array([[True, True, False], [True, True, True]])
+        >>> at_last_token(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), mask)
+        array([2., 6.])
+    """
     last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
     return np.asarray(values[np.arange(len(values)), last])
 
 
 def counted(values: Float, mask: Mask) -> Float:
-    """What values [N, T] hold at the counted tokens of all rows, one after the other."""
+    """What values [N, T] hold at the counted tokens of all rows, one after the other.
+
+    Example:
+        >>> counted(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[True, False], [True, True]]))
+        array([1., 3., 4.])
+    """
     return np.asarray(values[mask])
 
 
@@ -124,13 +168,25 @@ def share_by_position(right: Mask, mask: Mask) -> list[float]:
     """The share, by position, of the rows with a counted token there for which `right` [N, T] holds.
 
     The last position is the last that any row has.
+
+    Example:
+        >>> mask = np.array([[True, True, False], [True, False, False]])  # rows of two tokens and of one
+        >>> share_by_position(np.array([[True, True, False], [False, True, False]]), mask)
+        [0.5, 1.0]
     """
     counts = mask.sum(axis=0)
     return [float(share) for share in (right & mask).sum(axis=0)[counts > 0] / counts[counts > 0]]
 
 
 def two_to_the_entropy(nats: float, count: int) -> float:
-    """The perplexity of `count` tokens that took so many nats together; 2^1000 at most."""
+    """The perplexity of `count` tokens that took so many nats together; 2^1000 at most.
+
+    Example:
+        >>> round(two_to_the_entropy(nats=3 * math.log(8), count=3), 4)
+        8.0
+        >>> two_to_the_entropy(nats=1e9, count=1) == 2.0**1000
+        True
+    """
     # Limited below, since Python raises OverflowError at 2.0 ** 1024, which a collapsed generator may reach.
     bits = nats / count / math.log(2)
     return float(2.0 ** min(bits, 1000.0))  # a number, for JSON

@@ -36,6 +36,11 @@ def bleu(hypotheses: Sequence[Text], references: Sequence[Text]) -> dict[int, fl
     has its longest k-grams for n; one that shares no word has 0.
 
     More references give a higher BLEU: compare only what has as many.
+
+    Example:
+        >>> scores = bleu([["a", "cat", "sat"]], [["a", "cat", "ran"]])
+        >>> round(scores[2], 4)  # 2 of 3 words and 1 of 2 pairs: the root of 2/3 * 1/2
+        0.5774
     """
     counts = [_counts(text) for text in references]
     most, lengths = _most(counts), Counter(len(text) for text in references)
@@ -46,6 +51,11 @@ def self_bleu(texts: Sequence[Text]) -> dict[int, float]:
     """BLEU-2 to BLEU-5 of each text against all others, averaged: 1 where all are the same (Zhu et al. 2018, Texygen).
 
     A text is no reference of its own: it would score 1 and hide all else.
+
+    Example:
+        >>> same, other = ["a", "cat", "sleeps"], ["the", "dogs", "bark"]
+        >>> round(self_bleu([same, same])[3], 4), self_bleu([same, other])[3]
+        (1.0, 0.0)
     """
     counts = [_counts(text) for text in texts]
     most, lengths = _most(counts), Counter(len(text) for text in texts)
@@ -60,6 +70,11 @@ def distinct(tokens: AnyTokens, mask: Mask, n: int) -> float:
     """Share of different n-grams among all n-grams within the rows (Li et al. 2016); 0 where there is none.
 
     It falls as there are more rows: compare only as many.
+
+    Example:
+        >>> tokens, mask = np.array([[1, 2, 1, 2, 9]]), np.array([[True, True, True, True, False]])
+        >>> round(distinct(tokens, mask, 2), 4)  # 2 of the bigrams 1 2, 2 1 and 1 2
+        0.6667
     """
     length = tokens.shape[1]
     if n > length:
@@ -69,13 +84,24 @@ def distinct(tokens: AnyTokens, mask: Mask, n: int) -> float:
 
 
 def distinct_sequences(tokens: AnyTokens) -> float:
-    """Share of different rows among all rows."""
+    """Share of different rows among all rows.
+
+    Example:
+        >>> distinct_sequences(np.array([[1, 2], [1, 2], [2, 1], [3, 4]]))
+        0.75
+    """
     # As bytes: `np.unique` sorts the rows, which takes 40 times as long.
     return len({row.tobytes() for row in tokens}) / len(tokens)
 
 
 def memorised(tokens: AnyTokens, known: Digests) -> float:
-    """Share of rows [N, T] that are the same as one of the known rows, of which the `digests` are given."""
+    """Share of rows [N, T] that are the same as one of the known rows, of which the `digests` are given.
+
+    Example:
+        >>> known = digests(np.array([[3, 4], [7, 8]]))
+        >>> memorised(np.array([[1, 2], [3, 4]]), known)
+        0.5
+    """
     return float(np.isin(digests(tokens), known).mean())
 
 
@@ -108,6 +134,11 @@ def digests(tokens: AnyTokens) -> Digests:
 
     Two different rows of a million meet by chance once in 10^7 times. A million rows would not fit into memory a
     second time, as sorting them would need: `tokens` may be a view of windows.
+
+    Example:
+        >>> found = digests(np.array([[1, 2], [2, 1], [1, 2]]))
+        >>> (found == found[0]).tolist()
+        [True, False, True]
     """
     # Fixed, so that both sets of rows are hashed alike.
     numbers = np.random.Generator(np.random.Philox(0))
@@ -184,6 +215,13 @@ def ngram_features(tokens: AnyTokens, words: Sequence[str]) -> Double:
 
     Returns:
         float64 [N, 64]; 0 for a row without words.
+
+    Example:
+        >>> features = ngram_features(np.array([[0, 1], [2, 2]]), words=("a", "cat"))  # the second row has no words
+        >>> features.shape, features[1].any().item()
+        ((2, 64), False)
+        >>> np.array_equal(features[:1], ngram_features(np.array([[1, 0]]), words=("cat", "a")))
+        True
     """
     vectors = _vectors()
     # Not by Python's `hash`, which differs from process to process. The 0 at the end is for places without a word.

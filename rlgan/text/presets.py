@@ -124,6 +124,12 @@ def preset_of(typed: TextSettings) -> TextSettings:
     """The recipe that the typed preset has for what is typed beside it.
 
     The best depends on method, estimator, form of the discriminator and reward, and on the vocabulary.
+
+    Example:
+        >>> preset_of(TextSettings(preset="paper")) == PAPER
+        True
+        >>> [preset_of(TextSettings(method="mle", preset_for=size)).rate_decay.decay for size in ("small", "large")]
+        ['none', 'cosine']
     """
     preset = PAPER if typed.preset == "paper" else _weighing(_best_of(typed), typed.rewards.reward)
     return updated(preset, {"method": typed.method})

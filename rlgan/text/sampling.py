@@ -55,6 +55,14 @@ def prompt_tokens(prompt: str, words: tuple[str, ...], length: int, kind: TokenK
 
     Raises:
         UsageError: it has no words, words that the run does not know, or too many.
+
+    Example:
+        >>> prompt_tokens("a cat", ("<unk>", "<eos>", "a", "cat"), length=3, kind=find_token_kind("words"))
+        array([2, 3])
+        >>> prompt_tokens("a cat", ("<unk>", "<eos>", "a", "cat"), length=2, kind=find_token_kind("words"))
+        Traceback (most recent call last):
+            ...
+        rlgan.errors.UsageError: --prompt has 2 words and the run's sequences 2: give 1 or fewer
     """
     typed = list(kind.split(prompt.strip()))
     if not typed:

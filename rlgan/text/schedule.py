@@ -20,7 +20,13 @@ SCORES = 5
 
 @dataclass(frozen=True)
 class TextSchedule:
-    """Batches of real rows, one after the other, and what each step does with them."""
+    """Batches of real rows, one after the other, and what each step does with them.
+
+    Example:
+        >>> schedule = TextSchedule(TextSettings(method="pretraingan"), train_rows=100, held_out_rows=10)
+        >>> schedule.batches_per_epoch, schedule.pretraining_steps, schedule.steps(epochs=2.0)  # batches of 64
+        (1.5625, 2, 4)
+    """
 
     settings: TextSettings
     train_rows: int  # rows to learn from

@@ -51,6 +51,16 @@ class UniformScorer:
 
     In training such a discriminator's log-odds are f - log G, against the tokens of a generator; the best f is then the
     logarithm of the language's next-token probabilities. Here 1 / V stands in place of G's probabilities.
+
+    Example:
+        >>> import numpy as np
+        >>> from rlgan.text.models.core import TextNetworks
+        >>> networks = TextNetworks(9, 4, 5, 3, "gru", "gru", True, discriminator_form="structured")
+        >>> discriminator = TextDiscriminator(networks)
+        >>> weights = discriminator.output.weight.data.zero_()  # softmax(f) is 1 / V, as what it is held against
+        >>> scorer = UniformScorer(discriminator)
+        >>> bool(np.allclose(scorer.score(scorer.start(2), np.array([3, 4]))[1], [0, 0], atol=1e-6))
+        True
     """
 
     def __init__(self, discriminator: TextDiscriminator) -> None:

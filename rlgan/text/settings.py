@@ -133,6 +133,13 @@ class MethodSettings:
 
         Raises:
             UsageError: it does not fall from 1 to 0 over rising epochs.
+
+        Example:
+            >>> MethodSettings(curriculum=((0.0, 1.0), (2.0, 0.5), (3.0, 0.5))).check()
+            >>> MethodSettings(curriculum=((0.0, 0.0), (1.0, 1.0))).check()  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+                ...
+            rlgan.errors.UsageError: --curriculum ((0.0, 0.0), (1.0, 1.0)): give pairs of epoch and w, epochs rising ...
         """
         # Rising epochs, since `numpy.interp` takes others without a word and gives nonsense.
         epochs = [epoch for epoch, _ in self.curriculum]
@@ -284,6 +291,12 @@ class TextSettings:
 
         Raises:
             UsageError: they do not go together.
+
+        Example:
+            >>> TextSettings(batch_size=64, shards=3).check()
+            Traceback (most recent call last):
+                ...
+            rlgan.errors.UsageError: --shards 3 does not divide --batch-size 64: choose a divisor
         """
         if not self.corpus.data:
             raise UsageError("--data is empty: give stories, a directory or a file")
@@ -317,6 +330,14 @@ class TextSettings:
 
         Raises:
             UsageError: another setting does not go with it.
+
+        Example:
+            >>> settings = TextSettings(discriminator=DiscriminatorSettings(negatives="conditional"))
+            >>> settings.check_form(reads_policy=True)
+            >>> settings.check_form(reads_policy=False)  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+                ...
+            rlgan.errors.UsageError: --negatives conditional with --discriminator-form plain: give ... structured
         """
         form, negatives = self.discriminator.discriminator_form, self.discriminator.negatives
         if not reads_policy:
@@ -408,6 +429,12 @@ class EvaluateOptions:
 
         Raises:
             UsageError: there is no temperature, or the figure can't be drawn.
+
+        Example:
+            >>> EvaluateOptions(temperatures=()).check()
+            Traceback (most recent call last):
+                ...
+            rlgan.errors.UsageError: --temperatures names none: give one or more, as 0.7 1 1.3
         """
         if not self.temperatures:
             raise UsageError("--temperatures names none: give one or more, as 0.7 1 1.3")

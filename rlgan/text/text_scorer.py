@@ -35,6 +35,15 @@ class TextScorer:
         vocabulary: the words, by token.
         env_kwargs: `vocab_size`, `max_length` and `stop_token` of the environment that the discriminator was trained
             in: `gymnasium.make("envs:rlgan/TextGeneration-v0", **scorer.env_kwargs)`.
+
+    Example:
+        >>> from envs import PrefixScorer
+        >>> likes_cats = PrefixScorer(lambda texts: np.where(texts[:, -1] == 2, 3.0, -1.0), context=1)
+        >>> scorer = TextScorer(likes_cats, ("<unk>", "<eos>", "cat"), max_length=4, stop_token=1)
+        >>> scorer.score_text(["cat", "a cat"])  # 3 - 1 and -1 + 3 - 1: <eos> is read too
+        [2.0, 1.0]
+        >>> scorer.score_text(["cat", "a cat"], reduce="last")
+        [-1.0, -1.0]
     """
 
     def __init__(

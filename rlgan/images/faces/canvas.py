@@ -24,6 +24,13 @@ class Canvas:
         centre: of the head in the picture, whose sides reach from -1 to 1.
         scale: half the face's height, in half the picture's.
         roll: radians by which the head leans to a side.
+
+    Example:
+        >>> canvas = Canvas(size=4, centre=(0.0, 0.0), scale=1.0, roll=0.0)
+        >>> canvas.u[0].tolist()  # the middle of each pixel
+        [-0.75, -0.25, 0.25, 0.75]
+        >>> Canvas(size=4, centre=(0.0, 0.0), scale=0.5, roll=0.0).u[0].tolist()  # the head is half as large
+        [-1.5, -0.5, 0.5, 1.5]
     """
 
     def __init__(self, size: int, centre: tuple[float, float], scale: float, roll: float) -> None:
@@ -63,7 +70,16 @@ class Canvas:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A part of the canvas, with coordinates of its own."""
+    """A part of the canvas, with coordinates of its own.
+
+    Example:
+        >>> canvas = Canvas(size=4, centre=(0.0, 0.0), scale=1.0, roll=0.0)
+        >>> canvas.pixels[:] = 0
+        >>> window = canvas.whole()
+        >>> window.paint(window.inside(window.u), WHITE)  # where u is negative
+        >>> canvas.pixels[0, 0].tolist()
+        [1.0, 1.0, 0.0, 0.0]
+    """
 
     pixels: Field  # [3, h, w] a view
     u: Field  # [h, w]
@@ -90,7 +106,7 @@ class Window:
             plane *= 1 + (strength * part) * cover
 
     def ellipse(self, u: float, v: float, width: float, height: float) -> Field:
-        """Distance to an ellipse, exact on its axes."""
+        """Distance to an ellipse; see `ellipse_distance`."""
         return ellipse_distance(self.u - u, self.v - v, width, height)
 
     def bump(self, u: float, v: float, width: float, height: float) -> Field:
@@ -102,17 +118,35 @@ class Window:
 
 
 def ellipse_distance(u: Field, v: Field, width: float, height: float) -> Field:
-    """Distance to an ellipse around (0, 0), negative inside, exact on its axes."""
+    """Distance to an ellipse around (0, 0), negative inside: 0 on its edge, and exact along its shorter axis.
+
+    Example:
+        >>> down = np.array([0.0, 1.0, 3.0])  # from the middle over the edge to the outside
+        >>> ellipse_distance(np.zeros(3), down, width=2.0, height=1.0).tolist()
+        [-1.0, 0.0, 2.0]
+    """
     across, down = u / width, v / height
     distance: Field = (np.sqrt(across * across + down * down) - 1) * min(width, height)
     return distance
 
 
 def scaled(colour: Colour, red: float, green: float | None = None, blue: float | None = None) -> Colour:
-    """A colour lighter or darker; with three numbers, each of its parts."""
+    """A colour lighter or darker; with three numbers, each of its parts.
+
+    Example:
+        >>> scaled((1.0, 0.5, 0.25), 0.5)
+        (0.5, 0.25, 0.125)
+        >>> scaled((1.0, 0.5, 0.25), 1.0, 2.0, 4.0)
+        (1.0, 1.0, 1.0)
+    """
     return colour[0] * red, colour[1] * (red if green is None else green), colour[2] * (red if blue is None else blue)
 
 
 def lit(light: Field, colour: Colour) -> Field:
-    """A colour under a light that differs by pixel: [3, h, w]."""
+    """A colour under a light that differs by pixel: [3, h, w].
+
+    Example:
+        >>> lit(np.array([[1.0, 0.5]]), (1.0, 0.5, 0.0)).tolist()  # red, green and blue of two pixels
+        [[[1.0, 0.5]], [[0.5, 0.25]], [[0.0, 0.0]]]
+    """
     return np.stack([light * part for part in colour])

@@ -9,7 +9,17 @@ from rlgan.runs.storage import Place
 
 
 class JsonLines:
-    """Writes metrics.jsonl."""
+    r"""Writes metrics.jsonl.
+
+    Example:
+        >>> from rlgan.runs.directory import RunDirectory
+        >>> from rlgan.types import Evaluation
+        >>> run = RunDirectory("memory://json-lines")
+        >>> sink = JsonLines(SinkContext(run, after=-1, export_metrics=print))
+        >>> sink.write(100, Record(evaluation=Evaluation({"w1": 0.1}, series={}, texts=[], histograms={})))
+        >>> run.metrics_file.read_bytes()
+        b'{"step": 100, "w1": 0.1, "shards_by_worker": {}}\n'
+    """
 
     def __init__(self, context: SinkContext) -> None:
         self._file = context.run.metrics_file

@@ -4,7 +4,14 @@ from rlgan.runs.sinks.sink import Record, SinkContext
 
 
 class Prometheus:
-    """Sets the gauge `ray_rlgan_NAME{run=...}` for each NAME in `Record.run`; without Ray there is none to set."""
+    """Sets the gauge `ray_rlgan_NAME{run=...}` for each NAME in `Record.run`; without Ray there is none to set.
+
+    Example:
+        >>> from rlgan.runs.directory import RunDirectory
+        >>> context = SinkContext(RunDirectory("memory://runs/a"), after=-1, export_metrics=print)
+        >>> Prometheus(context).write(10, Record(run={"epoch": 2.0}))
+        a {'epoch': 2.0, 'step': 10.0}
+    """
 
     def __init__(self, context: SinkContext) -> None:
         self._export = context.export_metrics

@@ -66,7 +66,23 @@ class SinkContext:
 
 
 class Sink(Protocol):
-    """Takes what a run measures. It runs in the process that drives the run, between two steps: it should be quick."""
+    """Takes what a run measures. It runs in the process that drives the run, between two steps: it should be quick.
+
+    Example:
+        >>> class Losses:
+        ...     def __init__(self, context):  # a `SinkContext`
+        ...         self.name = context.run.path.name
+        ...
+        ...     def write(self, step, record):
+        ...         if "loss_mle" in record.training:
+        ...             print(f"{self.name}, step {step}: {record.training['loss_mle']}")
+        ...
+        ...     def close(self):
+        ...         pass
+        >>> sink: Sink = Losses(SinkContext(RunDirectory("memory://runs/a"), after=-1, export_metrics=print))
+        >>> sink.write(10, Record(training={"loss_mle": 2.5}))
+        a, step 10: 2.5
+    """
 
     # Positional alone, so that a sink of one's own may call its parameters what it likes.
     def write(self, step: int, record: Record, /) -> None:

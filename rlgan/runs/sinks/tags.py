@@ -86,7 +86,12 @@ def training_tag(name: str) -> str:
 
 
 def summed_over_workers(metrics: Metrics, shards_by_worker: Mapping[str, int]) -> Metrics:
-    """The metrics of a run with one number for what each worker has: the sum."""
+    """The metrics of a run with one number for what each worker has: the sum.
+
+    Example:
+        >>> summed_over_workers({"memory_worker_0": 3.0, "memory_worker_1": 4.0, "epoch": 1.0}, {"0": 5, "1": 7})
+        {'epoch': 1.0, 'memory_workers': 7.0, 'shards_made': 12.0}
+    """
     found = {name: value for name, value in metrics.items() if not name.startswith(OF_WORKERS)}
     for kind in OF_WORKERS:
         values = [value for name, value in metrics.items() if name.startswith(kind)]

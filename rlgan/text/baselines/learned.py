@@ -10,7 +10,17 @@ from rlgan.text.settings import BaselineSettings
 
 
 class LearnedBaseline(nn.Module):
-    """A linear function of what the generator knows when it chooses, trained to predict Q."""
+    """A linear function of what the generator knows when it chooses, trained to predict Q.
+
+    Example:
+        >>> import torch
+        >>> networks = TextNetworks(9, 4, 5, 3, "gru", "gru", scores_all_tokens=False)
+        >>> baseline, states = LearnedBaseline(BaselineSettings(), networks, Group()), torch.zeros(1, 2, 5)
+        >>> bias = nn.init.ones_(baseline.output.bias)  # of states of 0 it predicts 1
+        >>> advantages, loss = baseline.advantage(torch.tensor([[3.0, 1.0]]), torch.tensor([[True, True]]), states)
+        >>> advantages, loss.item()  # (2^2 + 0^2) / 2
+        (tensor([[2., 0.]]), 2.0)
+    """
 
     def __init__(self, settings: BaselineSettings, networks: TextNetworks, group: Group) -> None:  # noqa: ARG002
         super().__init__()

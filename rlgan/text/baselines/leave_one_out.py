@@ -8,7 +8,16 @@ from rlgan.text.settings import BaselineSettings
 
 
 class LeaveOneOut:
-    """Subtracts from each Q the mean of the other sequences at the same position; see `leave_one_out_mean`."""
+    """Subtracts from each Q the mean of the other sequences at the same position; see `leave_one_out_mean`.
+
+    Example:
+        >>> import torch
+        >>> networks = TextNetworks(9, 4, 5, 3, "gru", "gru", scores_all_tokens=False)
+        >>> baseline, q_values = LeaveOneOut(BaselineSettings(), networks, Group()), torch.tensor([[0.0], [2.0], [4.0]])
+        >>> advantages, _ = baseline.advantage(q_values, torch.ones(3, 1, dtype=torch.bool), torch.zeros(3, 1, 5))
+        >>> advantages.T  # less 3, 2 and 1
+        tensor([[-3.,  0.,  3.]])
+    """
 
     def __init__(self, settings: BaselineSettings, networks: TextNetworks, group: Group) -> None:  # noqa: ARG002
         self.group = group

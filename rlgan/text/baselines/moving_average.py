@@ -17,6 +17,14 @@ class MovingAverage(nn.Module):
         size: 1, or T for one number per position.
         decay: per step.
         group: the learners that share every batch: the mean is over all of it.
+
+    Example:
+        >>> baseline = MovingAverage(1, decay=0.9, group=Group())
+        >>> mask, states = torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, 1, 5)
+        >>> for q_value in (4.0, 6.0):  # before the first step it expects 0, after it 4 and not 0.4
+        ...     print(baseline.advantage(torch.tensor([[q_value]]), mask, states)[0])
+        tensor([[4.]])
+        tensor([[2.]])
     """
 
     def __init__(self, size: int, decay: float, group: Group) -> None:
@@ -54,10 +62,26 @@ class MovingAverage(nn.Module):
 
 
 def moving_average(settings: BaselineSettings, networks: TextNetworks, group: Group) -> MovingAverage:  # noqa: ARG001
-    """One mean for all positions."""
+    """One mean for all positions.
+
+    Example:
+        >>> networks = TextNetworks(9, 4, 5, 2, "gru", "gru", scores_all_tokens=False)  # sequences of 2 tokens
+        >>> baseline = moving_average(BaselineSettings(), networks, Group())
+        >>> baseline.update(torch.tensor([[8.0, 0.0]]), torch.tensor([[True, True]]))
+        >>> baseline()
+        tensor([4.])
+    """
     return MovingAverage(1, settings.baseline_decay, group)
 
 
 def per_position(settings: BaselineSettings, networks: TextNetworks, group: Group) -> MovingAverage:
-    """One mean for each position."""
+    """One mean for each position.
+
+    Example:
+        >>> networks = TextNetworks(9, 4, 5, 2, "gru", "gru", scores_all_tokens=False)  # sequences of 2 tokens
+        >>> baseline = per_position(BaselineSettings(), networks, Group())
+        >>> baseline.update(torch.tensor([[8.0, 0.0]]), torch.tensor([[True, True]]))
+        >>> baseline()
+        tensor([8., 0.])
+    """
     return MovingAverage(networks.length, settings.baseline_decay, group)

@@ -40,7 +40,14 @@ def unchanged(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:  
 
 
 def constant(rewards: Array, mask: Array, rng: np.random.Generator) -> Array:  # noqa: ARG001
-    """1 for every token."""
+    """1 for every token.
+
+    Example:
+        >>> rewards, mask = np.float32([[[0.2, 0.9], [0.4, 0.1]]]), np.array([[[True], [False]]])  # of every next token
+        >>> constant(rewards, mask, np.random.default_rng(0))
+        array([[[1., 1.],
+                [0., 0.]]], dtype=float32)
+    """
     # Arrays of ones and zeros, since `numpy.where` of two numbers would give float64.
     xp = namespace(rewards)
     return xp.where(mask, xp.ones_like(rewards), xp.zeros_like(rewards))
@@ -52,6 +59,11 @@ RANDOM_DISCRIMINATOR = RewardControl(unchanged, random_discriminator=True)
 
 
 def find_control(name: str) -> RewardControl:
-    """The control of a name in `CONTROLS`, or `module:object`."""
+    """The control of a name in `CONTROLS`, or `module:object`.
+
+    Example:
+        >>> find_control("constant").reads_rewards, find_control("random_discriminator").random_discriminator
+        (False, True)
+    """
     control: RewardControl = resolve(name, CONTROLS)
     return control

@@ -77,6 +77,14 @@ def account_of(
         counts: of each split, how often each word is there, int64 [words]; of `<unk>` and `<eos>` 0.
         is_unknown: which words are not in the vocabulary, bool [words].
         length: T.
+
+    Example:
+        >>> lengths, counts = [np.array([2, 2, 8])] * 3, [np.array([6, 3, 1])] * 3
+        >>> account = account_of(lengths, counts, is_unknown=np.array([False, False, True]), length=4)
+        >>> account.median, account.longest, round(account.longer, 2), account.unknown[0]
+        (2.0, 8, 0.33, 0.1)
+        >>> account.vocabulary_due  # two words are 90 %, so all three, and <unk> and <eos>
+        5
     """
     train = lengths[0] if len(lengths[0]) else np.array([counts[0].sum()])  # a text without ends of lines
     due = np.cumsum(np.sort(counts[0])[::-1]) < KNOWN * counts[0].sum()

@@ -48,6 +48,13 @@ def lay_out(
 
     Raises:
         DataError: a split is too short for a row, or has fewer words than asked for.
+
+    Example:
+        >>> numbering, lines = Numbering(), ("a cat <eos> a cat <eos>", "a dog <eos>", "a cat <eos>")
+        >>> splits = [numbering.numbers(line.split()) for line in lines]
+        >>> corpus = lay_out("pets", splits, numbering, CorpusSettings(length=4), layout="sentences")
+        >>> corpus.words, corpus.validation.tokens.tolist()  # training has no dog
+        (('<unk>', '<eos>', 'a', 'cat'), [[2, 0, 1, 4]])
     """
     counts = [count(split, len(numbering)) for split in splits]
     # Of the training text alone: a word that only the test has is unknown to a generator.
@@ -72,5 +79,10 @@ def lay_out(
 
 
 def line_lengths(tokens: Numbers, end: int) -> NDArray[np.int64]:
-    """The tokens of each line, its `<eos>` counted, int64 [lines]; what stands behind the last `<eos>` is none."""
+    """The tokens of each line, its `<eos>` counted, int64 [lines]; what stands behind the last `<eos>` is none.
+
+    Example:
+        >>> line_lengths(np.array([5, 6, 1, 7, 1, 8], dtype=np.int32), end=1).tolist()
+        [3, 2]
+    """
     return np.diff(np.flatnonzero(tokens == end), prepend=-1)

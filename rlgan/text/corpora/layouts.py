@@ -19,7 +19,13 @@ BLOCK = 2**20  # tokens that are looked at together
 
 @dataclass(frozen=True)
 class TokenStream:
-    """A text as one stream, each line followed by `<eos>`."""
+    """A text as one stream, each line followed by `<eos>`.
+
+    Example:
+        >>> stream = TokenStream("two lines", np.array([2, 1, 3, 3, 1]), end=1, vocab_size=4)
+        >>> windows(stream, length=3).shape, sentences(stream, length=3).shape
+        ((1, 3), (2, 3))
+    """
 
     name: str  # what errors call it
     tokens: AnyTokens  # [tokens]
@@ -34,6 +40,14 @@ class Layout:
     Args:
         rows: a stream and T -> rows; raises `DataError` where the stream is too short.
         ends_with_eos: whether `<eos>` ends a row, so that a generator which writes it has finished its row.
+
+    Example:
+        >>> def backwards(stream, length):  # windows that are read from the right
+        ...     rows = windows(stream, length)
+        ...     return Rows(rows.tokens[:, ::-1], rows.mask)
+        >>> stream = TokenStream("text", np.array([2, 1, 3, 3]), end=1, vocab_size=4)
+        >>> Layout(backwards, ends_with_eos=False).rows(stream, 2).tokens.tolist()
+        [[1, 2], [3, 3]]
     """
 
     rows: Callable[[TokenStream, int], RowSource]
@@ -121,7 +135,12 @@ SENTENCES = Layout(sentences, ends_with_eos=True)
 
 
 def find_layout(name: str) -> Layout:
-    """The layout of a name in `LAYOUTS`, or `module:object`."""
+    """The layout of a name in `LAYOUTS`, or `module:object`.
+
+    Example:
+        >>> find_layout("windows").ends_with_eos, find_layout("sentences").ends_with_eos
+        (False, True)
+    """
     layout: Layout = resolve(name, LAYOUTS)
     return layout
 
@@ -131,6 +150,10 @@ def stop_token(layout: str, words: Sequence[str]) -> int | None:
 
     Raises:
         DataError: the layout ends rows with `<eos>`, and the words have none.
+
+    Example:
+        >>> stop_token("windows", ("<unk>", "<eos>", "a")), stop_token("sentences", ("<unk>", "<eos>", "a"))
+        (None, 1)
     """
     if not find_layout(layout).ends_with_eos:
         return None

@@ -38,6 +38,15 @@ class Oracle:
 
     Four gates stand side by side: input, forget, output, candidate; each has one bias, as in the authors' code
     (LantaoYu/SeqGAN, target_lstm.py).
+
+    Example:
+        >>> words, shapes = 250, [(1, 4), (1, 4), (4,)]
+        >>> even = Oracle(np.ones((words, 1)), *map(np.zeros, shapes), np.zeros((1, words)), np.zeros(words))
+        >>> even.sample(np.random.default_rng(0), count=2, length=3).shape
+        (2, 3)
+        >>> rows = Rows(np.array([[7, 8, 9]]), np.array([[True, True, False]]))
+        >>> (even.log_probs(rows) / np.log(1 / words)).round(4)  # two tokens, any word as likely
+        array([2.])
     """
 
     embedding: Double  # [V, E]

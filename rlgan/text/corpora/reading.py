@@ -158,7 +158,12 @@ def _line(opened: IO[bytes], place: int) -> int:
 
 
 def count(numbers: Numbers, size: int) -> NDArray[np.int64]:
-    """How often each number is there, int64 [size]."""
+    """How often each number is there, int64 [size].
+
+    Example:
+        >>> count(np.array([0, 2, 2], dtype=np.int32), size=4).tolist()
+        [1, 0, 2, 0]
+    """
     counts = np.zeros(size, np.int64)
     # By and by, since numpy counts in a copy of int64.
     for first in range(0, len(numbers), CHUNK):
@@ -167,6 +172,13 @@ def count(numbers: Numbers, size: int) -> NDArray[np.int64]:
 
 
 def renumber(numbers: Numbers, table: Numbers) -> None:
-    """Put in the place of every number what a table [numbers] has for it."""
+    """Put in the place of every number what a table [numbers] has for it.
+
+    Example:
+        >>> numbers = np.array([0, 2, 1, 2], dtype=np.int32)
+        >>> renumber(numbers, table=np.array([7, 8, 9], dtype=np.int32))
+        >>> numbers.tolist()
+        [7, 9, 8, 9]
+    """
     for first in range(0, len(numbers), CHUNK):
         numbers[first : first + CHUNK] = table[numbers[first : first + CHUNK]]

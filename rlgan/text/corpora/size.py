@@ -14,7 +14,14 @@ SMALL_DATASETS = ("stories",)
 
 
 def is_large(settings: CorpusSettings) -> bool:
-    """Whether the vocabulary has 5,000 words or more; true where that can't be known, as of data from outside."""
+    """Whether the vocabulary has 5,000 words or more; true where that can't be known, as of data from outside.
+
+    Example:
+        >>> is_large(CorpusSettings(vocab_size=4_999)), is_large(CorpusSettings(vocab_size=5_000))
+        (False, True)
+        >>> is_large(CorpusSettings(data="my_module:my_corpus"))
+        True
+    """
     if settings.vocab_size is not None:
         return settings.vocab_size >= LARGE
     if settings.data in DATASETS:

@@ -87,6 +87,11 @@ def last_lines(text: Numbers, end: int, share: int, parts: int) -> list[Numbers]
         end: the number of `<eos>`.
         share: one line of so many is held out in each part, at least one.
         parts: how many are held out.
+
+    Example:
+        >>> text = np.array([2, 1, 3, 1, 4, 4, 1, 5, 1], dtype=np.int32)  # four lines
+        >>> [part.tolist() for part in last_lines(text, end=1, share=4, parts=2)]
+        [[2, 1, 3, 1], [4, 4, 1], [5, 1]]
     """
     ends = np.flatnonzero(text == end) + 1
     held_out = max(len(ends) // share, 1)
@@ -94,13 +99,26 @@ def last_lines(text: Numbers, end: int, share: int, parts: int) -> list[Numbers]
 
 
 def last_words(text: Numbers, end: int, share: int, parts: int) -> list[Numbers]:  # noqa: ARG001
-    """The last words are held out, the test last, wherever lines end; otherwise as `last_lines`."""
+    """The last words are held out, the test last, wherever lines end; otherwise as `last_lines`.
+
+    Example:
+        >>> text = np.array([2, 1, 3, 1, 4, 4, 1, 5, 1], dtype=np.int32)
+        >>> [part.tolist() for part in last_words(text, end=1, share=4, parts=2)]  # a fourth of nine: two
+        [[2, 1, 3, 1, 4], [4, 1], [5, 1]]
+    """
     held_out = max(len(text) // share, 1)
     return np.split(text, [len(text) - part * held_out for part in range(parts, 0, -1)])
 
 
 def drawn_lines(text: Numbers, end: int, share: int, parts: int) -> list[Numbers]:
-    """Lines drawn from all over the text are held out, the same for every seed of a run; as `last_lines` otherwise."""
+    """Lines drawn from all over the text are held out, the same for every seed of a run; as `last_lines` otherwise.
+
+    Example:
+        >>> text = np.array([2, 1, 3, 1, 4, 1, 5, 1], dtype=np.int32)  # four lines
+        >>> parts = [part.tolist() for part in drawn_lines(text, end=1, share=4, parts=2)]
+        >>> [len(part) for part in parts], sorted(sum(parts, []))
+        ([4, 2, 2], [1, 1, 1, 1, 2, 3, 4, 5])
+    """
     ends = np.flatnonzero(text == end) + 1
     held_out = max(len(ends) // share, 1)
     # Not of the run's seed, so that runs can be compared.
@@ -124,6 +142,12 @@ def _kept(text: Numbers, chosen: NDArray[np.bool_]) -> Numbers:
 
 
 def find_split(name: str) -> Cut:
-    """The function of a name in `SPLITS`, or `module:object`."""
+    """The function of a name in `SPLITS`, or `module:object`.
+
+    Example:
+        >>> text = np.array([2, 2, 2, 2, 1], dtype=np.int32)  # one line
+        >>> [len(part) for part in find_split("words")(text, 1, 5, 2)]
+        [3, 1, 1]
+    """
     cut: Cut = resolve(name, SPLITS)
     return cut

@@ -22,6 +22,11 @@ class TokenKind:
         split: some lines of a text, `\n` between them -> their tokens, `MARK` for each `\n`.
         join: what stands between two tokens where they are written as text.
         plural: what tokens are called.
+
+    Example:
+        >>> pairs = TokenKind(lambda text: [text[i : i + 2] for i in range(0, len(text), 2)], join="")  # of one line
+        >>> pairs.split("sleep"), pairs.join.join(pairs.split("sleep"))
+        (['sl', 'ee', 'p'], 'sleep')
     """
 
     split: Callable[[str], Sequence[str]]
@@ -55,6 +60,11 @@ CHARACTERS = TokenKind(split_characters, join="", plural="characters")
 
 
 def find_token_kind(name: str) -> TokenKind:
-    """The kind of a name in `TOKEN_KINDS`, or `module:object`."""
+    """The kind of a name in `TOKEN_KINDS`, or `module:object`.
+
+    Example:
+        >>> len(find_token_kind("words").split("a cat")), len(find_token_kind("characters").split("a cat"))
+        (2, 5)
+    """
     kind: TokenKind = resolve(name, TOKEN_KINDS)
     return kind

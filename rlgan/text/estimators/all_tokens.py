@@ -19,6 +19,17 @@ class AllTokens:
     """A weighting of the rewards of all next tokens; with lambda > 0, lambda Q_t+1 by REINFORCE on the sampled token.
 
     At lambda = 0 it is exact: nothing of the rollouts counts but their tokens.
+
+    Example:
+        >>> from types import SimpleNamespace  # stand-ins, with what is read at lambda = 0
+        >>> from rlgan.learning.losses import masked_mean
+        >>> log_probs, rewards = torch.tensor([[[0.25, 0.75]]]).log(), torch.tensor([[[4.0, 0.0]]])
+        >>> policy = SimpleNamespace(loss_over_words=lambda loss: loss(log_probs, slice(1)), masked_mean=masked_mean)
+        >>> judge = SimpleNamespace(reading=lambda rollout: lambda log_probs, rows: rewards)
+        >>> rollout = SimpleNamespace(tokens=torch.tensor([[0]]), mask=torch.tensor([[True]]))
+        >>> loss = AllTokens(EstimatorSettings(), RewardSettings(discount=0.0)).loss(policy, rollout, judge)
+        >>> loss.value, loss.metrics["reward"]  # -(4 / 4 + 0), and what the sampled word earned
+        (tensor(-1.), tensor(4.))
     """
 
     scores_all_tokens = True

@@ -42,7 +42,16 @@ class RolloutTensors:
 
 @dataclass(frozen=True)
 class Policy:
-    """The generator as it is now, on a batch of rollouts."""
+    """The generator as it is now, on a batch of rollouts.
+
+    Example:
+        >>> from rlgan.learning.losses import masked_mean
+        >>> output, states, tokens = nn.Linear(4, 2), torch.zeros(1, 1, 4), torch.tensor([[1]])
+        >>> bias = nn.init.zeros_(output.bias)  # with states of 0, both words are as likely
+        >>> policy = Policy(states, output, tokens, lambda q, log_probs: (q, None), masked_mean, reads_entropy=True)
+        >>> round(policy.log_probs.item(), 4), round(policy.entropies.item(), 4)  # -log 2, log 2
+        (-0.6931, 0.6931)
+    """
 
     states: Tensor  # float32 [B, T, H] what it knows when it chooses each token, with gradient
     output: nn.Linear  # from them to the logits of V words
@@ -94,7 +103,17 @@ class Policy:
 
 
 class Judge(Protocol):
-    """Scores every next token of given sequences."""
+    """Scores every next token of given sequences.
+
+    Example:
+        >>> class OneWord:  # pays 1 for word 0, wherever it stands and however likely it is
+        ...     def rewards(self, policy, rollout):
+        ...         return self.reading(rollout)(policy.distribution.detach(), slice(None))
+        ...     def reading(self, rollout):
+        ...         return lambda log_probs, rows: torch.eye(log_probs.shape[-1])[0].expand_as(log_probs)
+        >>> OneWord().reading(None)(torch.zeros(1, 1, 3), slice(0, 1))
+        tensor([[[1., 0., 0.]]])
+    """
 
     def rewards(self, policy: Policy, rollout: RolloutTensors) -> Tensor:
         """The reward of every token at each place, float32 [B, T, V], without gradient."""
@@ -130,12 +149,23 @@ class Estimator(Protocol):
 
 
 def make_estimator(policy: EstimatorSettings, rewards: RewardSettings) -> Estimator:
-    """The estimator that settings name."""
+    """The estimator that settings name.
+
+    Example:
+        >>> policy = EstimatorSettings(estimator="all_tokens")
+        >>> [make_estimator(policy, RewardSettings(discount=discount)).reads_rewards for discount in (0.0, 0.5)]
+        [False, True]
+    """
     estimator: Estimator = resolve(policy.estimator, ESTIMATORS)(policy, rewards)
     return estimator
 
 
 def baseline_losses(loss: Tensor | None) -> dict[str, Tensor]:
-    """What `policy.weigh` gave, as the auxiliary losses of a `Loss`."""
+    """What `policy.weigh` gave, as the auxiliary losses of a `Loss`.
+
+    Example:
+        >>> baseline_losses(None), baseline_losses(torch.tensor(4.0))
+        ({}, {'baseline': tensor(4.)})
+    """
     # By the name under which the learner has the baseline's module and its optimiser.
     return {} if loss is None else {"baseline": loss}

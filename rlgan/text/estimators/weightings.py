@@ -35,6 +35,12 @@ def forward_kl(log_probs: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
         log_probs: float32 [B, T, V] of every next token, with gradient.
         rewards: float32 [B, T, V], none negative, without.
         mask: bool [B, T].
+
+    Example:
+        >>> import torch
+        >>> log_probs, rewards = torch.tensor([[[0.25, 0.75]]]).log(), torch.tensor([[[3.0, 0.0]]])
+        >>> forward_kl(log_probs, rewards, torch.tensor([[True]]))  # w is 1 for word 0: log 4
+        tensor(1.3863)
     """
     # Without gradient: w is where the generator is to go, and must not come to meet it.
     weights = log_probs.detach().exp() * rewards

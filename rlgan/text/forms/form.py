@@ -41,12 +41,23 @@ def plain(scores: Tensor, log_probs: Tensor) -> Tensor:  # noqa: ARG001
 
 
 def structured(scores: Tensor, log_probs: Tensor) -> Tensor:
-    """F - log G: where it is right, f is log p_real(y | prefix)."""
+    """F - log G: where it is right, f is log p_real(y | prefix).
+
+    Example:
+        >>> import torch
+        >>> structured(torch.tensor([-1.0, -2.0]), log_probs=torch.tensor([-1.0, -3.0]))  # as likely as by G; e times
+        tensor([0., 1.])
+    """
     return scores - log_probs
 
 
 def log_uniform(vocab_size: int) -> float:
-    """-log V: scores that begin as the uniform distribution's."""
+    """-log V: scores that begin as the uniform distribution's.
+
+    Example:
+        >>> round(log_uniform(10_000), 4)  # -4 log 10
+        -9.2103
+    """
     return -math.log(vocab_size)
 
 
@@ -58,6 +69,11 @@ MEDIATOR = DiscriminatorForm(structured, reads_policy=True, initial_bias=log_uni
 
 
 def find_form(name: str) -> DiscriminatorForm:
-    """The form of a name in `FORMS`, or `module:object`."""
+    """The form of a name in `FORMS`, or `module:object`.
+
+    Example:
+        >>> find_form("plain").reads_policy, find_form("structured").reads_policy, find_form("mediator").learns_mixture
+        (False, True, True)
+    """
     form: DiscriminatorForm = resolve(name, FORMS)
     return form

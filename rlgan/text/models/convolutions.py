@@ -15,6 +15,12 @@ class CausalConvolutions(nn.Module):
 
     Its state is z [N, H], which is added to the input at every place, and what each layer still has to read,
     [N, reach, H]: a step costs the same at any place.
+
+    Example:
+        >>> core = CausalConvolutions(CoreSizes(input_size=4, hidden_size=5, length=20))
+        >>> outputs, (noise, *pasts) = core(torch.zeros(2, 3, 4), core.initial_state(torch.zeros(2, 5)))
+        >>> outputs.shape, [past.shape[1] for past in pasts]  # each layer reads two taps back
+        (torch.Size([2, 3, 5]), [2, 4, 8, 16])
     """
 
     def __init__(self, sizes: CoreSizes) -> None:

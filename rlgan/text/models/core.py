@@ -26,7 +26,16 @@ class CoreSizes:
 
 @dataclass(frozen=True)
 class TextNetworks:
-    """What both players are made of."""
+    """What both players are made of.
+
+    Example:
+        >>> networks = TextNetworks(
+        ...     vocab_size=9, embedding_size=4, hidden_size=5, length=3, generator_core="gru", discriminator_core="gru",
+        ...     scores_all_tokens=True, discriminator_hidden_size=7,
+        ... )
+        >>> networks.discriminator_sizes
+        CoreSizes(input_size=4, hidden_size=7, length=4)
+    """
 
     vocab_size: int
     embedding_size: int
@@ -53,7 +62,19 @@ class TextNetworks:
 
 
 class Core(Protocol):
-    """Reads embedded tokens; a `torch.nn.Module`."""
+    """Reads embedded tokens; a `torch.nn.Module`.
+
+    Example:
+        >>> import torch
+        >>> class Sum(torch.nn.Module):  # z and all that was read, added up: E = H
+        ...     def initial_state(self, noise):
+        ...         return (noise,)
+        ...     def forward(self, inputs, state):
+        ...         outputs = state[0][:, None] + inputs.cumsum(dim=1)
+        ...         return outputs, (outputs[:, -1],)
+        >>> Sum()(torch.tensor([[[1.0], [2.0]]]), Sum().initial_state(torch.tensor([[10.0]])))[0].flatten()
+        tensor([11., 13.])
+    """
 
     def initial_state(self, noise: Tensor) -> State:
         """The state before any token, from z, float32 [N, H]; a discriminator gives zeros."""
@@ -65,13 +86,29 @@ class Core(Protocol):
 
 
 def make_core(name: str, sizes: CoreSizes) -> Core:
-    """A core with fresh weights, by its name in `CORES` or `module:object`."""
+    """A core with fresh weights, by its name in `CORES` or `module:object`.
+
+    Example:
+        >>> import torch
+        >>> core = make_core("cnn", CoreSizes(input_size=4, hidden_size=5, length=20))
+        >>> len(core.initial_state(torch.zeros(1, 5)))  # z, and what each of 4 layers has still to read
+        5
+    """
     core: Core = resolve(name, CORES)(sizes)
     return core
 
 
 def read_on(core: Core, inputs: Tensor, state: State, precision: Precision) -> tuple[Tensor, State]:
-    """Read on, [N, T, E], multiplying with a precision: outputs [N, T, H] of the inputs' type, and the state."""
+    """Read on, [N, T, E], multiplying with a precision: outputs [N, T, H] of the inputs' type, and the state.
+
+    Example:
+        >>> import torch
+        >>> from rlgan.learning.precision import BF16
+        >>> core = make_core("gru", CoreSizes(input_size=4, hidden_size=5, length=20))
+        >>> outputs, _ = read_on(core, torch.zeros(2, 3, 4), core.initial_state(torch.zeros(2, 5)), BF16)
+        >>> outputs.shape, outputs.dtype
+        (torch.Size([2, 3, 5]), torch.float32)
+    """
     with precision.autocast(inputs.device):
         outputs, state = core(inputs, state)
     return outputs.to(inputs.dtype), state

@@ -16,7 +16,14 @@ from rlgan.text.models.core import CoreSizes, State
 
 
 class GRUCore(nn.Module):
-    """One GRU layer; its state is its output, [N, H], and its first state is z."""
+    """One GRU layer; its state is its output, [N, H], and its first state is z.
+
+    Example:
+        >>> core = GRUCore(CoreSizes(input_size=4, hidden_size=5, length=20))
+        >>> outputs, (last,) = core(torch.zeros(2, 3, 4), core.initial_state(torch.zeros(2, 5)))
+        >>> outputs.shape, torch.equal(outputs[:, -1], last)
+        (torch.Size([2, 3, 5]), True)
+    """
 
     def __init__(self, sizes: CoreSizes) -> None:
         super().__init__()

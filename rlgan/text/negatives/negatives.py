@@ -8,7 +8,12 @@ from rlgan.text.negatives import NEGATIVES
 
 @dataclass(frozen=True)
 class Negatives:
-    """What the two kinds weigh in the discriminator's loss, against a weight of 1 for real tokens."""
+    """What the two kinds weigh in the discriminator's loss, against a weight of 1 for real tokens.
+
+    Example:
+        >>> BOTH.rollouts + BOTH.conditional  # as much as real tokens
+        1.0
+    """
 
     rollouts: float  # tokens that the generator wrote
     conditional: float  # its next-token distribution after each real prefix
@@ -21,6 +26,11 @@ BOTH = Negatives(rollouts=0.5, conditional=0.5)
 
 
 def find_negatives(name: str) -> Negatives:
-    """The negatives of a name in `NEGATIVES`, or `module:object`."""
+    """The negatives of a name in `NEGATIVES`, or `module:object`.
+
+    Example:
+        >>> find_negatives("conditional")
+        Negatives(rollouts=0.0, conditional=1.0)
+    """
     negatives: Negatives = resolve(name, NEGATIVES)
     return negatives

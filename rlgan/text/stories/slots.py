@@ -46,12 +46,23 @@ def _rows(table: str) -> dict[str, list[tuple[float, str]]]:
 
 
 def choose(phrases: str) -> Slot:
-    """A slot of free choice: phrases between bars, the commonest first."""
+    """A slot of free choice: phrases between bars, the commonest first.
+
+    Example:
+        >>> [(round(option.weight, 3), option.says) for option in choose("a cat | the {small thing}").options[""]]
+        [(1.0, ('a', 'cat')), (0.812, ('the', '{small thing}'))]
+    """
     return Slot({"": tuple(Option(weight, _items(phrase)) for weight, phrase in _ranked(phrases))})
 
 
 def remember(names: str, table: str) -> Slot:
-    """A slot of free choice that is remembered: rows `values: phrases`, one value for each of `names`."""
+    """A slot of free choice that is remembered: rows `values: phrases`, one value for each of `names`.
+
+    Example:
+        >>> option = remember("who where", "cat home: the cat at home").options[""][0]
+        >>> option.says, option.remembers
+        (('the', 'cat', 'at', 'home'), (('who', 'cat'), ('where', 'home')))
+    """
     return Slot(
         {
             "": tuple(
@@ -64,7 +75,13 @@ def remember(names: str, table: str) -> Slot:
 
 
 def given(name: str, table: str) -> Slot:
-    """A slot that what is remembered as `name` decides: rows `value: phrases`."""
+    r"""A slot that what is remembered as `name` decides: rows `value: phrases`.
+
+    Example:
+        >>> slot = given("who", "cat: purrs | sleeps \n dog: barks")
+        >>> {value: [option.says for option in options] for value, options in slot.options.items()}
+        {'cat': [('purrs',), ('sleeps',)], 'dog': [('barks',)]}
+    """
     return Slot(
         {value: tuple(Option(weight, _items(phrase)) for weight, phrase in row) for value, row in _rows(table).items()},
         name,
@@ -72,7 +89,13 @@ def given(name: str, table: str) -> Slot:
 
 
 def decide(name: str, by: str, table: str) -> Slot:
-    """A slot that says nothing and remembers a value as `name`: rows `value of by: values of name`."""
+    """A slot that says nothing and remembers a value as `name`: rows `value of by: values of name`.
+
+    Example:
+        >>> slot = decide("sound", by="who", table="cat: meow | purr")
+        >>> slot.given, [option.remembers for option in slot.options["cat"]]
+        ('who', [(('sound', 'meow'),), (('sound', 'purr'),)])
+    """
     return Slot(
         {
             key: tuple(Option(weight, (), ((name, value),)) for weight, value in row)

@@ -34,7 +34,14 @@ def evaluation_after(run: RunResult, epochs: float) -> Line | None:
 
 
 def best_evaluation(run: RunResult) -> Line | None:
-    """The trained evaluation where the validation perplexity is least; None where there is none."""
+    """The trained evaluation where the validation perplexity is least; None where there is none.
+
+    Example:
+        >>> perplexities = {0: 5.0, 10: 30.0, 20: 20.0, 30: 25.0}  # by step; of step 0 nothing was learned
+        >>> lines = tuple({"step": step, "validation_perplexity": value} for step, value in perplexities.items())
+        >>> best_evaluation(RunResult(0, lines, {}, {}))
+        {'step': 20, 'validation_perplexity': 20.0}
+    """
     trained = [line for line in run.metrics if line["step"] > 0]
     return min(trained, key=lambda line: float(line["validation_perplexity"]), default=None)
 
@@ -49,7 +56,13 @@ class Cost:
 
 
 def cost(run: RunResult) -> Cost:
-    """Add up what a run has taken from one evaluation to the next."""
+    """Add up what a run has taken from one evaluation to the next.
+
+    Example:
+        >>> last = {"step": 10, "tokens": 100.0, "tokens_per_cpu_second": 50.0, "seconds": 30.0}
+        >>> cost(RunResult(0, ({"step": 0}, last), {}, {}))  # 10 steps of 100 tokens, 50 of them in a second
+        Cost(tokens=1000.0, cpu_seconds=20.0, seconds=30.0)
+    """
     tokens = cpu_seconds = 0.0
     for before, line in pairwise(run.metrics):
         # Means and speeds since the evaluation before, or since the run was resumed.
@@ -65,7 +78,12 @@ def discriminator_size(recipe: TextSettings) -> int:
 
 
 def deviations(recipe: TextSettings) -> list[str]:
-    """In which settings a recipe is not that of its preset, as flags; what its row says anyway is left out."""
+    """In which settings a recipe is not that of its preset, as flags; what its row says anyway is left out.
+
+    Example:
+        >>> deviations(TextSettings(preset="paper", batch_size=32))
+        ['--batch-size 32']
+    """
     return [_flag(change) for change in differences(preset_of(recipe), recipe, _SAID)]
 
 
@@ -129,6 +147,11 @@ def spread(values: Iterable[float | None]) -> str:
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table, in lines of Markdown."""
+    """A table, in lines of Markdown.
+
+    Example:
+        >>> markdown(["data", "perplexity"], [["stories", "5.12"]])
+        ['| data | perplexity |', '| --- | --- |', '| stories | 5.12 |']
+    """
     lines = [heads, ["---"] * len(heads), *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

@@ -71,7 +71,13 @@ def machines(runs: Sequence[RunResult]) -> str:
 
 
 def missing(rows: Sequence[RowResult], is_whole: Callable[[RunResult], bool], names: Mapping[str, str]) -> list[str]:
-    """What has not come to its end, how far it is, and the command that trains it; in lines of Markdown."""
+    """What has not come to its end, how far it is, and the command that trains it; in lines of Markdown.
+
+    Example:
+        >>> row = RowResult("mle", "mle", "", None, ("text", "--data", "ptb", "--method", "mle"), runs=())
+        >>> missing([row], lambda run: True, {"mle": "MLE"})[2]
+        '- MLE: `rlgan train text --data $DATA --method mle`'
+    """
     lines = list(_missing_lines(rows, is_whole, names))
     return ["## Not measured, or not to the end", "", *lines, ""] if lines else []
 
@@ -122,7 +128,12 @@ def run_columns(row: RowResult, run: RunResult) -> dict[str, Any]:
 
 
 def to_csv(lines: Sequence[dict[str, Any]]) -> bytes:
-    """Lines as CSV; a line may lack columns that others have."""
+    """Lines as CSV; a line may lack columns that others have.
+
+    Example:
+        >>> to_csv([{"row": "mle", "seed": 0}, {"row": "gan", "epochs": 1.0}]).decode().splitlines()
+        ['row,seed,epochs', 'mle,0,', 'gan,,1.0']
+    """
     heads = list(dict.fromkeys(name for line in lines for name in line)) or ["row", "seed"]
     out = io.StringIO()
     writer = csv.DictWriter(out, heads, lineterminator="\n")
