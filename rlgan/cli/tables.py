@@ -82,14 +82,14 @@ def make_table(name: str, words: list[str]) -> None:
     common = options.common
     check(common)
     folder = TableFolder(Path(common.out or f"runs/{name}"), name)
-    folder.manifest()  # first: what is there may be something else
+    begun = folder.manifest() is not None  # first: what is there may be something else
     formats = ("png",) if common.format == "png" else ("png", common.format)
     facts, rows = ({}, []) if common.report_only else _planned(task, folder, options, extra)
     # What is typed is trusted; a folder from somebody else is data, not a program.
     trusted = None if common.trust_imports else [name for row, _ in rows for name in foreign_names(row.recipe)]
     report = partial(_report, task, folder, formats, trusted)
     if not common.report_only:
-        if folder.manifest():
+        if begun:
             folder.results(task, trusted)  # before anything is written there
         folder.plan(facts, tuple(planned for planned, _ in rows))
         _train(folder, _jobs(task, folder, rows, common.device), common.jobs or usable_cpus(), report)

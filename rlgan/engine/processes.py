@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -56,6 +56,30 @@ class Location:
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.address}"
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What was set for the signals that ask to stop, to be put back; of the main thread."""
+
+    by_signal: dict[signal.Signals, Any]
+    wakeup: int
+
+    @staticmethod
+    def now() -> "Handlers":
+        """Return what is set now."""
+        wakeup = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(wakeup)
+        return Handlers({number: signal.getsignal(number) for number in STOP_SIGNALS}, wakeup)
+
+    def put_back(self) -> None:
+        """Set it again."""
+        for number, handler in self.by_signal.items():
+            if handler is not None:  # None: not set from Python, and not by us
+                signal.signal(number, handler)
+        ours = signal.set_wakeup_fd(self.wakeup)
+        if ours not in (-1, self.wakeup):
+            os.close(ours)  # the thread that reads it then ends
 
 
 def usable_cpus(root: Path = Path("/")) -> int:
@@ -118,17 +142,16 @@ def signals_later() -> "Iterator[None]":
         yield
         return
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in ours:
-        signal.signal(number, lambda number, _: came.append(number))
+    before = Handlers.now()
+    for number, handler in before.by_signal.items():
+        if callable(handler):
+            signal.signal(number, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
+        before.put_back()
     for first in came[:1]:
-        ours[signal.Signals(first)](first, None)
+        before.by_signal[signal.Signals(first)](first, None)
 
 
 def _prepare_child() -> None:

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
-from rlgan.engine.processes import STOP_SIGNALS, family, kill
+from rlgan.engine.processes import STOP_SIGNALS, Handlers, family, kill
 
 # Seconds that a run has to finish its step, once it is asked to stop.
 PATIENCE = 60.0
@@ -93,7 +93,7 @@ def stopping(patience: float = PATIENCE) -> Iterator[Stop]:
         received_one.append(number)
         stop.reason, stop.by_signal = stop.reason or signal.Signals(number).name, True
 
-    before = _Handlers.now()
+    before = Handlers.now()
     # A handler of Python's waits until the main thread comes back from C code, which may be never. The number of the
     # signal is in this pipe at once, and a thread reads it.
     received, wakeup = os.pipe()
@@ -144,7 +144,7 @@ def restored() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = _Handlers.now()
+    before = Handlers.now()
     try:
         yield
     finally:
@@ -166,28 +166,6 @@ def handled_signals() -> tuple[signal.Signals, ...]:
         return ()
     always = (signal.SIGINT, signal.SIGTERM)
     return tuple(each for each in STOP_SIGNALS if each in always or signal.getsignal(each) != signal.SIG_IGN)
-
-
-@dataclass(frozen=True)
-class _Handlers:
-    """What was set for the signals, to be put back."""
-
-    by_signal: dict[signal.Signals, Any]
-    wakeup: int
-
-    @staticmethod
-    def now() -> "_Handlers":
-        wakeup = signal.set_wakeup_fd(-1)
-        signal.set_wakeup_fd(wakeup)
-        return _Handlers({number: signal.getsignal(number) for number in STOP_SIGNALS}, wakeup)
-
-    def put_back(self) -> None:
-        for number, handler in self.by_signal.items():
-            if handler is not None:  # None: not set from Python, and not by us
-                signal.signal(number, handler)
-        ours = signal.set_wakeup_fd(self.wakeup)
-        if ours not in (-1, self.wakeup):
-            os.close(ours)  # the thread that reads it then ends
 
 
 def _watch(received: int, numbers: Collection[int], stop: Stop) -> None:
