@@ -301,10 +301,13 @@ class Measures:
         descriptions: what a measure is, by its name.
         charts: by title, the measures that are lines of one chart: one beside its references, say. A name that begins
             with `quick_` is one of `QuickEvaluator.score`.
+        references: how the names of measures end that need no generator and so do not change while a run trains, beside
+            `_floor` and `_real`.
     """
 
     descriptions: Mapping[str, str] = field(default_factory=dict)
     charts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
 
 
 NOT_DESCRIBED = Measures()

@@ -10,6 +10,7 @@ MEASURES = Measures(
         "rFID": ("rfid", "rfid_floor", "rfid_pca200", "rfid_mean_picture"),
         "coverage": ("coverage", "coverage_floor"),
     },
+    references=("_mean_picture", "_pca200"),
 )
 
 

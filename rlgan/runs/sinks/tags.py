@@ -8,7 +8,7 @@ QUALITY, LOSSES, DISCRIMINATOR = "1_quality", "2_losses", "3_discriminator"
 SPEED, CLUSTER, REFERENCES = "4_speed", "5_cluster", "6_references"
 
 # What does not change while a run trains: floors, real text, what can be had without a network.
-REFERENCE_ENDS = ("_floor", "_real", "_mean_picture", "_pca200")
+REFERENCE_ENDS = ("_floor", "_real")
 REFERENCE_STARTS = ("floor_", "unigram_")
 CLUSTER_STARTS = ("workers_", "restarts_", "memory_", "weights_", "shards_", "lag", "jobs_", "copies_")
 # Of each worker there is one: in all there would be more than anybody reads.
@@ -36,8 +36,12 @@ CHARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 
 
-def evaluation_tags(metrics: Iterable[str]) -> dict[str, str]:
+def evaluation_tags(metrics: Iterable[str], references: tuple[str, ...] = ()) -> dict[str, str]:
     """The tag of each measure of an evaluation; those of quality keep their order, what chooses checkpoints first.
+
+    Args:
+        metrics: the names.
+        references: how names of the task's own end that are references; see `rlgan.task.Measures`.
 
     Example:
         >>> evaluation_tags(["w1", "ks", "w1_floor"])
@@ -49,7 +53,7 @@ def evaluation_tags(metrics: Iterable[str]) -> dict[str, str]:
         # D's accuracy on real items ends as the measures of real text do.
         if name.startswith("discriminator_"):
             tags[name] = f"{DISCRIMINATOR}/{name}"
-        elif name.endswith(REFERENCE_ENDS) or name.startswith(REFERENCE_STARTS):
+        elif name.endswith((*REFERENCE_ENDS, *references)) or name.startswith(REFERENCE_STARTS):
             tags[name] = f"{REFERENCES}/{name}"
         else:
             count += 1

@@ -44,7 +44,7 @@ class TensorBoard:
         self._events = SummaryWriter(str(context.run.events), purge_step=context.after + 1)
         self._writer: Any = self._events.file_writer  # untyped
         self._run = context.run
-        self._charts = context.measures.charts
+        self._charts, self._references = context.measures.charts, context.measures.references
         self._descriptions = {**DESCRIPTIONS, **context.measures.descriptions}
         self._tags: dict[str, str] = {}  # of what was written, by name
         self._has_settings = False
@@ -65,7 +65,7 @@ class TensorBoard:
         if record.evaluation is None:
             return
         metrics = record.evaluation.metrics
-        self._add(step, metrics, evaluation_tags(metrics))
+        self._add(step, metrics, evaluation_tags(metrics, self._references))
         run = summed_over_workers(record.run, record.shards_by_worker)
         # Means of what each update has a point of are not shown beside it.
         own = {name: value for name, value in run.items() if name not in self._trained}
@@ -108,7 +108,8 @@ class TensorBoard:
             "settings", {name: config[name] for name in ("task", "recipe", "run", "versions") if name in config}
         )
         self._add_json("data", config.get("data", {}))
-        quality = {tag: metrics[name] for name, tag in evaluation_tags(metrics).items() if tag.startswith(QUALITY)}
+        tags = evaluation_tags(metrics, self._references)
+        quality = {tag: metrics[name] for name, tag in tags.items() if tag.startswith(QUALITY)}
         # TensorBoard reads the last value of each of these tags, which are then the final metrics of the run.
         recipe = {name: _plain(value) for name, value in config["recipe"].items()}
         for summary in hparams(recipe, quality):  # type: ignore[no-untyped-call]
