@@ -42,7 +42,7 @@ TASK = Task(
         "rlgan train --method mle --run-dir runs/mle        # maximum likelihood",
         "rlgan train --run-dir runs/mle --resume --steps 2000    # longer",
     ),
-    evaluation_lines="rlgan.text.evaluation:result_lines",
+    evaluation_lines="rlgan.text.evaluation_lines:result_lines",
     headlines="rlgan.text.headlines:headlines",
     caveats="rlgan.text.headlines:caveats",
     places=("data",),

@@ -100,9 +100,9 @@ def policy_gradient(
     settings: TextSettings, words: tuple[str, ...], device: torch.device, group: Group
 ) -> PolicyGradient:
     """Both networks with fresh weights, the same for the same seed everywhere, and how they learn."""
+    networks, end = text_networks(settings, words), _stop_token(settings, words)
     # The order of what follows is that in which the weights are drawn.
     torch.manual_seed(torch_seed(settings.seed, Purpose.INITIALISE))
-    networks = text_networks(settings, words)
     # Drawn on the CPU and then moved: a GPU draws other numbers from the same seed.
     generator = TextGenerator(networks).to(device)
     n = settings.networks
@@ -139,7 +139,7 @@ def policy_gradient(
         judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,
         likelihood_dropout=n.generator_dropout,
-        stop_token=_stop_token(settings, words),
+        stop_token=end,
         logits_mib=settings.memory.logits_mib,
         group=group,
     )

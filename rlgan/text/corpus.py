@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from rlgan.rng import Purpose, stream
@@ -123,28 +124,22 @@ class Corpus:
         return digest.hexdigest()
 
 
-def unigram_perplexity(corpus: Corpus, rows: Rows) -> float:
-    """The perplexity on `rows` of the words' frequencies in training: what a model without context reaches.
-
-    A word that training does not have counts as if it had been there once.
+def seen_in_training(corpus: Corpus) -> Iterator[AnyTokens]:
+    """What a generator may have learned by heart, tokens [N, T] in parts: the training rows, or all their windows.
 
     Example:
-        >>> train, test = (Rows(np.array([row]), np.ones((1, len(row)), bool)) for row in ([0, 0, 0, 1], [1]))
-        >>> corpus = Corpus("letters", ("a", "b"), train, test, test, stop_token=None)
-        >>> round(unigram_perplexity(corpus, test), 4)  # b was one of four
-        4.0
+        >>> rows = Rows(np.array([[0, 1], [2, 0]]), np.ones((2, 2), bool))
+        >>> corpus = Corpus("letters", ("a", "b", "c"), rows, rows, rows, stop_token=None)
+        >>> [tokens.tolist() for tokens in seen_in_training(corpus)]  # from any place of the text
+        [[[0, 1], [1, 2], [2, 0]]]
     """
-    counts = np.zeros(len(corpus.words), np.int64)
-    for some in chunks(corpus.train):
-        counts += np.bincount(some.tokens[some.mask], minlength=len(counts))
-    log_probs = np.log(np.maximum(counts, 1) / np.maximum(counts, 1).sum())
-    return float(np.exp(-log_probs[rows.tokens[rows.mask]].mean()))
-
-
-def reference_perplexities(corpus: Corpus) -> dict[str, float]:
-    """What perplexities of the test rows are compared with: the unigrams', and the language's own where it is known."""
-    unigrams, floor = unigram_perplexity(corpus, corpus.test), corpus.floor_perplexity(corpus.test)
-    return {"unigram_perplexity": unigrams} | ({} if floor is None else {"floor_perplexity": floor})
+    if corpus.stop_token is not None:
+        for rows in chunks(corpus.train):
+            yield rows.tokens
+        return
+    tokens = corpus.train.tokens
+    # Windows were cut in order and without a gap, so that they are the text again. A view, which needs no more memory.
+    yield sliding_window_view(tokens.reshape(-1), tokens.shape[1])
 
 
 def batch(rows: RowSource, size: int, index: int, seed: int) -> Rows:

@@ -13,7 +13,8 @@ from rlgan.rng import Purpose, stream
 from rlgan.text import measures, ngrams
 from rlgan.text.assembly import sampler
 from rlgan.text.corpora.token_kinds import find_token_kind
-from rlgan.text.corpus import Corpus, Rows, reference_perplexities
+from rlgan.text.corpus import Corpus, Rows
+from rlgan.text.perplexities import reference_perplexities
 from rlgan.text.rollout import RolloutGenerator
 from rlgan.text.sampling import generate
 from rlgan.text.schedule import EVALUATION_ROWS, SCORED_ROWS

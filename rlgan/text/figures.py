@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from rlgan.drawing import Look, looks, new_figure, save, save_caption, styled
+from rlgan.task import Result
 
 Point = Mapping[str, float]  # measures by name
 # In points of the page: half a point's mark and half the star; how far labels are from a point, a letter and a line.
@@ -23,16 +24,21 @@ CAPTION = (
 )
 
 
-def write_quality(file: Path, curves: Mapping[str, Sequence[Point]], real: Point, facts: Mapping[str, str]) -> None:
-    """Draw quality against diversity into a PNG or PDF, and write its caption beside it.
+def write_quality(file: Path, result: Result, command: str) -> None:
+    """Draw the quality of a run against its diversity, beside that of its controls, and write the caption beside it.
 
     Args:
         file: to write, in the format that its name ends in.
-        curves: by the name of a run, its measures by rising temperature.
-        real: the measures of real text.
-        facts: how it was made, for the caption.
+        result: of an evaluation with its quality.
+        command: that was typed, for the caption.
     """
-    save(quality_against_diversity(curves, real), file)
+    entries = (result, *result.get("controls", []))
+    figure = quality_against_diversity({entry["run"]: entry["quality"] for entry in entries}, result["quality_floor"])
+    save(figure, file)
+    of = ", ".join(
+        f"{entry['run']} at step {entry['step']}" if "step" in entry else entry["policy"] for entry in entries
+    )
+    facts = {"command": f"`{command}`", "runs": of, "samples at each temperature": f"{result['quality_samples']:,}"}
     save_caption(file, "Quality against diversity", CAPTION, facts)
 
 

@@ -16,7 +16,7 @@ from rlgan.rng import Purpose, stream
 from rlgan.settings import resolve
 from rlgan.text.categorical import sample
 from rlgan.text.corpus import Rows
-from rlgan.text.measures import two_to_the_entropy
+from rlgan.text.perplexities import two_to_the_entropy
 from rlgan.types import Float, Mask, Tokens
 
 ROWS = 64  # sequences that a policy is asked about at a time

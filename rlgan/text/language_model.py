@@ -1,20 +1,20 @@
 """The language model by which texts are scored: maximum likelihood by our own learner, the same for all texts."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 import torch
 
-from rlgan.rng import Purpose, stream
 from rlgan.settings import updated
+from rlgan.task import Stages
 from rlgan.text.assembly import learner
-from rlgan.text.corpus import Corpus, Rows, RowSource, batch
-from rlgan.text.measures import perplexity
+from rlgan.text.corpus import Corpus, RowSource, batch
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.presets import PAPER
 from rlgan.types import Plan, RealBatch
 
+MODELLING = 2.0  # about how long one takes, in the units of the benchmark's stages
 UPDATES = 200
 LANGUAGE_MODEL = updated(
     PAPER,
@@ -28,28 +28,25 @@ PROTOCOL = (
 MAXIMUM_LIKELIHOOD = Plan(supervision=1.0, discriminator_steps=0)
 
 
-def language_model(corpus: Corpus, rows: RowSource, device: torch.device) -> TextGenerator:
-    """Train `LANGUAGE_MODEL` on rows of a corpus's vocabulary, from the same first weights each time."""
-    # Of the corpus only what shapes the rows: size, rate and seed are the same for all, or scores would not compare.
-    settings = updated(LANGUAGE_MODEL, {"layout": corpus.layout, "length": rows.shape[1]})
-    source = _Batches(rows, settings.batch_size, settings.seed)
-    made = learner(settings, corpus.words, source, device)
-    for step in range(UPDATES):
-        made.update(step, MAXIMUM_LIKELIHOOD, [])
-    return cast(TextGenerator, made.adapter.generator)
+def language_models(
+    corpus: Corpus, sources: Sequence[RowSource], device: torch.device, stages: Stages
+) -> Iterator[TextGenerator]:
+    """Train a `LANGUAGE_MODEL` on each of some sources of rows, from the same first weights, when it is asked for.
 
-
-def score(model: TextGenerator, rows: Rows) -> float:
-    """Nats per counted token of rows by a language model: ln of `perplexity`, one z per row from a fixed seed.
-
-    Example:
-        >>> from rlgan.text.models.core import TextNetworks
-        >>> model = TextGenerator(TextNetworks(9, 4, 5, 3, "gru", "gru", scores_all_tokens=False))
-        >>> zeros = [each.data.zero_() for each in model.output.parameters()]  # each of the 9 words is as likely
-        >>> round(score(model, Rows(np.array([[2, 7]]), np.ones((1, 2), bool))), 4)  # log 9
-        2.1972
+    Args:
+        corpus: whose vocabulary and layout the rows have.
+        sources: of rows [N, T].
+        device: where to compute.
+        stages: shows which model is trained.
     """
-    return float(np.log(perplexity(model, rows.tokens, stream(0, Purpose.EVALUATION))))
+    for i, rows in enumerate(sources):
+        stages.begin(f"language model {i + 1} of {len(sources)}", MODELLING)
+        # Of the corpus only what shapes the rows: size, rate and seed are the same for all, or scores do not compare.
+        settings = updated(LANGUAGE_MODEL, {"layout": corpus.layout, "length": rows.shape[1]})
+        made = learner(settings, corpus.words, _Batches(rows, settings.batch_size, settings.seed), device)
+        for step in range(UPDATES):
+            made.update(step, MAXIMUM_LIKELIHOOD, [])
+        yield cast(TextGenerator, made.adapter.generator)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from rlgan.learning.weights import sample_noise
+from rlgan.rng import Purpose, stream
+from rlgan.text.corpus import Rows
 from rlgan.text.losses import gather_log_probs
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
+from rlgan.text.perplexities import two_to_the_entropy
 from rlgan.types import AnyTokens, Float, Mask
 
 # Rows read at a time: 64 x 20 x 10,000 log-probabilities are 51 MB.
@@ -44,6 +47,19 @@ def perplexity(generator: TextGenerator, tokens: AnyTokens, rng: np.random.Gener
     # Added up in float64, here and below, so that the number of tokens costs no digits.
     nats = -float(log_probs(generator, tokens, rng)[mask].sum(dtype=np.float64))
     return two_to_the_entropy(nats, int(mask.sum()))
+
+
+def nats_per_token(generator: TextGenerator, rows: Rows) -> float:
+    """Nats per counted token of rows: ln of `perplexity`, one z per row from a fixed seed.
+
+    Example:
+        >>> from rlgan.text.models.core import TextNetworks
+        >>> model = TextGenerator(TextNetworks(9, 4, 5, 3, "gru", "gru", scores_all_tokens=False))
+        >>> zeros = [each.data.zero_() for each in model.output.parameters()]  # each of the 9 words is as likely
+        >>> round(nats_per_token(model, Rows(np.array([[2, 7]]), np.ones((1, 2), bool))), 4)  # log 9
+        2.1972
+    """
+    return math.log(perplexity(generator, rows.tokens, stream(0, Purpose.EVALUATION)))
 
 
 @torch.inference_mode()
@@ -176,20 +192,6 @@ def share_by_position(right: Mask, mask: Mask) -> list[float]:
     """
     counts = mask.sum(axis=0)
     return [float(share) for share in (right & mask).sum(axis=0)[counts > 0] / counts[counts > 0]]
-
-
-def two_to_the_entropy(nats: float, count: int) -> float:
-    """The perplexity of `count` tokens that took so many nats together; 2^1000 at most.
-
-    Example:
-        >>> round(two_to_the_entropy(nats=3 * math.log(8), count=3), 4)
-        8.0
-        >>> two_to_the_entropy(nats=1e9, count=1) == 2.0**1000
-        True
-    """
-    # Limited below, since Python raises OverflowError at 2.0 ** 1024, which a collapsed generator may reach.
-    bits = nats / count / math.log(2)
-    return float(2.0 ** min(bits, 1000.0))  # a number, for JSON
 
 
 def _chunks(tokens: AnyTokens, device: torch.device) -> Iterator[tuple[slice, Tensor]]:

@@ -1,21 +1,19 @@
 """Measures of texts by their words alone: BLEU and Self-BLEU, distinct n-grams, what is repeated, what is memorised.
 
-A text is a list of words; rows of tokens are [N, T] with a mask [N, T], true where a token counts: the first
-tokens of a row, or all.
+A text is a list of words, or of their tokens; rows of tokens are [N, T] with a mask [N, T], true where a token counts:
+the first tokens of a row, or all.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sacrebleu.metrics.bleu import BLEU
 
-from rlgan.learning.distances import Double
 from rlgan.text.corpus import Corpus, Rows
+from rlgan.text.vocabulary import END, UNKNOWN
 from rlgan.types import AnyTokens, Mask
 
 ORDERS = (2, 3, 4, 5)  # of BLEU
@@ -24,6 +22,40 @@ Digests = NDArray[np.uint64]  # [N] one for each row
 Text = Sequence[Hashable]
 Counts = Counter[tuple[Hashable, ...]]  # of each n-gram of a text, n = 1 to 5
 Most = dict[tuple[Hashable, ...], tuple[int, int]]  # n-gram -> the largest and the second largest count in one text
+
+
+def ngram_measures(
+    texts: Sequence[Rows], references: Rows, seen: Iterable[AnyTokens], corpus: Corpus
+) -> list[dict[str, float]]:
+    """Measure texts by their words: BLEU against references, diversity, length, and what they have from training.
+
+    Args:
+        texts: each of as many rows as there are references.
+        references: real rows.
+        seen: rows that a generator may have learned by heart, in parts.
+        corpus: whose vocabulary they are in.
+    """
+    real = _spoken(references, corpus)
+    known = np.concatenate([digests(tokens) for tokens in seen])
+    # No token is -1: without `<unk>` the share of unknown words is 0.
+    unknown = corpus.words.index(UNKNOWN) if UNKNOWN in corpus.words else -1
+    found = []
+    for rows in texts:
+        spoken, lengths = _spoken(rows, corpus), rows.mask.sum(axis=1)
+        found.append(
+            {
+                **{f"bleu_{n}": value for n, value in bleu(spoken, real).items()},
+                **{f"self_bleu_{n}": value for n, value in self_bleu(spoken).items()},
+                **{f"distinct_{n}": distinct(rows.tokens, rows.mask, n) for n in (1, 2, 3, 4)},
+                "distinct_sequences": distinct_sequences(rows.tokens),
+                "memorised": memorised(rows.tokens, known),
+                "length": float(lengths.mean()),
+                "length_std": float(lengths.std()),
+                "unknown_words": float((rows.tokens[rows.mask] == unknown).mean()),
+                **under_true_language(corpus, rows),
+            }
+        )
+    return found
 
 
 def bleu(hypotheses: Sequence[Text], references: Sequence[Text]) -> dict[int, float]:
@@ -150,6 +182,12 @@ def digests(tokens: AnyTokens) -> Digests:
     return found
 
 
+def _spoken(rows: Rows, corpus: Corpus) -> list[Text]:
+    """The tokens of each row that stand for a word: without `<eos>`, and without the places where none stands."""
+    end = corpus.words.index(END) if END in corpus.words else -1
+    return [[token for token in row if token < len(corpus.words) and token != end] for row in rows.tokens.tolist()]
+
+
 def _counts(text: Text) -> Counts:
     return Counter(tuple(text[i : i + n]) for n in range(1, max(ORDERS) + 1) for i in range(len(text) - n + 1))
 
@@ -196,53 +234,3 @@ def _score(counts: Counts, length: int, most: Most, lengths: Counter[int]) -> di
 def _mean(scores: Iterable[dict[int, float]]) -> dict[int, float]:
     table = np.array([list(score.values()) for score in scores])
     return dict(zip(ORDERS, table.mean(axis=0).tolist(), strict=True))
-
-
-# The name of `ngram_features`, to be said with every number that is made of them.
-NGRAM_FEATURES = "hashed_ngrams_64"
-BUCKETS = 2**16
-
-
-def ngram_features(tokens: AnyTokens, words: Sequence[str]) -> Double:
-    """A fixed embedding of texts, `NGRAM_FEATURES`: the mean of the vectors of a row's 1-, 2- and 3-grams.
-
-    Each n-gram of words is hashed to one of 65,536 vectors drawn once from N(0, I) in 64 dimensions. This depends on
-    the words alone, on no weights and no order of the vocabulary, so that runs compare.
-
-    Args:
-        tokens: [N, T], V = len(words) where nothing stands.
-        words: token -> word.
-
-    Returns:
-        float64 [N, 64]; 0 for a row without words.
-
-    Example:
-        >>> features = ngram_features(np.array([[0, 1], [2, 2]]), words=("a", "cat"))  # the second row has no words
-        >>> features.shape, features[1].any().item()
-        ((2, 64), False)
-        >>> np.array_equal(features[:1], ngram_features(np.array([[1, 0]]), words=("cat", "a")))
-        True
-    """
-    vectors = _vectors()
-    # Not by Python's `hash`, which differs from process to process. The 0 at the end is for places without a word.
-    hashes = np.array([zlib.crc32(word.encode()) for word in words] + [0], dtype=np.uint64)[tokens]
-    total, count = np.zeros((len(tokens), 64)), np.zeros((len(tokens), 1))
-    for n in range(1, min(3, tokens.shape[1]) + 1):
-        grams = sliding_window_view(hashes, n, axis=1)  # [N, T - n + 1, n]
-        there = np.asarray((sliding_window_view(tokens, n, axis=1) < len(words)).all(axis=-1))
-        mixed = np.full(there.shape, n, dtype=np.uint64)
-        for k in range(n):
-            # 2^64 over the golden ratio, which spreads neighbouring numbers far apart: Fibonacci hashing.
-            mixed = (mixed ^ grams[..., k]) * np.uint64(0x9E3779B97F4A7C15)
-            mixed ^= mixed >> np.uint64(32)
-        total += (vectors[mixed >> np.uint64(48)] * there[..., None]).sum(axis=1)
-        count += there.sum(axis=1)[:, None]
-    return total / np.maximum(count, 1)
-
-
-# Kept, because the references and the text of every temperature ask for them.
-@cache
-def _vectors() -> NDArray[np.float32]:
-    vectors = np.random.Generator(np.random.Philox(0)).standard_normal((BUCKETS, 64), dtype=np.float32)
-    vectors.setflags(write=False)  # the cache gives the same array to all
-    return vectors

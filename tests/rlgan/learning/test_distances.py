@@ -4,7 +4,7 @@ import scipy.linalg
 
 from rlgan.learning.distances import frechet_distance
 from rlgan.text.corpora.stories import load_stories
-from rlgan.text.ngrams import ngram_features
+from rlgan.text.ngram_features import ngram_features
 
 WORDS = ("<unk>", "<eos>", "a", "b", "c")
 

@@ -7,10 +7,14 @@ import pytest
 import torch
 
 from rlgan.settings import updated
+from rlgan.task import LoadedRun, Stages
+from rlgan.text import TASK
 from rlgan.text import language_model as module
-from rlgan.text.benchmark import TextBenchmark, difference
+from rlgan.text.authors import RunAuthor
+from rlgan.text.benchmark import Authored, Text, measure_quality, measure_texts
 from rlgan.text.corpora.stories import load_stories
 from rlgan.text.corpus import Rows, batch
+from rlgan.text.gains import difference
 from rlgan.text.settings import TextSettings
 from rlgan.text.task import TextTask
 
@@ -30,17 +34,24 @@ def few_updates():
         yield
 
 
+SPOILED, REPEATED, REAL = range(3)  # of `measured`
+
+
 @pytest.fixture(scope="module")
-def benchmark(corpus):
+def measured(corpus):
+    """Training text with its words in disorder, one sentence again and again, and what real text has."""
     told = []
-    benchmark = TextBenchmark(corpus, 600, torch.device("cpu"), lambda what, _: told.append(what))
-    assert (benchmark.rows, benchmark.samples, len(told)) == (ROWS, 600, 1)
-    return benchmark
+    spoiled = _spoiled(batch(corpus.train, 600, 0, 1), np.random.default_rng(0).permutation)
+    repeated = Rows(*(np.repeat(part[:1], 600, axis=0) for part in (corpus.train.tokens, corpus.train.mask)))
+    stages = Stages(lambda what, _: told.append(what), total=1)
+    found = measure_texts([spoiled, repeated], corpus, ROWS, torch.device("cpu"), stages)
+    assert told[1:] == [f"language model {i} of 4" for i in (1, 2, 3, 4)]
+    return found
 
 
 @pytest.fixture(scope="module")
-def real(benchmark):
-    return benchmark.floor()
+def real(measured):
+    return measured[REAL]
 
 
 def _spoiled(rows, turn):
@@ -64,10 +75,8 @@ def test_real_text_is_near_what_the_language_is(real, corpus):
     assert real["unknown_words"] == 0
 
 
-def test_words_in_disorder_are_worse_both_ways(benchmark, real, corpus):
-    rng = np.random.default_rng(0)
-    written = _spoiled(batch(corpus.train, 600, 0, 1), rng.permutation)
-    spoiled = benchmark.measure(Rows(written.tokens[:ROWS], written.mask[:ROWS]), written)
+def test_words_in_disorder_are_worse_both_ways(measured, real):
+    spoiled = measured[SPOILED]
     assert spoiled["lm_score"] > real["lm_score"] + 2
     assert spoiled["reverse_lm_score"] > real["reverse_lm_score"] + 1
     assert spoiled["frechet_hashed_ngrams_64"] > 1.2 * real["frechet_hashed_ngrams_64"]
@@ -77,9 +86,8 @@ def test_words_in_disorder_are_worse_both_ways(benchmark, real, corpus):
     assert "true_nll" not in spoiled
 
 
-def test_one_good_sentence_has_quality_and_no_diversity(benchmark, real, corpus):
-    one = Rows(*(np.repeat(part[:1], 600, axis=0) for part in (corpus.train.tokens, corpus.train.mask)))
-    repeated = benchmark.measure(Rows(one.tokens[:ROWS], one.mask[:ROWS]), one)
+def test_one_good_sentence_has_quality_and_no_diversity(measured, real):
+    repeated = measured[REPEATED]
     assert repeated["grammatical"] == repeated["memorised"] == 1
     assert 0.4 < repeated["lm_score"] < real["lm_score"] + 1  # it is no surprise, but one among many
     assert repeated["reverse_lm_score"] > real["reverse_lm_score"] + 3
@@ -91,30 +99,39 @@ def test_windows_are_measured_too(monkeypatch):
     """Half of the rows have nothing but `<unk>`, the other half stands in the training text, at no window's start."""
     monkeypatch.setattr(module, "UPDATES", 1)
     corpus = load_stories(12, "windows", train_count=300, held_out_count=60)
-    benchmark = TextBenchmark(corpus, 80, torch.device("cpu"), print)
-    assert benchmark.rows % 2 == 0
-    rows = corpus.train.tokens.reshape(-1)[5 : 5 + 12 * benchmark.rows].reshape(-1, 12).copy()
+    rows = corpus.train.tokens.reshape(-1)[5 : 5 + 12 * 60].reshape(-1, 12).copy()
     rows[::2] = corpus.words.index("<unk>")
-    found = benchmark.measure(
-        Rows(rows, np.ones_like(rows, dtype=np.bool_)), batch(corpus.train, benchmark.samples, 0, 0)
-    )
+    text = Rows(rows, np.ones_like(rows, dtype=np.bool_))
+    found, _ = measure_texts([text], corpus, 60, torch.device("cpu"), Stages(print, total=1))
     assert found["unknown_words"] == found["memorised"] == 0.5
     assert (found["length"], found["length_std"]) == (12, 0)
 
 
-def test_generated_text_is_judged_as_any_other(benchmark, corpus, monkeypatch):
+def test_generated_text_is_measured_as_any_other(corpus, monkeypatch):
     """Untrained: of 394 words about as likely as each other, none of it is the language's."""
     monkeypatch.setattr(module, "UPDATES", 1)
     settings = updated(TextSettings(), {"layout": "sentences", "embedding_size": 8, "hidden_size": 8})
-    task, device = TextTask(settings, corpus), torch.device("cpu")
-    weights = task.learner(device).weights()
-    made = task.evaluator(device).samples(weights, 600, 1.0)
-    found = benchmark.generated(1.0, lambda: made)
-    few, all_of_it = Rows(made.tokens[:ROWS], made.mask[:ROWS]), Rows(made.tokens, made.mask)
+    task, device, stages = TextTask(settings, corpus), torch.device("cpu"), Stages(lambda *_: None, total=1)
+    run = LoadedRun("run", TASK, settings, 3, task.learner(device).weights(), "", lambda: corpus.words)
+    written = RunAuthor(run, task).write(200, (0.7, 1.0), stages)
+    ((cold, found),), real = measure_quality([written], corpus, 100, device, stages)
+    assert (cold["temperature"], found["temperature"]) == (0.7, 1)
     assert found["generator_entropy"] == pytest.approx(math.log(394), rel=0.05)
-    assert benchmark.measure(few, all_of_it).items() <= found.items()
-    assert found["temperature"] == 1
     assert found["grammatical"] == 0
+    assert real["grammatical"] == 1
+    text = task.evaluator(device).samples(run.weights, 200, 1.0)
+    alone, _ = measure_texts([Rows(text.tokens, text.mask)], corpus, 100, device, stages)
+    assert alone.items() <= found.items()
+
+
+def test_what_each_author_wrote_stays_its_own(corpus, monkeypatch):
+    monkeypatch.setattr(module, "UPDATES", 1)
+    good, other = (Text(batch(corpus.train, 40, 0, seed), {"temperature": float(seed)}) for seed in (0, 1))
+    bad = Text(_spoiled(other.rows, np.sort), {"temperature": 2.0})
+    wrote = [Authored({}, [good, bad]), Authored({}, [other])]
+    sweeps, _ = measure_quality(wrote, corpus, 30, torch.device("cpu"), Stages(lambda *_: None, total=1))
+    found = [[(entry["temperature"], entry["grammatical"]) for entry in sweep] for sweep in sweeps]
+    assert found == [[(0, 1), (2, 0)], [(1, 1)]]
 
 
 def test_the_entropy_of_samples_rises_with_temperature(task):

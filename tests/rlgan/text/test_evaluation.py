@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlgan.text.evaluation import result_lines
+from rlgan.text.evaluation_lines import result_lines
 
 
 @pytest.mark.parametrize(("implied", "said"), [({}, ""), ({"implied_test_perplexity": 11.0}, ", D's implied 11")])

@@ -10,7 +10,8 @@ import pytest
 from rlgan.errors import DataError
 from rlgan.text.corpora.files import encode, load_text
 from rlgan.text.corpora.stories import load_stories
-from rlgan.text.corpus import Corpus, Rows, batch, unigram_perplexity
+from rlgan.text.corpus import Corpus, Rows, batch
+from rlgan.text.perplexities import unigram_perplexity
 from rlgan.text.settings import CorpusSettings
 from rlgan.text.stories import stories
 from rlgan.text.vocabulary import to_text

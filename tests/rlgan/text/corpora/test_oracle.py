@@ -9,7 +9,8 @@ from rlgan.errors import DataError
 from rlgan.rng import Purpose, stream
 from rlgan.text.corpora.load import load_corpus
 from rlgan.text.corpora.oracle import Oracle, load_oracle
-from rlgan.text.corpus import Rows, unigram_perplexity
+from rlgan.text.corpus import Rows
+from rlgan.text.perplexities import unigram_perplexity
 from rlgan.text.settings import CorpusSettings
 
 
