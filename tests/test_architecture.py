@@ -91,7 +91,8 @@ def _is_private(name):
 
 
 def test_no_test_reaches_into_private_state():
-    others = {"os._exit", "aten._local_scalar_dense"}
+    # Of others, who have no public way.
+    others = {"os._exit", "aten._local_scalar_dense", "backend_registration._setup_privateuseone_for_python_backend"}
     for file, tree in TESTS.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and _is_private(node.attr):
