@@ -1,6 +1,5 @@
 """Numbers as lines for a person, in terminals that are wide and narrow."""
 
-import shutil
 import sys
 
 import pytest
@@ -23,7 +22,7 @@ LINES = [Headline("rfid", 1877.04, "lower", {"floor": 21.1, "the average picture
 )
 def test_what_stands_beside_a_number_is_broken_between_words_where_a_terminal_is_too_narrow(monkeypatch, columns, due):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: columns is not None)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: shutil.os.terminal_size((columns or 20, 24)))
+    monkeypatch.setenv("COLUMNS", str(columns or 20))
     said = []
     say_headlines(LINES, said.append)
     assert said == due
