@@ -34,6 +34,14 @@ def ngram_measures(
         references: real rows.
         seen: rows that a generator may have learned by heart, in parts.
         corpus: whose vocabulary they are in.
+
+    Example:
+        >>> all_count = np.ones((2, 2), bool)
+        >>> real, written = (Rows(np.array(rows), all_count) for rows in ([[2, 3], [3, 4]], [[2, 3], [4, 4]]))
+        >>> corpus = Corpus("letters", ("<unk>", "<eos>", "a", "b", "c"), real, real, real, stop_token=None)
+        >>> (found,) = ngram_measures([written], real, [real.tokens], corpus)
+        >>> found["memorised"], found["distinct_1"], found["length"]  # half of the rows; 3 of 4 words
+        (0.5, 0.75, 2.0)
     """
     real = _spoken(references, corpus)
     known = np.concatenate([digests(tokens) for tokens in seen])
