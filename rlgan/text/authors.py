@@ -10,12 +10,13 @@ from rlgan.errors import UsageError
 from rlgan.task import LoadedRun, Result, Stages
 from rlgan.text import ngrams
 from rlgan.text.benchmark import Authored, Text
-from rlgan.text.corpus import Corpus, Rows
+from rlgan.text.corpus import Rows
 from rlgan.text.given_policy import GivenPolicy
 from rlgan.text.perplexities import reference_perplexities
 from rlgan.text.schedule import EVALUATION_ROWS
 from rlgan.text.settings import EvaluateOptions
 from rlgan.text.task import TextTask
+from rlgan.types import Metrics
 
 # About how long it takes to measure an author by itself, and to write a text, in the units of the benchmark's stages.
 READING, SAMPLING = 1.0, 1.0
@@ -25,7 +26,7 @@ class Author(Protocol):
     """Writes text, and is measured by itself."""
 
     def write(self, count: int, temperatures: Sequence[float], stages: Stages, /) -> Authored:
-        """Write so many sequences at each temperature: a pure function. Without temperatures nothing that takes long.
+        """Write so many sequences at each temperature, and measure the author by itself: a pure function.
 
         Args:
             count: sequences.
@@ -41,18 +42,18 @@ class RunAuthor:
 
     Args:
         run: whose weights.
-        task: the corpus on which it is measured, and the run's recipe.
+        task: that has the corpus on which it is measured.
     """
 
     run: LoadedRun
     task: TextTask
 
     def write(self, count: int, temperatures: Sequence[float], stages: Stages, /) -> Authored:
-        """What training measures, which run it is, and samples; with these the perplexity of the text as one stream."""
+        """Sample; and measure what training does, and where samples are asked for the test rows read as one stream."""
         run = self.run
         stages.begin(f"measuring {run.path}", READING)
         # Here and not in an attribute, so that the networks of one run at a time are in memory.
-        evaluator = self.task.evaluator(prepare(run.device))
+        evaluator = self.task.with_settings(run.settings).evaluator(prepare(run.device))
         evaluation = evaluator.evaluate(run.weights)
         result: Result = {"run": run.path, "step": run.step, "data": self.task.settings.corpus.data}
         result |= run.task.labels(run.settings) | evaluation.metrics | evaluation.series
@@ -73,52 +74,51 @@ class PolicyAuthor:
     Args:
         name: `module:object`.
         run: whose length of texts and seed count.
-        corpus: the run's data, or other rows in its vocabulary.
+        task: that has the corpus on which it is measured.
+        temperatures: that were asked for.
+
+    Attributes:
+        temperatures: those of them at which it writes different texts.
 
     Raises:
-        UsageError: it is no function.
+        UsageError: it is no function, or chooses tokens and temperatures were given.
         RunError: it fails, or gives what it must not.
     """
 
-    def __init__(self, name: str, run: LoadedRun, corpus: Corpus) -> None:
+    def __init__(self, name: str, run: LoadedRun, task: TextTask, temperatures: tuple[float, ...]) -> None:
         self.name = name
+        self.temperatures = temperatures
         self._run = run
-        self._corpus = corpus
-        self._policy = GivenPolicy(name, len(corpus.words))
-
-    def temperatures(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Those of the temperatures that were asked for at which it writes different texts.
-
-        Raises:
-            UsageError: it chooses tokens, and temperatures were given.
-        """
-        if not self._policy.gives_actions:
-            return asked
-        if asked not in (EvaluateOptions().temperatures, (1.0,)):
-            raise UsageError(f"--temperatures with --policy {self.name}, which gives actions: leave them out")
-        return (1.0,)
+        self._task = task
+        self._policy = GivenPolicy(name, len(task.corpus.words))
+        if temperatures and self._policy.gives_actions:
+            if temperatures not in (EvaluateOptions().temperatures, (1.0,)):
+                raise UsageError(f"--temperatures with --policy {name}, which gives actions: leave them out")
+            self.temperatures = (1.0,)
 
     def write(self, count: int, temperatures: Sequence[float], stages: Stages, /) -> Authored:
-        """Perplexities where the policy gives log-probabilities, what a few texts are like, and what it writes."""
+        """Ask it for token after token; and for perplexities, where it gives log-probabilities."""
         stages.begin(f"measuring {self.name}", READING)
-        corpus = self._corpus
-        result: Result = {"run": self._run.path, "policy": self.name, "data": self._run.settings.corpus.data}
+        corpus = self._task.corpus
+        result: Result = {"run": self._run.path, "policy": self.name, "data": self._task.settings.corpus.data}
         if not self._policy.gives_actions:
             validation, test = self._policy.perplexity(corpus.validation), self._policy.perplexity(corpus.test)
             result |= {"validation_perplexity": validation, "test_perplexity": test, "test_nll": math.log(test)}
-        result |= reference_perplexities(corpus) | ngrams.brief(corpus, self._written(EVALUATION_ROWS, 1.0).rows)
+        result |= reference_perplexities(corpus) | ngrams.brief(corpus, self._rows(EVALUATION_ROWS, 1.0))
         texts = []
         for temperature in temperatures:
             stages.begin(f"{self.name} at temperature {temperature:g}: sampling", SAMPLING)
-            texts.append(self._written(count, temperature))
+            rows = self._rows(count, temperature)
+            texts.append(Text(rows, {"temperature": temperature} | self._entropy(rows, temperature)))
         return Authored(result, texts)
 
-    def _written(self, count: int, temperature: float) -> Text:
+    def _rows(self, count: int, temperature: float) -> Rows:
         settings = self._run.settings
-        rows = self._policy.write(count, settings.corpus.length, self._corpus.stop_token, temperature, settings.seed)
-        measures = {"temperature": temperature}
-        if not self._policy.gives_actions:
-            # Nats per token, by the log-probabilities of the tokens that were drawn.
-            log_probs = self._policy.log_probs(rows, temperature)
-            measures["generator_entropy"] = -float(log_probs.sum() / rows.mask.sum())
-        return Text(rows, measures)
+        stop_token = self._task.corpus.stop_token
+        return self._policy.write(count, settings.corpus.length, stop_token, temperature, settings.seed)
+
+    def _entropy(self, rows: Rows, temperature: float) -> Metrics:
+        """Nats per token, by the log-probabilities of the tokens that were drawn."""
+        if self._policy.gives_actions:
+            return {}
+        return {"generator_entropy": -float(self._policy.log_probs(rows, temperature).sum() / rows.mask.sum())}

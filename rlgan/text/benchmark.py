@@ -78,8 +78,8 @@ def measure_texts(
     )
     seen = seen_in_training(corpus)
     measured = [*(text.take(slice(rows)) for text in texts), held_out]
-    by_features = frechet_distances(measured, references, corpus.words)
     stages.begin("the n-grams of all texts", COUNTING * len(measured))
+    by_features = frechet_distances(measured, references, corpus.words)
     by_counts = ngram_measures(measured, references, seen, corpus)
     models = language_models(corpus, (corpus.train, *texts, training), device, stages)
     of_real = next(models)

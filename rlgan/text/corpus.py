@@ -125,7 +125,9 @@ class Corpus:
 
 
 def seen_in_training(corpus: Corpus) -> Iterator[AnyTokens]:
-    """What a generator may have learned by heart, tokens [N, T] in parts: the training rows, or all their windows.
+    """What a generator may have learned by heart, tokens [N, T] in parts.
+
+    The training rows; of windows, those from any place of the text.
 
     Example:
         >>> rows = Rows(np.array([[0, 1], [2, 0]]), np.ones((2, 2), bool))

@@ -17,21 +17,24 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         RunError: the run's own data is not there, a text can't be read, or a control does not compare.
         UsageError: a policy from outside is no function, or can't write at the temperatures.
     """
-    device, compared = prepare(run.device), open_compared(run, options, tools)
-    authors, temperatures = compared.authors, compared.temperatures
-    texts = len(authors) * len(temperatures) * (SAMPLING + DURATION) + REAL_DURATION if temperatures else 0.0
-    stages = Stages(tools.status, len(authors) * READING + texts)
-    written = [author.write(compared.samples, temperatures, stages) for author in authors]
-    result, *controls = results = [each.measures for each in written]
-    result |= compared.facts
+    # First, so that a GPU which is not there is said at once; a policy from outside computes under the same rules.
+    device = prepare(run.device)
+    compared = open_compared(run, options, tools)
+    authors, temperatures = 1 + len(options.control), options.compared_temperatures
+    # A policy that chooses tokens writes at one temperature, and is done sooner.
+    texts = authors * len(temperatures) * (SAMPLING + DURATION) + REAL_DURATION if temperatures else 0.0
+    stages = Stages(tools.status, authors * READING + texts)
+    written = [author.write(compared.samples, compared.temperatures, stages) for author in compared.authors]
+    results = [each.measures for each in written]
+    facts = compared.facts
     if temperatures:
         sweeps, floor = measure_quality(written, compared.corpus, compared.rows, device, stages)
-        for found, sweep in zip(results, sweeps, strict=True):
-            found["quality"] = sweep
-        result |= {"quality_floor": floor, "quality_rows": compared.rows, "quality_samples": compared.samples}
-        result["quality_protocol"] = PROTOCOL
-    if controls:
-        result["controls"] = over_controls(result, controls, run, compared.controls)
+        results = [found | {"quality": sweep} for found, sweep in zip(results, sweeps, strict=True)]
+        facts |= {"quality_floor": floor, "quality_rows": compared.rows, "quality_samples": compared.samples}
+        facts |= {"quality_protocol": PROTOCOL}
+    result = results[0] | facts
+    if compared.controls:
+        result["controls"] = over_controls(result, results[1:], run, compared.controls)
     if options.figure is not None:
         # Late: matplotlib takes long to import, and most evaluations draw nothing.
         from rlgan.text.figures import write_quality

@@ -1,4 +1,4 @@
-"""What `rlgan evaluate` prints of text beside its numbers: tables. Imports no torch."""
+"""What `rlgan evaluate` prints of text beside its numbers: tables."""
 
 from rlgan.task import Result
 

@@ -1,4 +1,4 @@
-"""What a run gained over its controls, which learned nothing from a discriminator. Imports no torch."""
+"""What a run gained over its controls, which learned nothing from a discriminator."""
 
 import math
 from collections.abc import Sequence

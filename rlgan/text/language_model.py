@@ -41,12 +41,16 @@ def language_models(
     """
     for i, rows in enumerate(sources):
         stages.begin(f"language model {i + 1} of {len(sources)}", MODELLING)
-        # Of the corpus only what shapes the rows: size, rate and seed are the same for all, or scores do not compare.
-        settings = updated(LANGUAGE_MODEL, {"layout": corpus.layout, "length": rows.shape[1]})
-        made = learner(settings, corpus.words, _Batches(rows, settings.batch_size, settings.seed), device)
-        for step in range(UPDATES):
-            made.update(step, MAXIMUM_LIKELIHOOD, [])
-        yield cast(TextGenerator, made.adapter.generator)
+        yield _trained(corpus, rows, device)
+
+
+def _trained(corpus: Corpus, rows: RowSource, device: torch.device) -> TextGenerator:
+    # Of the corpus only what shapes the rows: size, rate and seed are the same for all, or scores do not compare.
+    settings = updated(LANGUAGE_MODEL, {"layout": corpus.layout, "length": rows.shape[1]})
+    made = learner(settings, corpus.words, _Batches(rows, settings.batch_size, settings.seed), device)
+    for step in range(UPDATES):
+        made.update(step, MAXIMUM_LIKELIHOOD, [])
+    return cast(TextGenerator, made.adapter.generator)
 
 
 @dataclass(frozen=True)

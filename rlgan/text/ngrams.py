@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from sacrebleu.metrics.bleu import BLEU
 
 from rlgan.text.corpus import Corpus, Rows
-from rlgan.text.vocabulary import END, UNKNOWN
+from rlgan.text.vocabulary import UNKNOWN, spoken_tokens
 from rlgan.types import AnyTokens, Mask
 
 ORDERS = (2, 3, 4, 5)  # of BLEU
 
 Digests = NDArray[np.uint64]  # [N] one for each row
-Text = Sequence[Hashable]
+Words = Sequence[Hashable]
 Counts = Counter[tuple[Hashable, ...]]  # of each n-gram of a text, n = 1 to 5
 Most = dict[tuple[Hashable, ...], tuple[int, int]]  # n-gram -> the largest and the second largest count in one text
 
@@ -43,30 +43,31 @@ def ngram_measures(
         >>> found["memorised"], found["distinct_1"], found["length"]  # half of the rows; 3 of 4 words
         (0.5, 0.75, 2.0)
     """
-    real = _spoken(references, corpus)
+    of_language = [under_true_language(corpus, rows) for rows in texts]
     known = np.concatenate([digests(tokens) for tokens in seen])
     # No token is -1: without `<unk>` the share of unknown words is 0.
     unknown = corpus.words.index(UNKNOWN) if UNKNOWN in corpus.words else -1
+    real, *spoken = (spoken_tokens(corpus.words, rows.tokens) for rows in (references, *texts))
     found = []
-    for rows in texts:
-        spoken, lengths = _spoken(rows, corpus), rows.mask.sum(axis=1)
+    for rows, words, right in zip(texts, spoken, of_language, strict=True):
+        lengths = rows.mask.sum(axis=1)
         found.append(
             {
-                **{f"bleu_{n}": value for n, value in bleu(spoken, real).items()},
-                **{f"self_bleu_{n}": value for n, value in self_bleu(spoken).items()},
+                **{f"bleu_{n}": value for n, value in bleu(words, real).items()},
+                **{f"self_bleu_{n}": value for n, value in self_bleu(words).items()},
                 **{f"distinct_{n}": distinct(rows.tokens, rows.mask, n) for n in (1, 2, 3, 4)},
                 "distinct_sequences": distinct_sequences(rows.tokens),
                 "memorised": memorised(rows.tokens, known),
                 "length": float(lengths.mean()),
                 "length_std": float(lengths.std()),
                 "unknown_words": float((rows.tokens[rows.mask] == unknown).mean()),
-                **under_true_language(corpus, rows),
+                **right,
             }
         )
     return found
 
 
-def bleu(hypotheses: Sequence[Text], references: Sequence[Text]) -> dict[int, float]:
+def bleu(hypotheses: Sequence[Words], references: Sequence[Words]) -> dict[int, float]:
     """BLEU-2 to BLEU-5 of each hypothesis against all references, averaged over the hypotheses; in [0, 1].
 
     BLEU-n = min(1, exp(1 - r / c)) (p_1 ... p_n)^(1/n) (Papineni et al. 2002). p_k is the share of the hypothesis's
@@ -87,7 +88,7 @@ def bleu(hypotheses: Sequence[Text], references: Sequence[Text]) -> dict[int, fl
     return _mean(_score(_counts(text), len(text), most, lengths) for text in hypotheses)
 
 
-def self_bleu(texts: Sequence[Text]) -> dict[int, float]:
+def self_bleu(texts: Sequence[Words]) -> dict[int, float]:
     """BLEU-2 to BLEU-5 of each text against all others, averaged: 1 where all are the same (Zhu et al. 2018, Texygen).
 
     A text is no reference of its own: it would score 1 and hide all else.
@@ -190,13 +191,7 @@ def digests(tokens: AnyTokens) -> Digests:
     return found
 
 
-def _spoken(rows: Rows, corpus: Corpus) -> list[Text]:
-    """The tokens of each row that stand for a word: without `<eos>`, and without the places where none stands."""
-    end = corpus.words.index(END) if END in corpus.words else -1
-    return [[token for token in row if token < len(corpus.words) and token != end] for row in rows.tokens.tolist()]
-
-
-def _counts(text: Text) -> Counts:
+def _counts(text: Words) -> Counts:
     return Counter(tuple(text[i : i + n]) for n in range(1, max(ORDERS) + 1) for i in range(len(text) - n + 1))
 
 

@@ -424,6 +424,18 @@ class EvaluateOptions:
     of tokens int64 [N, t] and a mask bool [N, t], true where a token stands, to log-probabilities [N, V] of the next
     token, or to actions [N]."""
 
+    @property
+    def compared_temperatures(self) -> tuple[float, ...]:
+        """Those at which quality is measured: each once, and rising, because a figure draws a curve through them.
+
+        Example:
+            >>> EvaluateOptions(temperatures=(1.3, 0.7, 1.3)).compared_temperatures
+            (0.7, 1.3)
+            >>> EvaluateOptions(quick=True).compared_temperatures
+            ()
+        """
+        return () if self.quick else tuple(sorted(set(self.temperatures)))
+
     def check(self) -> None:
         """Check what the annotations can't say.
 

@@ -59,6 +59,17 @@ def to_tokens(text: Sequence[str], words: Sequence[str]) -> Tokens:
     return np.array([index[word] if word in index else index[UNKNOWN] for word in text], dtype=np.int64)
 
 
+def spoken_tokens(words: Sequence[str], tokens: AnyTokens) -> list[list[int]]:
+    """Those tokens of rows [N, T] that stand for a word: without `<eos>` and the places where no word stands.
+
+    Example:
+        >>> spoken_tokens(("<unk>", "<eos>", "a", "cat"), np.array([[2, 3, 1, 4]]))
+        [[2, 3]]
+    """
+    end = words.index(END) if END in words else -1
+    return [[token for token in row if token < len(words) and token != end] for row in tokens.tolist()]
+
+
 def to_words(words: Sequence[str], tokens: AnyTokens) -> list[list[str]]:
     """Write rows of tokens [N, T] out in words, without `<eos>` and without the places where no word stands.
 
@@ -66,8 +77,7 @@ def to_words(words: Sequence[str], tokens: AnyTokens) -> list[list[str]]:
         >>> to_words(("<unk>", "<eos>", "a", "cat"), np.array([[2, 3, 1, 4]]))
         [['a', 'cat']]
     """
-    spoken = [word if word != END else "" for word in words]
-    return [[spoken[token] for token in row if token < len(words) and spoken[token]] for row in tokens.tolist()]
+    return [[words[token] for token in row] for row in spoken_tokens(words, tokens)]
 
 
 def to_text(words: Sequence[str], tokens: AnyTokens, join: str = " ") -> list[str]:

@@ -4,9 +4,13 @@ Values are another matter: that a GPU learns as the CPU does is what `scripts/ch
 """
 
 import importlib.util
+import re
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from accelerator import accelerator, own_process, telling
 
 from rlgan.cli.train import requested
@@ -66,6 +70,54 @@ def _check(process, name, *flags, evaluates=False):
     if "monte-carlo" not in name:
         assert of_rollouts == shards
     assert updates <= of_update <= updates + 1 + ("learned" in name)
+
+
+def _refused(what):
+    """What an operation says on the device, and how often it was waited for."""
+    with accelerator() as (device, copies):
+        there = torch.ones(3, device=device)
+        try:
+            what(there)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is a refusal)
+            return f"{type(error).__name__} {error}", copies.total()
+    return "", copies.total()
+
+
+def _numpy(there):
+    return np.asarray(there)
+
+
+def _two_devices(there):
+    return there + torch.ones(3)
+
+
+def _item(there):
+    return there.sum().item()
+
+
+def _copied(there):
+    return there.cpu().numpy() + np.asarray(torch.empty(3).copy_(there)) + np.asarray(there.tolist())
+
+
+@pytest.mark.parametrize(
+    ("what", "due"),
+    [
+        (_two_devices, "same device"),
+        (_numpy, "copy it to the host first"),
+        (_item, "DataDependent"),
+        (bool, "ambiguous|DataDependent"),
+        (torch.Tensor.nonzero, "DynamicOutputShape"),
+        (partial(torch.cumsum, dim=0), "cumsum is not deterministic"),
+        (partial(torch.Tensor.cumsum_, dim=0), "cumsum_ is not deterministic"),
+    ],
+)
+def test_the_device_refuses_what_a_gpu_refuses_or_waits_for(process, what, due):
+    said, _ = process.submit(_refused, what).result()
+    assert re.search(due, said)
+
+
+def test_the_device_counts_copies_to_the_host(process):
+    assert process.submit(_refused, _copied).result() == ("", 3)
 
 
 @pytest.mark.parametrize("name", FAST)

@@ -10,7 +10,6 @@ import traceback
 import warnings
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from functools import partialmethod
 from multiprocessing import get_context
 from unittest import mock
 
@@ -20,11 +19,12 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.functional import linear
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 NAME = "valueless"
 # On a GPU these raise where results must be the same every time (torch.use_deterministic_algorithms).
 REFUSED = {
-    "cumsum", "cumprod", "histc", "bincount", "kthvalue", "median", "nanmedian", "put_", "_ctc_loss_backward",
+    "cumsum", "cumprod", "histc", "bincount", "kthvalue", "median", "nanmedian", "put", "_ctc_loss_backward",
     "upsample_linear1d_backward", "upsample_bilinear2d_backward", "upsample_bicubic2d_backward",
     "upsample_trilinear3d_backward", "reflection_pad1d_backward", "reflection_pad2d_backward",
     "replication_pad1d_backward", "replication_pad2d_backward", "_adaptive_avg_pool2d_backward",
@@ -34,15 +34,24 @@ REFUSED = {
 
 
 class _Operations(TorchDispatchMode):
-    """Refuses what a GPU has no deterministic kernel for."""
+    """Refuses what a GPU has no deterministic kernel for, and counts copies to the host."""
+
+    def __init__(self, copies):
+        super().__init__()
+        self.copies = copies
 
     def __torch_dispatch__(self, function, _types, args=(), kwargs=None):
-        name = function.overloadpacket.__name__
-        on_device = any(isinstance(each, torch.Tensor) and each.device.type == NAME for each in args)
-        assert not (on_device and name in REFUSED), f"{name} is not deterministic on a GPU"
+        name, kwargs = function.overloadpacket.__name__, kwargs or {}
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        on_device = any(each.device.type == NAME for each in tensors)
+        # What works in place has the same kernel.
+        assert not (on_device and name.removesuffix("_") in REFUSED), f"{name} is not deterministic on a GPU"
         if name == "_fused_sgd_":  # in place, and torch has none for tensors without values
             return None
-        return function(*args, **(kwargs or {}))
+        result = function(*args, **kwargs)
+        if on_device and isinstance(result, torch.Tensor) and result.device.type == "cpu":
+            self.copies["to the host"] += 1
+        return result
 
 
 def _gru(layer, inputs, state):
@@ -90,18 +99,20 @@ def _no_cast(*_, **__):
 
 @contextlib.contextmanager
 def accelerator():
-    """Give the device, and a count of the copies to the host, all of which read tens."""
+    """Give the device, and a count of the copies to the host. What is read on the host are tens."""
     copies = Counter()
 
-    def read(tensor, name):
-        copies[name] += 1
-        values = np.full(tensor.shape, 10).astype(str(tensor.dtype).removeprefix("torch."))
-        return values if name == "numpy" else values.tolist()
+    def numpy(tensor):
+        if tensor.device.type != "cpu":
+            raise TypeError(f"can't convert a tensor of {tensor.device} to numpy: copy it to the host first")
+        return np.full(tensor.shape, 10).astype(str(tensor.dtype).removeprefix("torch."))
+
+    def tolist(tensor):
+        return numpy(tensor.cpu()).tolist()
 
     with contextlib.ExitStack() as stack:
-        for name in ("numpy", "tolist"):
-            reads = partialmethod(read, name)
-            stack.enter_context(mock.patch.object(FakeTensor, name, reads, create=True))
+        stack.enter_context(mock.patch.object(FakeTensor, "numpy", numpy, create=True))
+        stack.enter_context(mock.patch.object(FakeTensor, "tolist", tolist))
         stack.enter_context(mock.patch.object(torch.nn.Module, "to", _to))
         stack.enter_context(mock.patch.object(torch, "tensor", _without_value(torch.tensor)))
         # Casts need kernels of the device's own; what is rounded without them is rounded here too.
@@ -111,7 +122,7 @@ def accelerator():
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         stack.enter_context(FakeTensorMode())
-        stack.enter_context(_Operations())
+        stack.enter_context(_Operations(copies))
         yield torch.device(NAME, 0), copies
 
 

@@ -115,7 +115,8 @@ def encode(path: Path, words: Sequence[str], settings: CorpusSettings) -> tuple[
     if END not in words:
         raise DataError(f"{path} can't be read: the words of this run are the oracle's numbers, which no text has")
     file, numbering = split_files(path).test if path.is_dir() else path, Numbering()
-    numbers = read_text(file, numbering, find_token_kind(settings.tokens))
+    kind = find_token_kind(settings.tokens)
+    numbers = read_text(file, numbering, kind)
     counts = count(numbers, len(numbering))
     tokens = {word: token for token, word in enumerate(words)}
     known = [word in tokens for word in numbering.words]

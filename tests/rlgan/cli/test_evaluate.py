@@ -206,6 +206,29 @@ def test_a_control_must_be_of_the_same_data_and_learn_nothing(run, small_words, 
     ):
         code = main(["evaluate", str(run), "--quick", "--control", str(path)])
         assert_refused(code, capsys.readouterr().err, 1, str(path), part)
+    # What its words tell needs none of its data.
+    text.unlink()
+    code = main(["evaluate", str(run), "--quick", "--control", str(tmp_path / "words")])
+    assert_refused(code, capsys.readouterr().err, 1, str(tmp_path / "words"), "has another vocabulary")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_data_that_was_moved_is_named_where_it_lies_now_and_bounds_what_is_compared(small_words, tmp_path, capsys):
+    text, moved = tmp_path / "text.txt", tmp_path / "moved.txt"
+    text.write_text("".join(f"{name} sat on the mat\n" for name in ("cats", "dogs", "hens") for _ in range(40)))
+    for name, words in (("run", []), ("control", ["--method", "mle"])):
+        words = [*LOCAL, "--layout", "sentences", *words, "--data", str(text), "--run-dir", str(tmp_path / name)]
+        assert main(["train", *small_words, *words]) == 0
+    text.rename(moved)
+    capsys.readouterr()
+    words = ["--control", str(tmp_path / "control"), "--data", str(moved), "--temperatures", "1", "--json"]
+    assert main(["evaluate", str(tmp_path / "run"), *words]) == 0
+    result = _strict(capsys.readouterr().out)
+    assert [each["data"] for each in (result, *result["controls"])] == [str(moved)] * 2
+    # As many as there are: of 120 lines a few are held out.
+    rows = json.loads((tmp_path / "run" / "config.json").read_text())["data"]["rows"]
+    assert result["quality_samples"] == rows["train"]
+    assert result["quality_rows"] == min(rows["validation"], rows["test"]) < rows["train"]
 
 
 def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(small_words, tmp_path, capsys):

@@ -3,6 +3,7 @@
 # ruff: noqa: ARG001 (a policy is given a mask, which not each of these needs)
 
 import json
+import math
 from functools import cache
 
 import numpy as np
@@ -116,6 +117,14 @@ def slept(tokens, mask):
     return np.full(len(tokens), sentence[min(tokens.shape[1], 4)])
 
 
+asked = []
+
+
+def counted(tokens, mask):
+    asked.append(tokens.shape)
+    return frequencies(tokens, mask)
+
+
 def _evaluated(run, capsys, *words):
     capsys.readouterr()
     assert main(["evaluate", str(run), "--json", *words]) == 0
@@ -127,6 +136,16 @@ def test_frequencies_alone_have_the_unigram_perplexity(run, capsys):
     assert found["test_perplexity"] == pytest.approx(found["unigram_perplexity"], rel=1e-5)
     assert found["policy"] == f"{__name__}:frequencies"
     assert "discriminator_accuracy_real" not in found
+
+
+def test_a_policy_is_asked_for_no_more_than_is_told(run, capsys):
+    asked.clear()
+    _evaluated(run, capsys, "--policy", f"{__name__}:counted", "--quick")
+    corpus = stories()
+    length = corpus.train.shape[1]
+    rounds = [math.ceil(rows / 64) for rows in (len(corpus.validation.tokens), len(corpus.test.tokens), 512)]
+    # Once for what kind it is; then for held-out text, and for what it writes, at every place where a sequence goes on.
+    assert sum(rounds) * 10 < len(asked) <= 1 + sum(rounds) * length
 
 
 def test_actions_are_measured_by_what_they_write(run, capsys, monkeypatch):
