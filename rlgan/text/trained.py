@@ -9,12 +9,14 @@ from rlgan.errors import RunError, UsageError
 from rlgan.learning.weights import load
 from rlgan.task import LoadedRun, ScorerForm
 from rlgan.text.assembly import rollout_settings, text_networks
+from rlgan.text.corpora.layouts import find_layout
 from rlgan.text.corpora.token_kinds import find_token_kind
 from rlgan.text.methods.method import find_method
 from rlgan.text.models.discriminator import TextDiscriminator
 from rlgan.text.models.generator import TextGenerator
 from rlgan.text.scorer import DiscriminatorScorer, TrainingScorer, UniformScorer
 from rlgan.text.text_scorer import TextScorer
+from rlgan.text.vocabulary import END
 
 
 def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
@@ -26,7 +28,8 @@ def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
     words = run.read_words()
     # The bias of the output has a number for each word, whatever the core is.
     due = len(run.weights.generator["output.bias"])
-    if len(words) != due or len(words) != len(set(words)):
+    ends = END in words or not find_layout(run.settings.corpus.layout).ends_with_eos
+    if len(words) != due or len(words) != len(set(words)) or not ends:
         raise RunError(
             f"{run.path}/vocabulary.json has {len(set(words))} different words and does not fit the networks of "
             f"checkpoint {run.step}, which know {due}: put the run's own back"

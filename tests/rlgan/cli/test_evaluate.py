@@ -241,7 +241,14 @@ def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(small_words, tmp_
 
 
 @pytest.mark.parametrize("command", ["evaluate", "sample"])
-@pytest.mark.parametrize("change", [lambda words: words[:-1], lambda words: [*words[:-1], words[0]]])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda words: words[:-1],
+        lambda words: [*words[:-1], words[0]],
+        lambda words: [word.replace("<eos>", "stop") for word in words],
+    ],
+)
 def test_a_vocabulary_that_does_not_fit_the_networks_is_said(run, tmp_path, capsys, command, change):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
