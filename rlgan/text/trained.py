@@ -30,9 +30,10 @@ def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
     due = len(run.weights.generator["output.bias"])
     ends = END in words or not find_layout(run.settings.corpus.layout).ends_with_eos
     if len(words) != due or len(words) != len(set(words)) or not ends:
+        has = f"{len(set(words))} different words" if ends else f"no {END}"
         raise RunError(
-            f"{run.path}/vocabulary.json has {len(set(words))} different words and does not fit the networks of "
-            f"checkpoint {run.step}, which know {due}: put the run's own back"
+            f"{run.path}/vocabulary.json has {has} and does not fit the networks of checkpoint {run.step}, which know "
+            f"{due}: put the run's own back"
         )
     return words
 
