@@ -97,12 +97,12 @@ def sampler(
 
 
 def policy_gradient(
-    settings: TextSettings, words: tuple[str, ...], device: torch.device, group: Group
+    settings: TextSettings, words: tuple[str, ...], stop_token: int | None, device: torch.device, group: Group
 ) -> PolicyGradient:
     """Both networks with fresh weights, the same for the same seed everywhere, and how they learn."""
-    networks, end = text_networks(settings, words), _stop_token(settings, words)
     # The order of what follows is that in which the weights are drawn.
     torch.manual_seed(torch_seed(settings.seed, Purpose.INITIALISE))
+    networks = text_networks(settings, words)
     # Drawn on the CPU and then moved: a GPU draws other numbers from the same seed.
     generator = TextGenerator(networks).to(device)
     n = settings.networks
@@ -139,17 +139,31 @@ def policy_gradient(
         judge=partial(DiscriminatorJudge, judging, rule, control),
         entropy_bonus=settings.policy.entropy_bonus,
         likelihood_dropout=n.generator_dropout,
-        stop_token=end,
+        stop_token=stop_token,
         logits_mib=settings.memory.logits_mib,
         group=group,
     )
 
 
 def learner(
-    settings: TextSettings, words: tuple[str, ...], source: RealSource, device: torch.device, group: Group = ALONE
+    settings: TextSettings,
+    words: tuple[str, ...],
+    stop_token: int | None,
+    source: RealSource,
+    device: torch.device,
+    group: Group = ALONE,
 ) -> Learner:
-    """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
-    adapter = policy_gradient(settings, words, device, group)
+    """A learner with fresh networks, the same for the same seed on every device and in every place of a group.
+
+    Args:
+        settings: the recipe.
+        words: the vocabulary, by token.
+        stop_token: what ends a row, or None.
+        source: of the real batches.
+        device: where it learns.
+        group: the learners that share every batch.
+    """
+    adapter = policy_gradient(settings, words, stop_token, device, group)
     networks = {"generator": adapter.generator, "discriminator": adapter.discriminator} | adapter.auxiliary_modules
     return Learner(
         adapter,

@@ -75,7 +75,7 @@ class PolicyAuthor:
         name: `module:object`.
         run: whose length of texts and seed count.
         task: that has the corpus on which it is measured.
-        temperatures: that were asked for.
+        options: that were asked for.
 
     Attributes:
         temperatures: those of them at which it writes different texts.
@@ -85,16 +85,16 @@ class PolicyAuthor:
         RunError: it fails, or gives what it must not.
     """
 
-    def __init__(self, name: str, run: LoadedRun, task: TextTask, temperatures: tuple[float, ...]) -> None:
+    def __init__(self, name: str, run: LoadedRun, task: TextTask, options: EvaluateOptions) -> None:
         self.name = name
-        self.temperatures = temperatures
+        self.temperatures = options.compared_temperatures
         self._run = run
         self._task = task
         self._policy = GivenPolicy(name, len(task.corpus.words))
-        if temperatures and self._policy.gives_actions:
-            if temperatures not in (EvaluateOptions().temperatures, (1.0,)):
+        if self._policy.gives_actions:
+            if tuple(sorted(set(options.temperatures))) not in (EvaluateOptions().temperatures, (1.0,)):
                 raise UsageError(f"--temperatures with --policy {name}, which gives actions: leave them out")
-            self.temperatures = (1.0,)
+            self.temperatures = self.temperatures and (1.0,)
 
     def write(self, count: int, temperatures: Sequence[float], stages: Stages, /) -> Authored:
         """Ask it for token after token; and for perplexities, where it gives log-probabilities."""

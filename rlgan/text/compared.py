@@ -13,7 +13,6 @@ from rlgan.text.corpus import Corpus
 from rlgan.text.methods.method import find_method
 from rlgan.text.settings import EvaluateOptions, TextSettings
 from rlgan.text.task import TextTask
-from rlgan.text.trained import vocabulary_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def open_compared(run: LoadedRun, options: EvaluateOptions, tools: EvaluationToo
     authors: list[Author] = [RunAuthor(each, task) for each in (run, *controls)]
     temperatures = options.compared_temperatures
     if options.policy is not None:
-        policy = PolicyAuthor(options.policy, run, task, temperatures)
+        policy = PolicyAuthor(options.policy, run, task, options)
         authors, temperatures = [policy], policy.temperatures
     return Compared(authors, controls, corpus, temperatures, samples, rows, facts)
 
@@ -65,9 +64,11 @@ def _check(run: LoadedRun, control: str | None, corpus: Corpus, tools: Evaluatio
     Raises:
         RunError: it has other words or other data, or learned from its discriminator.
     """
-    if not isinstance(run.settings, TextSettings) or vocabulary_of(run) != corpus.words:
-        if control is None:
-            raise RunError(f"{run.settings.corpus.data} is not the data that {run.path} was trained on: put it back")
+    words = run.read_words() if isinstance(run.settings, TextSettings) else ()
+    if words != corpus.words and control is None:
+        # Its data is what it was trained on, or there would be no corpus.
+        raise RunError(f"{run.path}/vocabulary.json has other words than the run's data: put the run's own back")
+    if words != corpus.words:
         raise RunError(f"--control {control} has another vocabulary: give a run on the same data")
     if control is None:
         return

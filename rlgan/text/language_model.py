@@ -34,7 +34,7 @@ def language_models(
     """Train a `LANGUAGE_MODEL` on each of some sources of rows, from the same first weights, when it is asked for.
 
     Args:
-        corpus: whose vocabulary and layout the rows have.
+        corpus: whose vocabulary the rows have, and which ends them.
         sources: of rows [N, T].
         device: where to compute.
         stages: shows which model is trained.
@@ -46,8 +46,9 @@ def language_models(
 
 def _trained(corpus: Corpus, rows: RowSource, device: torch.device) -> TextGenerator:
     # Of the corpus only what shapes the rows: size, rate and seed are the same for all, or scores do not compare.
-    settings = updated(LANGUAGE_MODEL, {"layout": corpus.layout, "length": rows.shape[1]})
-    made = learner(settings, corpus.words, _Batches(rows, settings.batch_size, settings.seed), device)
+    settings = updated(LANGUAGE_MODEL, {"length": rows.shape[1]})
+    batches = _Batches(rows, settings.batch_size, settings.seed)
+    made = learner(settings, corpus.words, corpus.stop_token, batches, device)
     for step in range(UPDATES):
         made.update(step, MAXIMUM_LIKELIHOOD, [])
     return cast(TextGenerator, made.adapter.generator)

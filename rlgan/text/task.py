@@ -134,7 +134,8 @@ class TextTask:
 
     def learner(self, device: torch.device, group: Group = ALONE) -> Learner:
         """A learner with fresh networks, the same for the same seed on every device and in every place of a group."""
-        return assembly.learner(self.settings, self.corpus.words, self, device, group)
+        corpus = self.corpus
+        return assembly.learner(self.settings, corpus.words, corpus.stop_token, self, device, group)
 
     def evaluator(self, device: torch.device) -> TextEvaluator:
         """What evaluates weights on this corpus."""
