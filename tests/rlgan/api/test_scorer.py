@@ -241,6 +241,7 @@ def test_a_vocabulary_that_does_not_fit_is_refused(run, tmp_path):
         rlgan.load_scorer(copy)
 
 
+@pytest.mark.slow
 def test_a_vocabulary_of_numbers_has_no_unknown_words(tmp_path):
     words = "--preset paper --data oracle --batch-size 4 --embedding-size 4 --hidden-size 4 --workers 0 --steps 1"
     assert main(["train", *words.split(), "--run-dir", str(tmp_path / "run")]) == 0

@@ -323,6 +323,7 @@ def test_seeds_of_a_ring_have_the_fewest_modes_and_no_other_target_beside_them(t
     assert "--target ring -> normal" in said
 
 
+@pytest.mark.slow
 def test_seeds_that_are_gone_on_with_must_be_typed_as_before(tmp_path, capfd):
     words = ["train", "gaussian", "--run-dir", str(tmp_path / "g"), "--seeds", "2"]
     assert main([*words, "--preset", "paper", "--seed", "7", "--steps", "20"]) == 0

@@ -263,6 +263,7 @@ def test_workers_decode_the_pictures_and_come_to_the_same_bits(rlgan, folder, tm
     assert digest(tmp_path / "ray", 6) == digest(tmp_path / "alone", 6)
 
 
+@pytest.mark.slow
 def test_figure5_goes_on_where_its_run_stopped(large, tmp_path, capsys):
     run, out = tmp_path / "run", tmp_path / "out.png"
     words = ["reproduce", "figure5", "--preset", "best", "--data", str(large), "--run-dir", str(run), "--out", str(out)]

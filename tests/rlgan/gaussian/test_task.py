@@ -207,6 +207,7 @@ def test_the_presets_of_a_mixture_have_the_same_networks(target):
     assert paper == updated(PAPER, same)
 
 
+@pytest.mark.slow
 def test_the_ring_is_found_where_the_papers_recipe_finds_nothing():
     """From a fixed seed, in an eighth of the iterations."""
     best, paper = (_task(_preset(preset, "ring"), iterations=600) for preset in ("best", "paper"))

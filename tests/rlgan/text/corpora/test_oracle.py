@@ -174,6 +174,7 @@ def saved(oracle, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_an_oracle_that_was_saved_writes_as_the_one_that_it_was(saved, corpus):
     name, found = load_corpus(CorpusSettings(data=str(saved)))
     assert name == str(saved)
