@@ -26,13 +26,13 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
     stages = Stages(tools.status, authors * READING + texts)
     written = [author.write(compared.samples, compared.temperatures, stages) for author in compared.authors]
     results = [each.measures for each in written]
-    facts = compared.facts
+    quality: Result = {}
     if temperatures:
         sweeps, floor = measure_quality(written, compared.corpus, compared.rows, device, stages)
         results = [found | {"quality": sweep} for found, sweep in zip(results, sweeps, strict=True)]
-        facts |= {"quality_floor": floor, "quality_rows": compared.rows, "quality_samples": compared.samples}
-        facts |= {"quality_protocol": PROTOCOL}
-    result = results[0] | facts
+        quality = {"quality_floor": floor, "quality_rows": compared.rows, "quality_samples": compared.samples}
+        quality["quality_protocol"] = PROTOCOL
+    result = results[0] | compared.facts | quality
     if compared.controls:
         result["controls"] = over_controls(result, results[1:], run, compared.controls)
     if options.figure is not None:
