@@ -1,5 +1,6 @@
 """`rlgan COMMAND ...`: finds the command, and turns every failure into one line and an exit code."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -67,7 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     with escaping_streams(), _libraries_undisturbed():
-        return _guarded(partial(_run, words))
+        code = _guarded(partial(_run, words))
+    # The last to be registered is the first to be called: who interrupts while the libraries clear up ends the process.
+    # Python's own handler would raise in whichever of them is at it, which shows a traceback and ends nothing.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return code
 
 
 def process_main(work: Callable[[], int | None]) -> int:

@@ -267,3 +267,13 @@ def test_a_run_that_was_stopped_leaves_the_callers_handlers_as_they_were(gaussia
     assert main([*gaussian, "--steps", "1000000000", "--checkpoint-every", "10", "--run-dir", str(run)]) == 0
     assert {number: signal.getsignal(number) for number in before} == before
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_who_interrupts_while_libraries_clear_up_sees_no_traceback():
+    code = (
+        "import atexit, os, signal; atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); "
+        "from rlgan.cli import main; raise SystemExit(main(['--version']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGINT
+    assert "Traceback" not in done.stderr
