@@ -72,17 +72,20 @@ def is_death(error: BaseException | None) -> bool:
     return isinstance(error, RayError) and not isinstance(error, TaskError)
 
 
-def unread_argument(error: TaskError, who: str) -> RunError | None:
+def unread_argument(error: TaskError, worker: str, learner: str) -> RunError | None:
     """Return the error for a rollout worker that could not read an argument of its call; None if it was not that.
 
     Args:
         error: of the call.
-        who: the worker, for people.
+        worker: whose call it was, for people.
+        learner: whose weights it was to read, for people.
     """
     # The weights are a result of the learner's. If it died before it had made them, or its node went with them, the
     # learner's error arrives as that of the call which was to read them.
-    if isinstance(error.cause, (ActorError, ResultLostError, ray.exceptions.OutOfMemoryError)):
-        return LearnerLostError("The weights were lost with the learner")
+    if isinstance(error.cause, ResultLostError):
+        return LearnerLostError(f"{learner} died: its weights are lost with its node")
+    if isinstance(error.cause, (ActorError, ray.exceptions.OutOfMemoryError)):
+        return LearnerLostError(f"{learner} died: {death_reason(error.cause)}")
     if isinstance(error.cause, RayError):
-        return RunError(f"{who} failed: {death_reason(error.cause)}")
+        return RunError(f"{worker} failed: {death_reason(error.cause)}")
     return None

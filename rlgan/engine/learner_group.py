@@ -96,6 +96,7 @@ class LearnerGroup:
                     raise RunError(f"{deaths} learners died at their start: {death_reason(error)}") from error
                 starting.append(actor_class.remote(*arguments))
         self._pool.roster.learner_nodes = [handle.location.node for handle in self.handles]
+        self._pool.learner = str(self.handles[0])
         self._begin()
 
     def close(self) -> None:

@@ -97,12 +97,16 @@ class WorkerPool:
     Raises:
         RunError: by every method that waits: workers die again and again, or there are none for `START_LIMIT` seconds.
         LearnerLostError: by every method that waits: the weights that a shard needs were lost with the learner.
+
+    Attributes:
+        learner: the learner whose weights the shards are made with, for people: who is named where they are lost.
     """
 
     def __init__(self, cluster: Cluster, run: EngineSettings, shards: int, log: Callable[[str], None]) -> None:
         self.roster = Roster(run, shards, log)
         self.dispatcher = Dispatcher(self._send)
         self.usage = WorkerUsage()
+        self.learner = "The learner"
         self._cluster = cluster
         self._log = log
         # Seconds that were spent here, watching. While this process does something else, as writing a checkpoint,
@@ -215,7 +219,7 @@ class WorkerPool:
         try:
             outcome = self._cluster.get(copy.cost if copy else worker.starting)
         except TaskError as error:
-            if unread := unread_argument(error, str(worker)):
+            if unread := unread_argument(error, str(worker), self.learner):
                 raise unread from error
             # A shard that fails is a fault of the program, whose log may help. The functions that prepare data raise
             # errors for people, which say what is wrong with the data: a log would hide them.

@@ -264,12 +264,26 @@ def test_an_exception_of_a_task_is_raised_as_it_is_and_its_worker_is_named(simul
     assert said == ["Rollout worker 0 (process 1 on 127.0.0.1) raised an exception. Its log is empty."]
 
 
-def test_weights_that_died_with_the_learner_are_told_from_a_fault_of_the_worker(simulated):
+# As Ray words them.
+DIED = "It died.\n\tpid: 7\nThe actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (ray.exceptions.OutOfMemoryError(DIED), "its worker process has died"),
+        (ray.exceptions.ActorUnavailableError("it does not answer", None), "it cannot be reached"),
+        (ray.exceptions.ObjectLostError("00" * 28, None, ""), "its weights are lost with its node"),
+    ],
+)
+def test_weights_that_died_with_the_learner_are_told_from_a_fault_of_the_worker(simulated, cause, reason):
     pool, cluster, said = simulated(0.1)
+    pool.learner = "The learner (process 7 on 127.0.0.1)"
     jobs = _request(pool, 0, 1)
-    _raise(cluster.actors[0], ray.exceptions.ActorDiedError())
-    with pytest.raises(LearnerLostError, match="The weights were lost with the learner"):
+    _raise(cluster.actors[0], cause)
+    with pytest.raises(LearnerLostError) as lost:
         pool.results(jobs)
+    assert str(lost.value) == f"The learner (process 7 on 127.0.0.1) died: {reason}"
     assert said == []
 
 
