@@ -34,6 +34,7 @@ class Monitor(Generic[W, P]):
         # From the manifests: also what was best before a resume.
         self._best = context.checkpoints.best_score(), context.checkpoints.best()
         self._evaluation: Evaluation | None = None  # the last one
+        self._summary: list[str] = []  # what was said of it
         self._evaluated_step = 0
         self._evaluated: dict[str, str] = {}  # what is shown of it
         self._scored: dict[str, str] = {}  # what was measured cheaply since then
@@ -88,7 +89,8 @@ class Monitor(Generic[W, P]):
             context.recorder.evaluation(step, evaluation, metrics, context.labels, shards_made)
         self._note(step, evaluation)
         self.show(step, EVALUATING, {})  # with the score that was just found, which may be the run's last
-        first, *others = context.reporter.summary(evaluation)
+        self._summary = context.reporter.summary(evaluation)
+        first, *others = self._summary
         for line in (f"step {step}: {first}", *others):
             context.observers.display.say(line)
         # Last, so that an alarm stands below the numbers that raised it.
@@ -122,12 +124,13 @@ class Monitor(Generic[W, P]):
         training = max(sum(seconds.values()) - seconds["seconds_in_evaluation"], 1e-9)
         best = "no checkpoint was measured" if self._best[1] is None else f"best checkpoint: step {self._best[1]}"
         score = "" if self._best[1] is None else f", {self._metric} {self._best[0]:.4g}"
-        texts = self._evaluation.texts[:SAMPLES] if self._evaluation else []
+        samples = [f"    {text}" for text in self._evaluation.texts[:SAMPLES]] if self._evaluation else []
         # A run that was stopped has not been evaluated since, and may write otherwise by now.
-        header = "it writes:" if self._evaluated_step == step else f"at step {self._evaluated_step:,} it wrote:"
+        header = f"at step {self._evaluated_step:,} it wrote:"
+        if self._evaluated_step == step:  # some stand right above, below the numbers of the last evaluation
+            header, samples = "it also writes:", [sample for sample in samples if sample not in self._summary]
         return [
-            *([header] if texts else []),
-            *(f"    {text}" for text in texts),
+            *([header, *samples] if samples else []),
             f"{step:,} steps; {clock(training)} of training and {clock(seconds['seconds_in_evaluation'])} of "
             f"evaluations this time, {self._learned / training:,.0f} {unit} a second; {best}{score}",
         ]
