@@ -143,6 +143,8 @@ def _planned(
         # Of a flag that comes twice the last one counts: where the order matters, the row was contradicted.
         _check_same(row.name, request, _request(task, [*row.defaults, *own, *extra]))
         before = _request(task, [*row.defaults, *own]).recipe
+        if flatten(request.recipe).get("seed") != flatten(before).get("seed"):
+            raise UsageError("--seed after -- is for every run, and each has one of its own: give it before --")
         name = _row_name("-".join(filter(None, (row.group, row.name))), before, request.recipe)
         rows.append((PlannedRow(name, row.name, row.group, words, request.recipe, seeds), row))
     return plan.facts, rows

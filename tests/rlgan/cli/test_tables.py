@@ -33,6 +33,7 @@ def text(tmp_path):
         (["--jobs", "0"], "--jobs is 0: it must be 1 or more"),
         (["--data", "TEXT", "--", "--method", "mle"], "--method after -- is for every run"),
         (["--data", "TEXT", "--", "--epochs", "3"], "--epochs after -- is for every run"),
+        (["--data", "TEXT", "--", "--seed", "5"], "--seed after -- is for every run"),
         (["--data", "TEXT", "--", "--seeds", "3"], "--seeds, --run-dir and --resume"),
         (["--data", "TEXT", "--", "--nonsense"], "there is no flag --nonsense"),
         (["--data", "nowhere"], "nowhere"),
