@@ -33,7 +33,9 @@ def test_every_line_of_the_document_runs(tmp_path, monkeypatch):
 
 def test_every_line_on_agents_runs_and_the_scorers_are_what_they_are_said_to_be(tmp_path, monkeypatch, small_settings):
     monkeypatch.chdir(tmp_path)
-    rlgan.train("text", **small_settings, steps=20, evaluate_every=20, run_dir="runs/first", say=lambda _: None)
+    # Of the form that a run has where nothing is typed.
+    settings = small_settings | {"preset": "best", "steps": 20, "evaluate_every": 20}
+    rlgan.train("text", **settings, run_dir="runs/first", say=lambda _: None)
     names = _run(ROOT / "README.md", 2)
     assert "env" in names
     assert "env" in _run(ROOT / "docs" / "agents.md", 1)
