@@ -56,7 +56,7 @@ class RayStatistics:
         A metric that is no longer there, as the memory of a worker that is gone, becomes 0: Ray cannot remove a gauge.
         """
         for name in metrics.keys() - self._gauges.keys():
-            self._gauges[name] = Gauge(f"rlgan_{name}", "As run/ in TensorBoard.", ("run",))
+            self._gauges[name] = Gauge(f"rlgan_{name}", f"{name} in metrics.jsonl.", ("run",))
         label = run_name.encode("ascii", "backslashreplace").decode()  # Ray's agent takes no other characters
         for name, gauge in self._gauges.items():
             gauge.set(metrics.get(name, 0.0), {"run": label})

@@ -37,8 +37,8 @@ class RunSettings:
     """How the recipe is run: nothing here changes the result, except --mixed-fleet; all may change with --resume."""
 
     run_dir: Annotated[str | None, TypedPath()] = None
-    """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default
-    runs/<task>-<method>-<time>."""
+    """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default a
+    new directory in runs/, named after what is trained and the time."""
     resume: Annotated[bool | Literal["auto"], Metavar("[auto]")] = False
     """Continue from the newest whole checkpoint of the run in --run-dir. auto: start afresh where there is no run, as
     a job does that is submitted again and again."""

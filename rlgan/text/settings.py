@@ -183,7 +183,8 @@ class DiscriminatorSettings:
     discriminator_form: Annotated[str, Choice(FORMS, "discriminator form"), Added(before="plain")] = "plain"
     """plain: log-odds of the sequence so far. structured: f(y | prefix) - log G(y | prefix, z), log-odds of the one
     token y; softmax(f) is then a language model. mediator: the same, with f learned by likelihood on real and generated
-    rows alike: CoT (Lu et al. 2019), with --estimator all_tokens --weighting expected --reward log_odds."""
+    rows alike: CoT (Lu et al. 2019), with --estimator all_tokens --weighting expected --reward log_odds --negatives
+    rollouts."""
     negatives: Annotated[str, Choice(NEGATIVES, "kind of negatives"), Added(before="rollouts")] = "rollouts"
     """A structured discriminator's negative examples. rollouts: what the generator wrote; conditional: its next-token
     distribution after each prefix of a real row, summed over all tokens; both: half of each."""
