@@ -49,7 +49,12 @@ class Shown:
     def curve(self) -> list[dict[str, float]]:
         """Medians over the runs of what is measured at each temperature."""
         return [
-            {name: median(entry[name] for entry in entries) for name in entries[0]}
+            # What all have: of samples of which none is grammatical, say, there is no likelihood.
+            {
+                name: median(entry[name] for entry in entries)
+                for name in entries[0]
+                if all(name in entry for entry in entries)
+            }
             for entries in zip(*(each["quality"] for each in self.found), strict=True)
         ]
 

@@ -34,20 +34,22 @@ def plan(options: Table1Options, recipe_of: RecipeOf) -> TablePlan:
 
 def _recipes(options: Table1Options) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each row's name, and the words that tell it from others."""
-    sizes: tuple[int | None, ...] = options.discriminator_sizes or (None,)
+    # Each once, whatever is typed twice: two rows of one name would be two runs in one directory.
+    estimators = tuple(dict.fromkeys(options.estimators))
+    sizes: tuple[int | None, ...] = tuple(dict.fromkeys(options.discriminator_sizes)) or (None,)
     # In this order, so that what the others are held against is there first.
     first = [method for method in ("mle", "policygan") if method in options.methods]
     for method in dict.fromkeys([*first, *options.methods]):
         if not resolve(method, METHODS).adversarial:
             yield _recipe(method, None, None)
         elif method == "policygan":
-            for estimator, size in itertools.product(options.estimators, sizes):
+            for estimator, size in itertools.product(estimators, sizes):
                 yield _recipe(method, estimator, size)
         else:
             yield _recipe(method, None, sizes[0])
     if "policygan" in options.methods:
-        name, words = _recipe("policygan", options.estimators[0], sizes[0])
-        for control in options.controls:
+        name, words = _recipe("policygan", estimators[0], sizes[0])
+        for control in dict.fromkeys(options.controls):
             if control != "none":
                 yield f"{name}-{control}", (*words, "--reward-control", control)
 

@@ -115,6 +115,16 @@ def test_a_row_that_has_not_been_measured_shows_dashes_and_its_command():
     assert "- mediator (CoT): `rlgan train --data $DATA`" in markdown
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_measure_that_one_seed_lacks_is_not_shown_of_the_curve(order):
+    # Of samples of which none is grammatical there is no likelihood.
+    one, two = found(60.0, (0.5, 2.0, 7.0), (1.0, 4.0, 5.0)), found(80.0, (0.5, 2.5, 7.5), (1.0, 4.5, 5.5))
+    for point in one["quality"]:
+        point["true_nll"] = 2.0
+    markdown = report(results(MLE, ("policygan", [{"best": one}, {"best": two}][::order])))["scratch.md"].decode()
+    assert cells(markdown, "PolicyGan, all tokens")[6] == "6.50 (6.00 to 7.00)"
+
+
 def test_files_can_be_made_of_nothing_yet():
     files = report(results(("mle", [])))
     assert files["scratch.png"].startswith(b"\x89PNG")

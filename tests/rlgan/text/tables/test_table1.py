@@ -52,6 +52,15 @@ def test_a_row_for_every_method_estimator_and_size_and_a_control(text):
         assert row.defaults[row.defaults.index("--evaluate-every") + 1] == "3"
 
 
+def test_what_is_typed_twice_is_a_row_once(text):
+    options = Table1Options(
+        data=text, methods=("policygan",) * 2, estimators=("reinforce",) * 2, discriminator_sizes=(8, 8),
+        controls=("shuffled",) * 2,
+    )  # fmt: skip
+    rows = plan(options, lambda typed: recipe_of([*typed, "--length", "4"])).rows
+    assert [row.name for row in rows] == ["policygan-reinforce-d8", "policygan-reinforce-d8-shuffled"]
+
+
 def line(step, perplexity, **more):
     epoch = step / 5
     return {
