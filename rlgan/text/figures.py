@@ -33,7 +33,9 @@ def write_quality(file: Path, result: Result, command: str) -> None:
         command: that was typed, for the caption.
     """
     entries = (result, *result.get("controls", []))
-    figure = quality_against_diversity({entry["run"]: entry["quality"] for entry in entries}, result["quality_floor"])
+    # A policy writes in the words of a run, whose name is not its own.
+    curves = {entry.get("policy", entry["run"]): entry["quality"] for entry in entries}
+    figure = quality_against_diversity(curves, result["quality_floor"])
     save(figure, file)
     of = ", ".join(
         f"{entry['run']} at step {entry['step']}" if "step" in entry else entry["policy"] for entry in entries

@@ -106,8 +106,9 @@ class GivenPolicy:
     def _normalised(self, log_probs: Tensor, temperature: float) -> Tensor:
         total = log_probs.logsumexp(dim=-1)
         if not (total.abs() < TOLERANCE).all():
+            worst = float(total[total.abs().argmax()].exp())
             raise RunError(
-                f"--policy {self.name} gave log-probabilities of a sum of {float(total[0].exp()):.3g}, not 1: give "
+                f"--policy {self.name} gave log-probabilities of a sum of {worst:.3g}, not 1: give "
                 "log_softmax of the logits"
             )
         return functional.log_softmax(log_probs / temperature, dim=-1)
@@ -117,8 +118,8 @@ class GivenPolicy:
         count, due = len(tokens), f"log-probabilities [{len(tokens)}, {self._vocab_size}] or actions [{len(tokens)}]"
         with torch.no_grad():
             try:
-                # A copy, since it may write into what it is given.
-                returned = self._policy(tokens.copy(), tokens < self._vocab_size)
+                # A copy, since it may write into what it is given; rows of a file are int32.
+                returned = self._policy(tokens.astype(np.int64), tokens < self._vocab_size)
                 given = torch.as_tensor(returned).detach().cpu()
             except Exception as error:  # a function of somebody else's may raise anything
                 raise RunError(f"--policy {self.name} failed: {type(error).__name__}: {error}") from error

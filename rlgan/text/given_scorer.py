@@ -98,17 +98,23 @@ def check_given_scorer(name: str, words: tuple[str, ...]) -> None:
     Raises:
         UsageError: it does not.
     """
-    scorer = GivenScorer(name, words).given
-    known = tuple(getattr(scorer, "vocabulary", words))
+    try:
+        scorer = GivenScorer(name, words).given
+        own = getattr(scorer, "vocabulary", None)
+        _check_words(name, words if own is None else tuple(own), words)
+        check_scorer(scorer, vocab_size=len(words))
+    except UsageError:
+        raise
+    except CheckError as error:
+        raise UsageError(f"--scorer {name}: {error}") from None
+    except Exception as error:  # a scorer of somebody else's may raise anything
+        raise UsageError(f"--scorer {name} failed: {type(error).__name__}: {error}") from error
+
+
+def _check_words(name: str, known: tuple[str, ...], words: tuple[str, ...]) -> None:
     if known != words:
         shared = sum(word in words for word in known)
         raise UsageError(
             f"--scorer {name} has a vocabulary of {len(known)} words, of which the data's, of {len(words)} words, has "
             f"{shared}: the same words in the same order are due, so give the --data that the scorer was made for"
         )
-    try:
-        check_scorer(scorer, vocab_size=len(words))
-    except CheckError as error:
-        raise UsageError(f"--scorer {name}: {error}") from None
-    except Exception as error:  # a scorer of somebody else's may raise anything
-        raise UsageError(f"--scorer {name} failed: {type(error).__name__}: {error}") from error

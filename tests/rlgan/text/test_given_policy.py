@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from rlgan.cli.main import main
+from rlgan.errors import RunError
 from rlgan.text import language_model
 from rlgan.text.corpora.stories import load_stories
 from rlgan.text.corpus import Rows
@@ -75,6 +76,28 @@ def test_perplexity_is_by_pen_and_paper():
     np.testing.assert_allclose(_policy("uniform").log_probs(rows), np.log(1 / 5) * rows.mask, rtol=1e-6)
     assert _policy("counting").perplexity(_rows([0, 1, 2, 3], [0])) == pytest.approx(1)
     assert _policy("counting").perplexity(_rows([0, 2])) == 2.0**1000
+
+
+def only_one_hot(tokens, mask):
+    """Reads as a network of torch does, which takes int64 alone."""
+    torch.nn.functional.one_hot(torch.from_numpy(tokens), V + 1)
+    return uniform(tokens, mask)
+
+
+def wrong_at_last(tokens, mask):
+    log_probs = uniform(tokens, mask)
+    log_probs[-1] += math.log(3)
+    return log_probs
+
+
+def test_it_reads_int64_also_of_a_file():
+    tokens = _rows([3, 1, 4, 1], [2]).tokens.astype(np.int32)
+    assert _policy("only_one_hot").perplexity(Rows(tokens, tokens < V)) == pytest.approx(5)
+
+
+def test_what_is_said_of_probabilities_is_said_of_those_that_are_wrong():
+    with pytest.raises(RunError, match="of a sum of 3, not 1"):
+        _policy("wrong_at_last").log_probs(_rows([3], [2]))
 
 
 def test_what_it_writes_is_what_it_says_and_ends_with_the_stop_token():

@@ -11,7 +11,7 @@ from envs import PrefixScorer
 from rlgan.cli.main import main
 from rlgan.errors import RunError
 from rlgan.settings import all_settings
-from rlgan.text.given_scorer import GivenScorer
+from rlgan.text.given_scorer import GivenScorer, check_given_scorer
 from rlgan.text.settings import OF_THE_DISCRIMINATOR, TextSettings
 
 SMALL = ["--length", "8", "--batch-size", "16", "--embedding-size", "16", "--hidden-size", "16", "--workers", "0"]
@@ -40,6 +40,14 @@ class Fox:
 
 class Numbers(Fox):
     vocabulary = ("<unk>", "<eos>", "one", "two")
+
+
+class Wordless(Fox):
+    vocabulary = None
+
+
+def breaks(words):
+    return words[10**6]
 
 
 class Forgetful(Fox):
@@ -95,6 +103,7 @@ def test_the_settings_of_the_discriminator_are_all_that_are_named_so():
         (["--scorer", "even"], "--scorer 'even' is not a scorer: give package.module:object"),
         (["--scorer", "{}:nothing"], "is a int: it must be an envs.Scorer, or make one"),
         (["--scorer", "{}:no_scorer"], "gave a int: an envs.Scorer is due"),
+        (["--scorer", "{}:breaks"], "failed: IndexError: tuple index out of range"),
         (["--scorer", "{}:not_a_number"], "log-odds that are not finite"),
         (["--scorer", "{}:Forgetful"], "must be a pure function"),
         (["--scorer", "{}:Numbers"], "has a vocabulary of 4 words, of which the data's"),
@@ -134,6 +143,10 @@ def test_a_scorer_that_breaks_later_ends_the_run_in_one_sentence(broken, said):
     scorer.given.broken = broken
     with pytest.raises(RunError, match=f"Late gave {said}: 3 finite log-odds are due, one a sequence"):
         scorer.score(scorer.start(3), torch.tensor([0, 1, 2]))
+
+
+def test_a_scorer_without_a_vocabulary_of_its_own_takes_any():
+    check_given_scorer(f"{__name__}:Wordless", ("<unk>", "<eos>", "fox"))
 
 
 @pytest.mark.parametrize("method", ["pretraingan", "mixedgan", "curriculum"])
