@@ -77,7 +77,7 @@ class TextTask:
                 f"data: {corpus.name}, {len(corpus.words):,} {kind}; {sizes} {s.corpus.layout} "
                 f"of {s.corpus.length} tokens to train / validate / test",
                 *filter(None, [find_precision(s.products.precision).about]),
-                *([corpus.account.line(corpus.layout)] if corpus.account else []),
+                *([corpus.account.line(sentences=corpus.stop_token is not None)] if corpus.account else []),
                 *corpus.notes,
                 *caveat_of_few(corpus.test.shape[0], "rows"),
             ),
@@ -99,7 +99,7 @@ class TextTask:
         """What there is to learn from, for config.json."""
         corpus = self.corpus
         rows = {name: getattr(corpus, name).shape[0] for name in ("train", "validation", "test")}
-        account = corpus.account.as_json(corpus.layout) if corpus.account else {}
+        account = corpus.account.as_json(sentences=corpus.stop_token is not None) if corpus.account else {}
         return {"rows": rows, "vocabulary": len(corpus.words)} | account
 
     # Once, since every real batch asks for it, and an estimator is made for it.

@@ -27,7 +27,7 @@ def rank_words(words: Sequence[str], counts: NDArray[np.int64], size: int | None
         name: what errors call the text.
 
     Raises:
-        DataError: the text does not have so many words.
+        DataError: the text does not have so many words, or none of its own.
 
     Example:
         >>> rank_words(["dog", "<eos>", "cat", "a", "and"], np.array([1, 1, 1, 2, 1]), size=4, name="pets")
@@ -37,6 +37,8 @@ def rank_words(words: Sequence[str], counts: NDArray[np.int64], size: int | None
     own = np.fromiter((word not in (UNKNOWN, END) for word in words), np.bool_, len(words))
     counts = counts * own
     available = int(np.count_nonzero(counts)) + 2
+    if available < 3:
+        raise DataError(f"{name} has no words but <unk> and <eos>: give a text that has some")
     wanted = min(LARGEST_VOCABULARY, available) if size is None else size
     if not 3 <= wanted <= available:
         raise DataError(

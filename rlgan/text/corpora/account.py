@@ -25,27 +25,27 @@ class Account:
     unknown: tuple[float, ...]  # share of the words that are unknown, to train, to validate and to test
     vocabulary_due: int  # words that would know 95 % of those of the training text
 
-    def as_json(self, layout: str) -> dict[str, object]:
+    def as_json(self, *, sentences: bool) -> dict[str, object]:
         """The account for config.json."""
         return {
             "lines": list(self.lines),
             "tokens_per_line": {"median": self.median, "most": self.longest},
             "unknown_words": dict(zip(("train", "validation", "test"), self.unknown, strict=True)),
-            "cut_sentences": self.longer if layout == "sentences" else 0.0,
+            "cut_sentences": self.longer if sentences else 0.0,
         }
 
-    def line(self, layout: str) -> str:
+    def line(self, *, sentences: bool) -> str:
         """The account for people."""
-        cut = f"; {self.longer:.0%} of the sentences are cut" if layout == "sentences" else ""
+        cut = f"; {self.longer:.0%} of the sentences are cut" if sentences else ""
         return (
             f"a line has {self.median:g} tokens in the median, with its end, and {self.longest:,} at most; unknown "
             f"words: {self.unknown[1]:.1%} of validation, {self.unknown[2]:.1%} of test{cut}"
         )
 
-    def warnings(self, layout: str, length: int) -> list[str]:
+    def warnings(self, length: int, *, sentences: bool) -> list[str]:
         """What is off, with a remedy."""
         said = []
-        if layout == "sentences" and self.longer > MANY_CUT:
+        if sentences and self.longer > MANY_CUT:
             said.append(
                 f"{self.longer:.0%} of the sentences are cut at {length} tokens and have no end: --length "
                 f"{self.nearly_all} would hold 95 %"

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from rlgan.text.corpora.account import Account
 from rlgan.text.corpora.formats import HEAD, table_format
-from rlgan.text.corpora.layouts import find_layout
 from rlgan.text.corpora.splits import split_files
 from rlgan.text.corpus import Corpus
 from rlgan.text.settings import CorpusSettings
@@ -70,9 +69,7 @@ def advice(path: Path, corpus: Corpus, settings: CorpusSettings, split: str) -> 
         )
     elif account.parts_differ:
         said.append(_parts_differ(path, account, split))
-    ends = find_layout(corpus.layout).ends_with_eos
-    layout = "sentences" if ends else "windows"
-    said += [] if unspaced else account.warnings(layout, settings.length)
+    said += [] if unspaced else account.warnings(settings.length, sentences=corpus.stop_token is not None)
     return [f"warning: {line}" for line in said]
 
 

@@ -70,6 +70,7 @@ def _of_directory(path: Path, settings: CorpusSettings, numbering: Numbering) ->
         notes.append(f"{path} has no file for validation: a tenth of {files.train.name} is held out for it")
     test = read_text(files.test, numbering, kind)
     layout, said = chosen_layout(line_lengths(train, numbering[END]), settings, treebank=files.treebank)
+    _check_cut(split, layout)
     names = [str(file) for file in (files.train, files.validation or f"{files.train}, validation", files.test)]
     return _Parts([train, validation, test], names, layout, split, (*notes, *said))
 
@@ -80,13 +81,18 @@ def _of_file(path: Path, settings: CorpusSettings, numbering: Numbering) -> _Par
     few = len(lengths) < HELD_OUT and len(text) >= HELD_OUT * settings.length
     layout, said = chosen_layout(lengths, settings, few=few)
     split = settings.split or ("words" if few and not find_layout(layout).ends_with_eos else "tail")
-    if split == "words" and find_layout(layout).ends_with_eos:
-        raise DataError(
-            f"--split words cuts within lines, and --layout {layout} needs whole ones: leave one of them out"
-        )
+    _check_cut(split, layout)
     parts = _cut(path, text, split, numbering, HELD_OUT, 2)
     names = [f"{path}, {name}" for name in ("train", "validation", "test")]
     return _Parts(parts, names, layout, split, tuple(said))
+
+
+def _check_cut(split: str, layout: str) -> None:
+    if split == "words" and find_layout(layout).ends_with_eos:
+        raise DataError(
+            f"--split words cuts within lines, and --layout {layout} needs whole ones: leave --split out, or give "
+            "--layout windows"
+        )
 
 
 def _cut(path: Path, text: Numbers, split: str, numbering: Numbering, share: int, parts: int) -> list[Numbers]:
@@ -110,21 +116,27 @@ def encode(path: Path, words: Sequence[str], settings: CorpusSettings) -> tuple[
         The rows, and how many tokens of the text were unknown words and became `<unk>` (its own `<unk>` not counted).
 
     Raises:
-        DataError: no such text, not UTF-8, too short for one row, or the vocabulary is not of words.
+        DataError: no such text, not UTF-8, too short for one row, or the vocabulary has no words for it.
     """
     if END not in words:
-        raise DataError(f"{path} can't be read: the words of this run are the oracle's numbers, which no text has")
+        raise DataError(
+            f"{path} can't be read: this run's vocabulary has no {END}; the oracle's has numbers, which no text has"
+        )
     file, numbering = split_files(path).test if path.is_dir() else path, Numbering()
     kind = find_token_kind(settings.tokens)
     numbers = read_text(file, numbering, kind)
-    counts = count(numbers, len(numbering))
     tokens = {word: token for token, word in enumerate(words)}
-    known = [word in tokens for word in numbering.words]
-    unknown = sum(int(number) for number, is_known in zip(counts, known, strict=True) if not is_known)
-    table = [tokens.get(word, tokens[UNKNOWN]) for word in numbering.words]
+    counts = zip(numbering.words, count(numbers, len(numbering)).tolist(), strict=True)
+    # The marks of reading have numbers too, and are nowhere in a text that was read.
+    strangers = {word: number for word, number in counts if number and word not in tokens}
+    if strangers and UNKNOWN not in tokens:
+        raise DataError(
+            f"{path} has the word {next(iter(strangers))!r}, not in the run's vocabulary, which has no {UNKNOWN}"
+        )
+    table = [tokens.get(word, tokens.get(UNKNOWN, 0)) for word in numbering.words]
     renumber(numbers, np.array(table, np.int32))
     stream = TokenStream(str(file), numbers, tokens[END], len(words))
-    return find_layout(str(settings.layout)).rows(stream, settings.length).take(slice(None)), unknown
+    return find_layout(str(settings.layout)).rows(stream, settings.length).take(slice(None)), sum(strangers.values())
 
 
 def with_test(corpus: Corpus, path: Path, settings: CorpusSettings) -> tuple[Corpus, int]:

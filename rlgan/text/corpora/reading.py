@@ -122,7 +122,7 @@ def _pieces(file: Path, opened: IO[bytes]) -> Iterator[str]:
         except UnicodeDecodeError as error:
             start = read + error.start
             raise DataError(
-                f"{file} is not UTF-8: {error.reason} at byte {start}, on line {_line(opened, start)}"
+                f"{file} is not UTF-8: {error.reason} at byte {start}, on line {_line(opened, start, line_end)}"
             ) from error
         if read == 0:
             # Some editors begin a file with a byte order mark; it would become part of the first word.
@@ -152,9 +152,9 @@ def _has(opened: IO[bytes], byte: bytes) -> bool:
     return found
 
 
-def _line(opened: IO[bytes], place: int) -> int:
+def _line(opened: IO[bytes], place: int, line_end: bytes) -> int:
     opened.seek(0)
-    return opened.read(place).count(b"\n") + 1
+    return opened.read(place).count(line_end) + 1
 
 
 def count(numbers: Numbers, size: int) -> NDArray[np.int64]:

@@ -118,6 +118,15 @@ def test_another_text_is_encoded_in_the_given_vocabulary_and_its_unknown_words_a
     assert unknown == 2
 
 
+def test_a_vocabulary_without_a_mark_for_the_unknown_takes_a_text_of_its_own_words_alone(tmp_path):
+    words, settings = ("<eos>", "a", "b"), CorpusSettings(length=4, layout="windows")
+    rows, unknown = encode(write(tmp_path / "text", "b a b"), words, settings)
+    np.testing.assert_array_equal(rows.tokens, [[2, 1, 2, 0]])
+    assert unknown == 0
+    with pytest.raises(DataError, match="has the word 'yak', not in the run's vocabulary"):
+        encode(write(tmp_path / "other", "b a yak"), words, settings)
+
+
 def test_a_directory_is_encoded_as_its_test_split(birds):
     corpus = read(birds, None, 4, "sentences")
     rows, unknown = encode(birds, corpus.words, CorpusSettings(length=4, layout="sentences"))
@@ -131,6 +140,9 @@ def errors(tmp_path):
     short = write(tmp_path / "short", "a", "b")
     latin = tmp_path / "latin"
     latin.write_bytes(b"a b\nc \xe9 d\n")
+    returns = tmp_path / "returns"  # whose lines end as on a Mac of before 2001
+    returns.write_bytes(b"a b\ra b\rc \xe9 d\r")
+    marks = write(tmp_path / "marks", *["<unk> <unk>"] * 20)
     folder = tmp_path / "folder"
     folder.mkdir()
     write(folder / "ptb.train.txt", "a")
@@ -139,6 +151,8 @@ def errors(tmp_path):
         "empty": ((empty, None, 3), "empty has no words"),
         "short": ((short, None, 3), "2 lines of text: give 3 or more"),
         "latin": ((latin, None, 3), "latin is not UTF-8: invalid continuation byte at byte 6, on line 2"),
+        "returns": ((returns, None, 3), "returns is not UTF-8: invalid continuation byte at byte 10, on line 3"),
+        "marks": ((marks, None, 3), "marks, train has no words but <unk> and <eos>"),
         "folder": ((folder, None, 3), "has ptb.train.txt and no ptb.test.txt"),
         "window": ((text, None, 5), "text, train has 4 tokens, not one window of 5"),
         "too many words": ((text, 6, 3), "vocabulary of 6: .*text, train has 5 words"),
@@ -147,7 +161,8 @@ def errors(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "case", ["missing", "empty", "short", "latin", "folder", "window", "too many words", "too few words"]
+    "case",
+    ["missing", "empty", "short", "latin", "returns", "marks", "folder", "window", "too many words", "too few words"],
 )
 def test_a_text_that_cannot_be_used_is_refused_in_one_clear_line(case, tmp_path):
     (path, vocab_size, length), message = errors(tmp_path)[case]
