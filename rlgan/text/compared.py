@@ -62,7 +62,7 @@ def _check(run: LoadedRun, control: str | None, corpus: Corpus, tools: Evaluatio
     """Check that a run has a corpus's words; and that one which another is held against compares with it.
 
     Raises:
-        RunError: it has other words or other data, or learned from its discriminator.
+        RunError: it has other words or other data, or learned from rewards.
     """
     words = run.read_words() if isinstance(run.settings, TextSettings) else ()
     if words != corpus.words and control is None:
@@ -72,10 +72,10 @@ def _check(run: LoadedRun, control: str | None, corpus: Corpus, tools: Evaluatio
         raise RunError(f"--control {control} has another vocabulary: give a run on the same data")
     if control is None:
         return
-    if run.settings.rewards.reward_control == "none" and find_method(run.settings.method).adversarial:
-        raise RunError(
-            f"--control {control} learned from its discriminator: train one with --reward-control, or by mle"
-        )
+    rewards = run.settings.rewards
+    if rewards.reward_control == "none" and find_method(run.settings.method).adversarial:
+        teacher = f"--scorer {rewards.scorer}" if rewards.scorer else "its discriminator"
+        raise RunError(f"--control {control} learned from {teacher}: train one with --reward-control, or by mle")
     # Last, since the data may be large, and need not be there to tell the rest.
     if _task_of(run, tools).corpus.fingerprint != corpus.fingerprint:
         raise RunError(f"--control {control} has other data, or other rows of it: give a run on the same")

@@ -140,7 +140,8 @@ def seen_in_training(corpus: Corpus) -> Iterator[AnyTokens]:
             yield rows.tokens
         return
     tokens = corpus.train.tokens
-    # Windows were cut in order and without a gap, so that they are the text again. A view, which needs no more memory.
+    # Windows of a text were cut in order and without a gap, so that they are the text again. Of rows that have other
+    # neighbours, as the oracle's, some windows that were never there count as seen too. A view, which needs no memory.
     yield sliding_window_view(tokens.reshape(-1), tokens.shape[1])
 
 

@@ -110,6 +110,7 @@ class TextEvaluator:
     def carried_perplexity(self, weights: Weights) -> float:
         """The perplexity of the test rows, read as one stream; see `rlgan.text.measures`."""
         load(self.rollouts.generator, weights.generator)
+        # The key of `_log_odds`: another one would change a number that results before this one have.
         rng = stream(self.settings.seed, Purpose.EVALUATION, 0, 2)
         return measures.carried_perplexity(self.rollouts.generator, self.corpus.test.tokens, rng)
 

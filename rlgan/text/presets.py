@@ -195,8 +195,8 @@ def labels_of(settings: TextSettings) -> dict[str, str]:
     labels["estimator"] = settings.policy.estimator
     if settings.policy.estimator in WEIGHTED_ESTIMATORS:
         labels["weighting"] = settings.policy.weighting
-    if settings.structured:
-        discriminator = settings.discriminator
+    discriminator = settings.discriminator
+    if discriminator.discriminator_form != "plain":
         labels |= {"discriminator_form": discriminator.discriminator_form, "negatives": discriminator.negatives}
     return labels | {"reward": settings.rewards.reward, "reward_control": settings.rewards.reward_control}
 

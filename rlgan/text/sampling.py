@@ -74,7 +74,6 @@ def prompt_tokens(prompt: str, words: tuple[str, ...], length: int, kind: TokenK
             "vocabulary.json"
         )
     if len(typed) >= length:
-        raise UsageError(
-            f"--prompt has {len(typed)} {kind.plural} and the run's sequences {length}: give {length - 1} or fewer"
-        )
+        fewer = f"give {length - 1} or fewer" if length > 1 else "leave it out"
+        raise UsageError(f"--prompt has {len(typed)} {kind.plural} and the run's sequences {length}: {fewer}")
     return to_tokens(typed, words)

@@ -132,7 +132,7 @@ class MethodSettings:
         """Check the curriculum.
 
         Raises:
-            UsageError: it does not fall from 1 to 0 over rising epochs.
+            UsageError: w rises, or is not from 0 to 1, or epochs do not rise.
 
         Example:
             >>> MethodSettings(curriculum=((0.0, 1.0), (2.0, 0.5), (3.0, 0.5))).check()
@@ -151,7 +151,7 @@ class MethodSettings:
             or weights != sorted(weights, reverse=True)
         ):
             raise UsageError(
-                f"--curriculum {self.curriculum}: give pairs of epoch and w, epochs rising and w falling from 1 to 0"
+                f"--curriculum {self.curriculum}: give pairs of epoch and w, epochs rising and w falling within 1 and 0"
             )
 
 
@@ -279,7 +279,7 @@ class TextSettings:
 
     @property
     def structured(self) -> bool:
-        """Whether the discriminator's log-odds belong to one token."""
+        """Whether the discriminator's form is built in and its log-odds belong to one token."""
         return self.discriminator.discriminator_form in STRUCTURED_FORMS
 
     @property
@@ -313,7 +313,7 @@ class TextSettings:
         if self.rewards.reward_control in COMPARING_CONTROLS and self.shard_size < 2:
             raise UsageError(
                 f"--reward-control {self.rewards.reward_control} with shards of {self.shard_size}: rewards are "
-                "shuffled within a shard, so give fewer --shards"
+                "shuffled within a shard, so give fewer --shards or a larger --batch-size"
             )
         # The sum over all tokens has a gradient of its own, without a baseline.
         if self.policy.estimator in WEIGHTED_ESTIMATORS:
@@ -441,7 +441,7 @@ class EvaluateOptions:
         """Check what the annotations can't say.
 
         Raises:
-            UsageError: there is no temperature, or the figure can't be drawn.
+            UsageError: there is no temperature, the figure can't be drawn, or a policy has a control.
 
         Example:
             >>> EvaluateOptions(temperatures=()).check()

@@ -102,8 +102,8 @@ class TextScorer:
             A score for each text.
 
         Raises:
-            UsageError: a text is longer, has no words, goes on after `<eos>`, or has a word for which the vocabulary
-                has no `<unk>`; or there is no such reduction.
+            UsageError: a text is longer, has no words where no `<eos>` ends a text, goes on after `<eos>`, or has a
+                word for which the vocabulary has no `<unk>`; or there is no such reduction.
         """
         # A string is a sequence of letters, each of which would be scored as a text.
         if isinstance(texts, str):

@@ -1,4 +1,4 @@
-"""What a method is, and the five of the paper.
+"""What a method is; the paper's four and MLE.
 
 `Plan.supervision` is w in w * MLE + (1 - w) * policy gradient: the methods are schedules of it.
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 SKEW = 0.3
 
 Items = tuple[str, ...]  # what is still to be said: words, and slots in braces
-Memory = tuple[tuple[str, str], ...]  # what was fixed earlier, as (name, value), sorted
+Memory = tuple[tuple[str, str], ...]  # what was fixed earlier, as (name, value); of a state sorted
 
 
 @dataclass(frozen=True)

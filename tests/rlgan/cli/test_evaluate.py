@@ -244,8 +244,9 @@ def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(small_words, tmp_
 @pytest.mark.parametrize(
     ("change", "has"),
     [
-        (lambda words: words[:-1], "393 different words"),
-        (lambda words: [*words[:-1], words[0]], "393 different words"),
+        (lambda words: words[:-1], "393 words, 393 of them different"),
+        (lambda words: [*words[:-1], words[0]], "394 words, 393 of them different"),
+        (lambda words: [*words, words[0]], "395 words, 394 of them different"),
         (lambda words: [word.replace("<eos>", "stop") for word in words], "no <eos>"),
     ],
 )
