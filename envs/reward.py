@@ -14,6 +14,7 @@ from envs.render import amount, line
 from envs.rewards import LOG_DENSITY_RATIO_LIMIT, LOG_TOKEN_RATIO_LIMIT, REWARD_RULES, RewardRule
 from envs.spaces import Observation, vocab_size_of
 
+# With the names that code of others imports from here, from before they had modules of their own.
 __all__ = [
     "LOG_DENSITY_RATIO_LIMIT",
     "LOG_TOKEN_RATIO_LIMIT",
