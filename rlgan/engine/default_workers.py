@@ -37,4 +37,4 @@ def default_workers(
         return 0, "without --lag, rollouts and updates take turns, and workers cost more than they gain"
     if cpus < 1 + WORKERS:
         return 0, f"{WORKERS} workers and a learner would share {cpus} CPU{'s' if cpus > 1 else ''}"
-    return WORKERS, "they make rollouts while the learner learns, as --lag allows"
+    return busy, "they make rollouts while the learner learns, as --lag allows"

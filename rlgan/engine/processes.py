@@ -98,7 +98,7 @@ def usable_cpus(root: Path = Path("/")) -> int:
         1
     """
     # Not os.cpu_count(), which is the machine's also within `taskset` or a container.
-    cpus = float(len(os.sched_getaffinity(0)))
+    cpus = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)  # macOS
     with suppress(OSError, ValueError, StopIteration):
         group = next(line for line in (root / "proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
         mount = root / "sys/fs/cgroup"

@@ -202,6 +202,11 @@ def test_the_cpus_that_may_be_used_are_those_of_the_affinity_and_of_the_cgroup(t
     assert subprocess.run(typed, capture_output=True, text=True, check=True).stdout == "1\n"
 
 
+def test_where_the_system_tells_no_affinity_all_cpus_of_the_machine_may_be_used(monkeypatch, tmp_path):
+    monkeypatch.delattr(os, "sched_getaffinity")  # macOS has none
+    assert usable_cpus(tmp_path) == os.cpu_count()
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"])
 def test_submit_goes_past_a_proxy_for_loopback_and_says_in_one_line_that_nobody_answers(rlgan, address):
     environment = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
