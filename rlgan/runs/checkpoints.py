@@ -87,18 +87,23 @@ class Checkpoints:
         final = self.folder / str(checkpoint.step)
         # A disk can rename a folder in one go. A store can't: there, the checkpoint is written under its final name.
         partial = self.folder / f".{checkpoint.step}.partial" if isinstance(final, Path) else final
+        # What is there of the same step has the same bits, and may be whole: in a store it is written over, each file
+        # at once and the manifest last.
+        is_there = partial is final and partial.exists()
         try:
-            # A save that was killed may have left one.
-            remove(partial)
-            partial.mkdir(parents=True)
+            if not is_there:
+                # A save that was killed may have left one.
+                remove(partial)
+                partial.mkdir(parents=True)
             _write(partial, checkpoint)
             if isinstance(final, Path) and isinstance(partial, Path):
                 _put_in_place(partial, final)
                 self._sync(final.parent)
                 remove(_replaced(final))
         except OSError as error:
-            with suppress(OSError):
-                remove(partial)
+            if not is_there:
+                with suppress(OSError):
+                    remove(partial)
             raise RunError(f"Checkpoint {checkpoint.step} can't be saved: {error}; {self.survivor()}") from error
         # Last: until the new checkpoint is whole, the old ones are all that a crash leaves.
         self._prune()

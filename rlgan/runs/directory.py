@@ -98,7 +98,7 @@ class RunDirectory:
             raise RunError(f"{self.path} is not a directory: give --run-dir another path")
         if _holds_a_run(self.path):
             if not resume and self.has_begun():
-                raise RunError(f"{self.path} is not empty: give --run-dir another path, or --resume to go on with it")
+                raise RunError(f"{self.path} is not empty: give --run-dir another path{_going_on(self.path)}")
             if not self.config_file.is_file():
                 raise RunError(f"{self.path} is not empty and holds no run (no config.json): give another --run-dir")
         elif resume is True:
@@ -131,12 +131,19 @@ class RunDirectory:
             if isinstance(self._lock_file, Path):
                 self._lock(self._lock_file, say)
                 return
-        except PermissionError as error:
+        # Of the disk: what a store raises is told by who opened it.
+        except OSError as error:
             raise RunError(f"{self.path} can't be written: {error}; give another --run-dir") from error
         self._lock_file.write_bytes(self._claim)
-        # A resumed run appends to its log, and only a file of this machine can be appended to.
+        # A resumed run appends to its log, and animates its pictures from the first on: files of this machine.
+        pictures = self.path / "pictures"
+        earlier = [each for each in pictures.iterdir() if each.name.endswith(".png")] if pictures.is_dir() else []
         if (log := self.path / "log.txt").exists():
-            self.log_file.write_bytes(log.read_bytes())
+            earlier.append(log)
+        for each in earlier:
+            here = self.pictures / each.name if each.parent.name == "pictures" else self.log_file
+            here.parent.mkdir(exist_ok=True)
+            self._published[here] = here.write_bytes(each.read_bytes())
 
     def _lock(self, file: Path, say: Callable[[str], None]) -> None:
         # Held by an open file, so that the system takes the lock back however this process ends; a file that says
@@ -235,9 +242,23 @@ def check_saved(run: RunDirectory, saved: dict[str, Any] | None) -> None:
         raise RunError(f"{run.path} holds another run, which was started meanwhile: give another --run-dir")
 
 
+def _names(path: Place) -> set[str]:
+    return {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+
+
 def _holds_a_run(path: Place) -> bool:
-    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    return bool(names & RUN_NAMES) or any(name.startswith("seed-") for name in names)
+    return bool(_names(path) & RUN_NAMES) or _holds_seeds(path)
+
+
+def _holds_seeds(path: Place) -> bool:
+    return any(name.startswith("seed-") for name in _names(path))
+
+
+def _going_on(path: Place) -> str:
+    """The other way out, where there is something to go on with."""
+    if (path / "config.json").is_file():
+        return ", or --resume to go on with it"
+    return ", or --seeds and --resume to go on with its seeds" if _holds_seeds(path) else ""
 
 
 def unused_directory(path: Path) -> Path:

@@ -66,6 +66,11 @@ def test_another_run_that_was_started_meanwhile_is_not_replaced(tmp_path):
             check_saved(run, saved)
 
 
+def test_a_place_where_nothing_can_be_made_is_one_line():
+    with pytest.raises(RunError, match=r"/dev/null/run can't be written: .*; give another --run-dir"):
+        RunDirectory("/dev/null/run").claim()
+
+
 def test_two_processes_do_not_share_a_run(tmp_path):
     first, second = RunDirectory(tmp_path), RunDirectory(tmp_path)
     first.claim()
@@ -83,5 +88,5 @@ def test_a_disk_that_knows_no_locks_can_hold_a_run_and_one_whose_locks_fail_can_
         raise OSError(number, "locks")
 
     monkeypatch.setattr(fcntl, "flock", fail)
-    with pytest.raises(OSError, match="locks") if refused else nullcontext():
+    with pytest.raises(RunError, match=r"can't be written: .*locks") if refused else nullcontext():
         RunDirectory(tmp_path / "run").claim()

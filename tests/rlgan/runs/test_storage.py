@@ -1,5 +1,7 @@
 """Runs in an object store: fsspec's own in memory, and its local one by URL."""
 
+import dataclasses
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import uuid
 import fsspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from rlgan.cli.main import main
 from rlgan.errors import RunError, UsageError
@@ -114,6 +117,38 @@ def test_a_store_that_fails_leaves_the_checkpoint_before(address, monkeypatch):
         with pytest.raises(RunError, match=r"Checkpoint 2 can't be saved: 403; .*memory://.*/checkpoints/1$"):
             checkpoints.save(_checkpoint(2))
     assert checkpoints.load(1).step == 1
+
+
+def test_a_step_that_can_not_be_saved_again_stays_as_it_was(address, monkeypatch):
+    checkpoints = Checkpoints(place(address) / "checkpoints")
+    checkpoints.save(_checkpoint(1))
+
+    def fail(*_):
+        raise PermissionError("403")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemotePath, "write_bytes", fail)
+        with pytest.raises(RunError, match=r"can't be saved: 403; the last whole .*/checkpoints/1$"):
+            checkpoints.save(dataclasses.replace(_checkpoint(1), score=4.0))
+    assert checkpoints.load(1).score is None
+    checkpoints.save(dataclasses.replace(_checkpoint(1), score=4.0))
+    assert checkpoints.best_score() == 4.0
+
+
+def test_pictures_of_a_resumed_run_are_animated_from_the_first_on(address):
+    picture = np.zeros((4, 4, 3), np.uint8)
+    for steps in ((0, 1), (2, 3)):
+        run = RunDirectory(address)
+        run.claim()
+        recorder = Recorder(run, ("pictures",), lambda *_: None)
+        recorder.rewind(after=steps[0] - 1)
+        for step in steps:
+            evaluation = Evaluation({}, {}, [], {}, pictures={"grid": picture + step}, animated=("grid",))
+            recorder.evaluation(step, evaluation, {"epoch": float(step)}, {}, {})
+        recorder.close()
+        run.close()
+    with Image.open(io.BytesIO((place(address) / "pictures" / "grid.gif").read_bytes())) as animation:
+        assert animation.n_frames == 4
 
 
 def test_the_process_that_claims_a_run_last_has_it_and_the_other_stops_at_its_next_evaluation(address):
