@@ -15,7 +15,7 @@ from rlgan.cli.headlines import arrows, brief, say_headlines, say_what_arrows_me
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
 from rlgan.cli.paths import beside_python
-from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
+from rlgan.cli.tasks import kind_of_operation, options_for, refuse_options_of_others, task_of_run
 from rlgan.errors import UsageError
 from rlgan.settings import Checkpoint, Device, TypedPath, caption_file, check, flatten, pasteable, printable, resolve
 from rlgan.task import EvaluationTools, Headline, Result, Task
@@ -83,14 +83,8 @@ def evaluate(words: list[str]) -> None:
         return
     run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
-    if common.data is not None and "data" not in run.task.places:
-        raise UsageError(
-            f"--data {common.data}: {common.run} is a run of {run.task.name}, which has none: leave it out"
-        )
     check_takes_test_data(run, common.test_data)
-    # A task from outside has no options here where its run lies in a store,
-    # whose config is not read before the words are.
-    own = getattr(options, run.task.name, None) or run.task.evaluate.options()
+    own = options_for(run.task, options, "evaluate")
     with _tools(common) as tools:
         tools = replace(tools, command=shlex.join(["rlgan", "evaluate", *words]))
         result: Result = resolve(run.task.evaluate.run, {})(run, own, tools)

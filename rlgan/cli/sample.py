@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import parse
-from rlgan.cli.tasks import kind_of_operation, refuse_options_of_others, task_of_run
+from rlgan.cli.tasks import kind_of_operation, options_for, refuse_options_of_others, task_of_run
 from rlgan.settings import AtLeast, Checkpoint, Device, TypedPath, check, printable, resolve
 from rlgan.task import sample_line
 
@@ -72,7 +72,7 @@ def sample(words: list[str]) -> None:
         place = str(best_seed(seeds, partial(print, file=sys.stderr)))
     run = load_run(place, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "sample")
-    own = getattr(options, run.task.name, None) or run.task.sample.options()
+    own = options_for(run.task, options, "sample")
     for one in resolve(run.task.sample.run, {})(run, common.count, common.seed, own):
         line = json.dumps({"sample": one, "step": run.step}) if common.format == "json" else printable(sample_line(one))
         print(line, flush=True)  # as it goes: whoever reads may want no more than the first

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Container, Sequence
 from dataclasses import MISSING
 from pathlib import Path
@@ -14,9 +15,9 @@ from rlgan.task import TASKS, Task, find_task
 
 
 def task_of_run(words: list[str]) -> list[Task]:
-    """The tasks whose options may stand among the words: that of the run, where it is seen, else all there are.
+    """The tasks whose options may stand among the words: all of the package.
 
-    A task from outside of the package is not imported here: a run's config is not trusted yet.
+    Or the task from outside that a run's config names, where that is seen, and --trust-imports is among the words.
     """
     # From the bare words, which can be parsed only when it is known whose flags are among them.
     for word in words:
@@ -48,8 +49,25 @@ def kind_of_operation(operation: str, common: type[Any], tasks: Sequence[Task]) 
         ['--out', '--force']
     """
     parts: dict[str, tuple[Any, Any]] = {"common": (common, MISSING)}
-    parts |= {task.name: (kind := getattr(task, operation).options, kind()) for task in tasks}
+    parts |= {_part(task): (kind := getattr(task, operation).options, kind()) for task in tasks}
     return command(operation.title(), "", parts)
+
+
+def options_for(task: Task, options: Any, operation: str) -> Any:
+    """A task's own options, as they were parsed.
+
+    Args:
+        task: of the run.
+        options: of a class of `kind_of_operation`.
+        operation: `evaluate` or `sample`.
+    """
+    # A task from outside has no options here where its run lies in a store, whose config is not read before the words.
+    return getattr(options, _part(task), None) or getattr(task, operation).options()
+
+
+def _part(task: Task) -> str:
+    """The name of a task's options among all: a task from outside may be called `common`, or `my-task`."""
+    return "of_" + re.sub(r"\W", "_", task.name)
 
 
 def refuse_options_of_others(
@@ -72,7 +90,7 @@ def refuse_options_of_others(
         kind = getattr(task, operation).options
         if own is not None and task.name == own.name:
             continue
-        given, defaults = flatten(getattr(options, task.name)), flatten(kind())
+        given, defaults = flatten(getattr(options, _part(task))), flatten(kind())
         for setting in all_settings(kind):
             # Parsed options do not tell what was typed: a flag with the value of its
             # default is not noticed, and changes nothing.

@@ -68,10 +68,15 @@ class PreparedTasks:
         """The task of a run with its data, prepared.
 
         Raises:
+            UsageError: data is named of a run that has none.
             DataError: the data can't be had.
             RunError: it is not what the run was trained on.
         """
         if self._data is not None:
+            if "data" not in run.task.places:
+                raise UsageError(
+                    f"--data {self._data}: {run.path} is a run of {run.task.name}, which has none: leave it out"
+                )
             run = replace(run, settings=updated(run.settings, {"data": self._data}))
         last = self._last.get(run.task.name)
         if last is not None and run.task.same_data:

@@ -30,7 +30,8 @@ def vocabulary_of(run: LoadedRun) -> tuple[str, ...]:
     due = len(run.weights.generator["output.bias"])
     ends = END in words or not find_layout(run.settings.corpus.layout).ends_with_eos
     if len(words) != due or len(words) != len(set(words)) or not ends:
-        has = f"{len(words)} words, {len(set(words))} of them different" if ends else f"no {END}"
+        different = "" if len(words) == len(set(words)) else f", {len(set(words))} of them different,"
+        has = f"{len(words)} words{different}" if ends else f"no {END}"
         raise RunError(
             f"{run.path}/vocabulary.json has {has} and does not fit the networks of checkpoint {run.step}, which know "
             f"{due}: put the run's own back"

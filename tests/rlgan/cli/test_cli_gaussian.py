@@ -55,7 +55,7 @@ def run(trained, tmp_path, capsys):
             ["train", "gaussian", "--batch", "2000", "--group", "1000"],
             ["--group is 1000", "500 or less"],
         ),
-        (["reproduce", "figure2", "--learning-rate", "-1"], ["is -1.0"]),
+        (["reproduce", "figure2", "--learning-rate", "-1"], ["--learning-rate is -1.0"]),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line_with_code_2(refused, words, parts):
@@ -163,6 +163,9 @@ def test_several_seeds_are_runs_of_their_own_and_are_measured_as_one(typed, run,
         assert re.search(rf"\n  {folder}/seed-2: step (0|20|40), \d", said)
     assert f"rlgan sample {folder} --checkpoint best\n" in done.stdout
     _sampled_is_the_best(folder, capsys)
+    for one in (folder, run):
+        assert main(["evaluate", str(one), "--data", "x"]) == 2
+        assert "which has none: leave it out" in capsys.readouterr().err
     assert main([*SHORT, "--seeds", "3", "--run-dir", str(folder)]) == 1
     assert "is not empty" in capsys.readouterr().err
 

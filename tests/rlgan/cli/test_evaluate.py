@@ -4,13 +4,18 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from refusals import assert_refused
 
 from rlgan.cli.main import main
+from rlgan.cli.parsing import parse
+from rlgan.cli.sample import PAGE
+from rlgan.cli.tasks import kind_of_operation, options_for
 from rlgan.runs.evaluation import evaluation_tools
 from rlgan.runs.terminal import Terminal
+from rlgan.task import NoOptions, find_task
 from rlgan.text import language_model
 
 LOCAL = ["--workers", "0", "--steps", "3"]
@@ -244,9 +249,9 @@ def test_a_text_of_too_few_rows_can_be_evaluated_quickly_alone(small_words, tmp_
 @pytest.mark.parametrize(
     ("change", "has"),
     [
-        (lambda words: words[:-1], "393 words, 393 of them different"),
-        (lambda words: [*words[:-1], words[0]], "394 words, 393 of them different"),
-        (lambda words: [*words, words[0]], "395 words, 394 of them different"),
+        (lambda words: words[:-1], "393 words and"),
+        (lambda words: [*words[:-1], words[0]], "394 words, 393 of them different, and"),
+        (lambda words: [*words, words[0]], "395 words, 394 of them different, and"),
         (lambda words: [word.replace("<eos>", "stop") for word in words], "no <eos>"),
     ],
 )
@@ -270,3 +275,11 @@ def test_sample_takes_a_temperature(run, capsys):
     assert capsys.readouterr().out == outputs["1"]
     different = [len(set(outputs[t].split())) for t in outputs]
     assert different[0] < different[1] / 2 < different[2]
+
+
+def test_a_task_of_any_name_has_options_beside_those_that_all_have():
+    pictures = find_task("image")
+    for name in ("my-task", "common"):
+        own = replace(pictures, name=name)
+        options = parse(kind_of_operation("sample", NoOptions, [own]), ["--force"], PAGE)
+        assert options_for(own, options, "sample").force
