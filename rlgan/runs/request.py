@@ -7,7 +7,6 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rlgan.errors import DataError, UsageError
@@ -120,8 +119,7 @@ def check_imports(settings: Any) -> None:
             continue
         value = values[setting.name]
         for name in value if isinstance(value, tuple) else (value,):
-            # A path may look like `module:object`; where something is there by that name, the path was meant.
-            if isinstance(name, str) and is_import(name) and not Path(name).exists():
+            if isinstance(name, str) and is_import(name):
                 _check_kind(f"{setting.flag} {name}", resolve(name, {}), setting.choice.table)
 
 

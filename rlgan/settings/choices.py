@@ -109,6 +109,9 @@ def is_import(name: str) -> bool:
         >>> is_import("mine:Rule"), is_import("s3://bucket/run"), is_import("log_odds")
         (True, False, False)
     """
+    # A path may look like one; where something is there by that name, the path is meant.
+    if os.path.lexists(name):
+        return False
     module, colon, path = name.partition(":")
     # An address as s3://bucket has a colon too, and names no module.
     return bool(colon and module and path) and "/" not in name

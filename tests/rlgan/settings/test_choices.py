@@ -1,4 +1,4 @@
-from rlgan.settings import imported_objects, resolve
+from rlgan.settings import imported_objects, is_import, resolve
 
 
 def test_only_what_a_stranger_wrote_is_sent_to_other_processes():
@@ -6,3 +6,10 @@ def test_only_what_a_stranger_wrote_is_sent_to_other_processes():
         resolve(name, {})
     assert "math:sqrt" in imported_objects()
     assert not [name for name in imported_objects() if name.startswith(("envs", "rlgan"))]
+
+
+def test_what_lies_here_by_a_name_with_a_colon_is_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert is_import("pictures:2024")
+    (tmp_path / "pictures:2024").mkdir()
+    assert not is_import("pictures:2024")
