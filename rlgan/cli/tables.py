@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 from rlgan.cli.help import Page
 from rlgan.cli.parsing import command, parse
-from rlgan.cli.train import requested
+from rlgan.cli.train import kind_of_training, requested
+from rlgan.cli.typed import typed_names
 from rlgan.engine.processes import usable_cpus
 from rlgan.errors import RunError, UsageError
 from rlgan.runs.files import fingerprint
@@ -36,6 +37,7 @@ from rlgan.table import Files, Table, TablePlan, TableRow, Words
 from rlgan.task import TASKS, Task, find_task
 
 STOPPED = 143  # the exit code of a process whose run was stopped, as that of a shell after SIGTERM
+OF_EACH = {"seed", "seeds", "run_dir", "resume", "json"}  # what a table says of each of its runs
 LONGEST_NAME = 40  # characters that are added to a row's name, for what was asked of every run
 
 TASK_OF = {table: find_task(name) for name in TASKS for table in find_task(name).tables}
@@ -77,6 +79,10 @@ def make_table(name: str, words: list[str]) -> None:
     task = TASK_OF[name]
     table = task.tables[name]
     own, extra = _split(words)
+    for typed in typed_names(extra, kind_of_training(task)):
+        if typed in OF_EACH:
+            flag = f"--{typed.replace('_', '-')}"
+            raise UsageError(f"{flag} after -- is for every run, and a table has its own for each: leave it out")
     parts = {"table": (table.options, table.options()), "common": (TableSettings, TableSettings())}
     options = parse(command("MakeTable", "", parts), own, _help_page(name, table))
     common = options.common
@@ -117,9 +123,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _request(task: Task, words: Words) -> Request:
-    request, settings = requested(task.name, list(words))
-    if settings.seeds != 1 or request.run.run_dir is not None:
-        raise UsageError("--seeds, --run-dir and --resume are not for single runs: leave them out after --")
+    request, _ = requested(task.name, list(words))
     return request
 
 
@@ -143,8 +147,6 @@ def _planned(
         # Of a flag that comes twice the last one counts: where the order matters, the row was contradicted.
         _check_same(row.name, request, _request(task, [*row.defaults, *own, *extra]))
         before = _request(task, [*row.defaults, *own]).recipe
-        if flatten(request.recipe).get("seed") != flatten(before).get("seed"):
-            raise UsageError("--seed after -- is for every run, and each has one of its own: give it before --")
         name = _row_name("-".join(filter(None, (row.group, row.name))), before, request.recipe)
         rows.append((PlannedRow(name, row.name, row.group, words, request.recipe, seeds), row))
     return plan.facts, rows
