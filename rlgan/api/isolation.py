@@ -29,6 +29,8 @@ def isolated() -> Iterator[None]:
 
         after.callback(torch.set_num_threads, torch.get_num_threads())
         after.callback(torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode())
+        fills = torch.utils.deterministic
+        after.callback(partial(setattr, fills, "fill_uninitialized_memory", fills.fill_uninitialized_memory))  # type: ignore[attr-defined]
         for backend in (torch.backends.cuda.matmul, torch.backends.cudnn):
             after.callback(partial(setattr, backend, "allow_tf32", backend.allow_tf32))
         # Where CUDA is not in use there is no state to keep, and to ask for it would start CUDA.

@@ -26,6 +26,7 @@ def _process():
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
         torch.backends.cudnn.allow_tf32,
         torch.backends.cuda.matmul.allow_tf32,
         torch.get_rng_state().tolist(),
@@ -43,10 +44,13 @@ def unlike_a_run():
     torch.manual_seed(987)
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    fills = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = True
     workspace = os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
     yield
     torch.set_num_threads(before[0])
     torch.use_deterministic_algorithms(before[1])
+    torch.utils.deterministic.fill_uninitialized_memory = fills
     torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = flags
     if workspace is not None:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = workspace
