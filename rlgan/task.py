@@ -434,6 +434,7 @@ def load_task(task: Task, settings: Any) -> LoadedTask:
 
     Raises:
         DataError: the data can't be had or does not fit the settings.
+        UsageError: settings do not go together, of what is imported too.
     """
     # An empty table: a record names its functions by import alone.
     loaded: LoadedTask = resolve(task.load, {})(settings)

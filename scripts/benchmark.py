@@ -291,12 +291,16 @@ def main() -> int:
     parser.add_argument("--recipe", nargs="+", choices=tuple(RECIPES), help="text: by default all")
     parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda")
     parser.add_argument("--grid", action="store_true", help="text: by workers, lag, vocabulary, length and batch")
-    parser.add_argument("--minutes", type=float, default=15.0, metavar="M", help="of --grid; the rest is left out")
+    parser.add_argument("--minutes", type=float, metavar="M", help="of --grid, by default 15; the rest is left out")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="scale: draw the curves, as PNG or PDF")
     parser.add_argument("--json", action="store_true", help="print one object and nothing else")
     options = parser.parse_args()
     if options.figure and options.task != "scale":
         parser.error(f"--figure is for scale, not for {options.task}: leave it out")
+    if options.batch and options.task == "gaussian":
+        parser.error("--batch is for text and image, and gaussian has batches of its recipes: leave it out")
+    if options.minutes is not None and not options.grid:
+        parser.error("--minutes is for --grid: leave it out")
     if options.task == "scale" and (options.batch or options.device != "cpu"):
         parser.error("scale has batches of its own, on the CPU: leave --batch and --device out")
     if options.task == "scale":

@@ -35,7 +35,7 @@ def train(
         task: a name that `rlgan train` takes, or `package.module:TASK`.
         on_step: called after every update with the number of updates so far and the metrics of the update, such as
             the losses. It may raise `rlgan.StopTraining`: the run then saves a checkpoint and ends.
-        on_evaluation: the same, after every evaluation, with what was measured; the first comes at step 0.
+        on_evaluation: the same, after every evaluation, with what was measured; the first of a new run comes at step 0.
         say: called with every line that the command line would print.
         trust_imports: with `resume=True`: import code from outside of rlgan that the run's config.json names.
         settings: of the recipe and of the run, by name.

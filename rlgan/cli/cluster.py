@@ -27,13 +27,13 @@ from rlgan.cli.paths import beside_python
 from rlgan.cli.submit import AUTHENTICATION, shown
 from rlgan.engine.processes import installed
 from rlgan.errors import RunError, UsageError
+from rlgan.runs.signals import handled_signals
 from rlgan.settings import Metavar
 
 # Ray gives a node 30 s to start, which a loaded machine does not keep to every time.
 START_TRIES = 3
 # Seconds for a node to end after SIGTERM, before SIGKILL.
 STOP_LIMIT = 15
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STORE_BYTES = 512 * 2**20  # of a node's object store
 # Ray then takes this machine's address to be 127.0.0.1 and binds to that alone; set, it refuses to join a cluster,
 # which is asked before anything else.
@@ -83,11 +83,11 @@ class LocalCluster:
         # Short, and in /tmp whatever TMPDIR says: the names of Ray's sockets may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
         self.nodes: list[subprocess.Popen[bytes]] = []
-        port, self._job_port, client_port = _free_ports(3)
+        port, job_port, client_port = _free_ports(3)
         self.address = f"127.0.0.1:{port}"
-        self.job_address = f"http://127.0.0.1:{self._job_port}"
+        self.job_address = f"http://127.0.0.1:{job_port}"
         ray = str(installed("ray"))
-        head = [ray, "start", "--head", f"--port={port}", f"--dashboard-port={self._job_port}"]
+        head = [ray, "start", "--head", f"--port={port}", f"--dashboard-port={job_port}"]
         head += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={client_port}"]
         # One log monitor is enough: with more, what actors print would come several times.
         more = [sys.executable, "-c", JOIN, "start", f"--address={self.address}", "--include-log-monitor=false"]
@@ -159,7 +159,7 @@ def cluster(words: list[str]) -> int:
         RunError: a node did not start, or the head has ended.
     """
     options = parse(Options, words, PAGE)
-    for number in SIGNALS:
+    for number in handled_signals():
         signal.signal(number, _end)
     options.check()
     _make_token()
@@ -210,7 +210,7 @@ def _kill(node: subprocess.Popen[bytes]) -> None:
 
 def _end(*_: object) -> None:
     # Once: to end takes seconds and must be whole.
-    for number in SIGNALS:
+    for number in handled_signals():
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -53,9 +53,9 @@ class Reproduce:
     """With best, figures 2 and 3 show that preset beside the paper's recipe; figures 4 and 5 show it alone."""
     data: Annotated[str | None, TypedPath()] = None
     """The pictures of figure 5, as `rlgan train image` takes them."""
-    learning_rate: float | None = None
+    learning_rate: Annotated[float, MoreThan(0)] | None = None
     """Learning rate of both players, in place of the preset's."""
-    discriminator_learning_rate: float | None = None
+    discriminator_learning_rate: Annotated[float, MoreThan(0)] | None = None
     """Learning rate of the discriminator, where it is another than that."""
     seed: Annotated[int, AtLeast(0)] = 0
     """The first seed of the runs."""

@@ -23,7 +23,7 @@ class ServeSettings:
     port: Annotated[int, Between(0, 65535)] = 8000
     """The port on this machine (127.0.0.1) to listen on; 0: one that is free."""
     rule: str = "probability"
-    """The reward of a token as a function of the discriminator's log-odds: as for rlgan train --reward."""
+    """The reward of a token as a function of the discriminator's log-odds: a name that rlgan train --reward has."""
     form: ScorerForm = "uniform"
     """A structured discriminator's log-odds: against tokens drawn uniformly, or against its generator's."""
     sessions: Annotated[int, AtLeast(1)] = 16
@@ -56,12 +56,10 @@ def serve_env(words: list[str]) -> None:
     options: ServeSettings = parse(ServeSettings, words, PAGE)
     check(options)
     # Late, as in the other commands: --help and an error in a flag need not wait for torch.
-    from envs import reward_rule
+    from envs import REWARD_RULES
 
-    try:
-        reward_rule(options.rule)
-    except ValueError as error:
-        raise UsageError(f"--rule: {error}") from None
+    if options.rule not in REWARD_RULES:
+        raise UsageError(f"--rule {options.rule} is not a reward rule: give one of {', '.join(REWARD_RULES)}")
     try:
         from rlgan.api.serving import serve
     except ModuleNotFoundError as error:

@@ -128,7 +128,7 @@ def job_of(address: str, submission: str, words: Sequence[str]) -> Job:
         if relative and (flag == "--run-dir" or "/" in str(place) or "." in str(place)):
             raise UsageError(
                 f"{flag} {place} is relative: the job runs in a directory of its own, so give an absolute path that "
-                f"the cluster's nodes see, as {Path(str(place)).absolute()}, or a URL"
+                f"the cluster's nodes see, as {Path(str(place)).expanduser().absolute()}, or a URL"
             )
     # A job that is submitted again must go on, and the first time there is nothing to go on from.
     resume = [] if any(word.partition("=")[0] == "--resume" for word in words) else ["--resume", "auto"]
@@ -296,8 +296,8 @@ def _value(words: Sequence[str], flag: str) -> str | None:
     """What a flag was given, the last time."""
     found = None
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word == flag:
-            found = following
-        elif word.startswith(f"{flag}="):
-            found = word.partition("=")[2]
+        # `rlgan train` takes --run_dir, too.
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") == flag:
+            found = value if equals else following
     return found

@@ -13,12 +13,13 @@ _AUTO = re.compile(r"auto(?::(\d+)-(\d+))?")
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """The processes that compute. Only --mixed-fleet changes the result, and --learners changes its last bits."""
+    """The processes that compute. Of all this --mixed-fleet, --learners and the kind of device change the last bits."""
 
     workers: Annotated[int, AtLeast(0), Metavar("N")] | str | None = None
     """Rollout workers (Ray actors). 0: everything in this process, without Ray; the same result, bit for bit. auto or
     auto:MIN-MAX: as many as there is room for on the nodes, which may come and go, and as the shards keep busy. By
-    default 2 on a cluster, with several learners, and with --lag where there are 3 CPUs or more; else 0."""
+    default 2 on a cluster, with several learners or --rollout-gpus, and with --lag where there are 3 CPUs or more and
+    no GPU; else 0."""
     worker_cpus: Annotated[float, MoreThan(0)] = 1.0
     """CPUs that Ray reserves for each rollout worker, which computes with one thread in any case."""
     device: Device = "auto"
@@ -28,7 +29,7 @@ class EngineSettings:
     """GPUs for each rollout worker; a fraction shares one; 0: CPU. By default what --device says."""
     learners: Annotated[int, AtLeast(1)] = 1
     """Learners (Ray actors) that share every batch and average their gradients. Their number changes the last bits of
-    the result, and nothing else here does."""
+    the result."""
     learner_cpus: Annotated[float, MoreThan(0)] = 1.0
     """CPUs that Ray reserves for each learner."""
     learner_gpus: Annotated[float, AtLeast(0)] | None = None

@@ -82,7 +82,7 @@ def find_by_picture(path: Path) -> Listing:
     assert folder is not None, "a directory without CelebA's pictures is listed otherwise"
     names = [f"{PICTURES}/{name}" for name in walk(folder).names]
     if len(names) < 2:
-        raise DataError(f"{one_line(folder)} has {len(names)} pictures: give 2 or more, one of them is held out")
+        raise DataError(f"{one_line(folder)} has {len(names)} pictures: give ten or more, of which some are held out")
     chosen = hold_out(names)
     parts: dict[Split, list[str]] = {
         "train": [name for name in names if name not in chosen],
@@ -93,6 +93,8 @@ def find_by_picture(path: Path) -> Listing:
 
 def _listed(path: Path, parts: Parts) -> Listing:
     folder, partition = parts.pictures, parts.partition
+    if folder is None and partition is None:
+        raise DataError(f"{one_line(path)} has no {PICTURES}/ and no {PARTITION}, as CelebA has: leave --split out")
     if folder is None:
         raise DataError(f"{one_line(path)} has {PARTITION} but no {PICTURES}/: unpack the pictures there")
     if partition is None:
@@ -131,7 +133,7 @@ def _hold_out_others(train: list[str], validation: list[str], folder: Path) -> t
     if validation:
         return train, validation, "no picture of the test split is there: the validation split is held out instead"
     if len(train) == 1:
-        raise DataError(f"{one_line(folder)} has one picture: give 2 or more, one of them is held out")
+        raise DataError(f"{one_line(folder)} has one picture: give ten or more, of which some are held out")
     chosen = hold_out(train)
     return (
         [name for name in train if name not in chosen],

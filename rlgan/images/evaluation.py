@@ -133,7 +133,7 @@ def evaluate_run(run: LoadedRun, options: EvaluateOptions, tools: EvaluationTool
         tools.status("the distance by Inception's features")
         test = task.pictures.test()
         made = sample(run.settings, run.weights, len(test), run.settings.seed, prepare(run.device))
-        result["fid"] = inception_fid(made, test, Path(options.inception))
+        result["fid"] = inception_fid(made, test, Path(options.inception), prepare(run.device))
     return result
 
 

@@ -185,7 +185,7 @@ def _found(path: Path, endings: tuple[str, ...] = ENDINGS) -> Found:
             f"{one_line(path)} has no pictures ({', '.join(endings)}): give a directory that has some{more}"
         )
     if len(found.names) == 1:
-        raise DataError(f"{one_line(path)} has one picture: give 2 or more, one of them is held out")
+        raise DataError(f"{one_line(path)} has one picture: give ten or more, of which some are held out")
     return found
 
 

@@ -58,7 +58,7 @@ class KnownFiles:
                 count += 1
                 if time.monotonic() > said + QUIET:
                     said = time.monotonic()
-                    # Nobody displays a run yet: this comes before there is one.
+                    # Here is no display of a run to tell: this is also read where none is trained.
                     print(f"reading {one_line(self._root)}: {count:,} of {total:,} files", file=sys.stderr, flush=True)
         return digests
 

@@ -59,5 +59,5 @@ class Adapter(Protocol):
         ...
 
     def discriminator_loss(self, fakes: Rollout | None, real: RealBatch, rng: np.random.Generator) -> Loss:
-        """The discriminator's loss of one update; without `fakes`, against random samples."""
+        """The discriminator's loss of one update; where there are no `fakes`, it makes its own."""
         ...

@@ -44,6 +44,6 @@ class LossSettings:
     loss: Annotated[str, Choice(ADVERSARIAL_LOSSES, "adversarial loss")] = "non_saturating"
     """What the generator minimises; with relativistic, the discriminator's loss is R3GAN's too."""
     r1: Annotated[float, AtLeast(0)] = 0.0
-    """Weight of the gradient penalty on real samples, E |grad D|^2 / 2."""
+    """Weight of the gradient penalty on real samples, E |grad f|^2 / 2, f D's log-odds."""
     r2: Annotated[float, AtLeast(0)] = 0.0
     """Weight of the same penalty on generated samples."""

@@ -34,7 +34,7 @@ class RecordSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How the recipe is run: nothing here changes the result, except --mixed-fleet; all may change with --resume."""
+    """How the recipe is run: all may change with --resume; only --mixed-fleet, --learners and --device change bits."""
 
     run_dir: Annotated[str | None, TypedPath()] = None
     """Where everything is written: a path, or an address that fsspec opens, as s3://bucket/run. By default a

@@ -36,7 +36,7 @@ def explanations(kind: type[Any]) -> Mapping[str, str]:
 
 
 def summary(kind: type[Any]) -> str:
-    """The first sentence of a group's docstring, without its full stop.
+    """The first paragraph of a group's docstring, without its last full stop.
 
     Example:
         >>> from rlgan.learning.settings import LossSettings

@@ -10,7 +10,7 @@ SPEED, CLUSTER, REFERENCES = "4_speed", "5_cluster", "6_references"
 # What does not change while a run trains: floors, real text, what can be had without a network.
 REFERENCE_ENDS = ("_floor", "_real")
 REFERENCE_STARTS = ("floor_", "unigram_")
-CLUSTER_STARTS = ("workers_", "restarts_", "memory_", "weights_", "shards_", "lag", "jobs_", "copies_")
+CLUSTER_STARTS = ("workers_", "restarts_", "memory_", "weights_", "shards_", "lag")
 # Of each worker there is one: in all there would be more than anybody reads.
 OF_WORKERS = ("memory_worker",)
 

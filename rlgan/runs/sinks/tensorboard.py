@@ -132,7 +132,7 @@ class TensorBoard:
 
     def _ignore_writer(self, error: threading.ExceptHookArgs) -> None:
         # TensorBoard writes in a thread of its own. What that thread could not write is raised again by the next flush,
-        # and then ends the run in one line: a traceback from the thread would hide that line.
+        # and then ends this sink in one line: a traceback from the thread would hide that line.
         if type(error.thread).__module__ != EventFileWriter.__module__:
             self._excepthook(error)
 

@@ -11,7 +11,11 @@ from rlgan.cli.main import main
     ("words", "code", "said"),
     [
         (["run"], 1, "serve-env needs OpenEnv, and there is no module"),
-        (["run", "--rule", "applause"], 2, "--rule: "),
+        (
+            ["run", "--rule", "applause"],
+            2,
+            "--rule applause is not a reward rule: give one of probability, log_probability",
+        ),
         (["run", "--port", "70000"], 2, "--port is 70000: it must be"),
         (["run", "--sessions", "0"], 2, "--sessions is 0: it must be"),
         ([], 2, "RUN"),

@@ -213,6 +213,8 @@ def test_code_of_the_current_directory_goes_with_the_job(tmp_path, monkeypatch, 
         (["--address", "http://h:1", "--", "train"], "--run-dir is missing"),
         (["--address", "http://h:1", "--", "train", "--run-dir", "runs/a"], "--run-dir runs/a is relative"),
         (["--address", "http://h:1", "--", "train", "--run-dir=/r", "--data", "ptb/"], "--data ptb/ is relative"),
+        (["--address", "http://h:1", "--", "train", "--run_dir", "runs/a"], "--run-dir runs/a is relative"),
+        (["--address", "http://h:1", "--", "train", "--run-dir=~/a"], "/a, or a URL"),
         (["--", "train", "--run-dir", "/r"], "--address is missing"),
         (
             ["--address", "http://me:secret@h:1", "--", "train", "--run-dir", "/r"],

@@ -92,6 +92,12 @@ def test_half_of_celebas_layout_is_refused(folder, opened, refusal):
     assert "no img_align_celeba/" in refusal(opened, folder({"list_eval_partition.txt": FIVE.encode()}, "b"))
 
 
+def test_a_folder_that_has_nothing_of_celebas_is_not_split_by_its_partition(folder, opened, refusal):
+    assert "has no img_align_celeba/ and no list_eval_partition.txt" in refusal(
+        opened, folder({"a.png": plain(), "b.png": plain()}), split="partition"
+    )
+
+
 def test_a_single_picture_is_refused(celeba, opened, refusal):
     assert "one picture" in refusal(opened, celeba(FIVE, present=["1.jpg"]))
 
