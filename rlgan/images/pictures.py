@@ -16,7 +16,7 @@ from rlgan.images.cache import Cache, unusable
 from rlgan.images.directory import DirectorySource, open_directory
 from rlgan.images.sources import OpenSource, Pixels, Request, Source, fingerprint
 from rlgan.images.tables import DRAWN_SPLITS, FORMER_SPLIT, SOURCES
-from rlgan.settings import is_import, resolve
+from rlgan.settings import is_import_here, resolve
 from rlgan.types import Map
 
 NAMED = 3  # bad pictures that are named where some are skipped
@@ -105,7 +105,7 @@ def open_pictures(request: Request, *, cache: Path | None = None, skip_bad: bool
         DataError: no such directory, nothing in it, or a partition that is none.
     """
     open_: OpenSource = (
-        resolve(request.data, SOURCES) if request.data in SOURCES or is_import(request.data) else open_directory
+        resolve(request.data, SOURCES) if request.data in SOURCES or is_import_here(request.data) else open_directory
     )
     cache = _default_cache() if cache is None else cache
     pictures = open_source(open_(replace(request, index=cache)), cache=cache, skip_bad=skip_bad)

@@ -22,7 +22,7 @@ from rlgan.learning.learner import Learner
 from rlgan.learning.tables import DECAYS
 from rlgan.learning.weights import sample_noise
 from rlgan.rng import Purpose, stream
-from rlgan.settings import absolute, identity, is_import, resolve, updated
+from rlgan.settings import absolute, identity, is_import_here, resolve, updated
 from rlgan.task import Facts, Say, caveat_of_few
 from rlgan.types import Evaluation, Map, Metrics, Plan, RealBatch
 
@@ -47,7 +47,7 @@ class ImageTask:
             DataError: there are none.
         """
         p = settings.pictures
-        data = p.data if p.data in SOURCES or is_import(p.data) else str(absolute("--data", p.data))
+        data = p.data if p.data in SOURCES or is_import_here(p.data) else str(absolute("--data", p.data))
         pictures = _open(settings, Request(data, p.size, p.crop, p.filter, p.faces, split=p.split))
         return ImageTask(updated(settings, {"data": data, "crop": pictures.crop, "split": pictures.split}), pictures)
 
@@ -62,7 +62,7 @@ class ImageTask:
             DataError: they can't be used, or there are too few.
         """
         p = self.settings.pictures
-        data = data if data in SOURCES or is_import(data) else str(absolute("--test-data", data))
+        data = data if data in SOURCES or is_import_here(data) else str(absolute("--test-data", data))
         others = _open(self.settings, Request(data, p.size, self.pictures.crop, p.filter, p.faces))
         others.prepare(map_, say)
         pictures = replace(self.pictures, test_set=others)

@@ -20,6 +20,7 @@ from rlgan.settings import (
     flatten,
     foreign_names,
     is_import,
+    is_import_here,
     resolve,
     updated,
 )
@@ -119,7 +120,7 @@ def check_imports(settings: Any) -> None:
             continue
         value = values[setting.name]
         for name in value if isinstance(value, tuple) else (value,):
-            if isinstance(name, str) and is_import(name):
+            if isinstance(name, str) and (is_import_here if setting.choice.paths else is_import)(name):
                 _check_kind(f"{setting.flag} {name}", resolve(name, {}), setting.choice.table)
 
 

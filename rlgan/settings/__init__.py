@@ -10,6 +10,7 @@ from rlgan.settings.choices import (
     adopt,
     imported_objects,
     is_import,
+    is_import_here,
     modules_found_here,
     own_imports,
     resolve,
@@ -58,7 +59,8 @@ __all__ = [
     "FIGURE_ENDINGS", "Added", "AtLeast", "Below", "Between", "Checkpoint", "Choice", "Device", "FigureFormat",
     "Matching", "Metavar", "MoreThan", "OneOf", "Preset", "Setting", "Table", "TypedPath", "Was", "absolute", "adopt",
     "all_settings", "canonical", "caption_file", "check", "check_address", "check_new", "check_values", "declared",
-    "differences", "flatten", "foreign_names", "identity", "imported_objects", "is_import", "modules_found_here",
+    "differences", "flatten", "foreign_names", "identity", "imported_objects", "is_import", "is_import_here",
+    "modules_found_here",
     "new_figure", "new_picture", "old_flags", "own_imports", "pasteable", "printable", "read", "resolve", "summary",
     "typed_path", "updated",
 ]  # fmt: skip

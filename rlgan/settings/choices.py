@@ -109,12 +109,19 @@ def is_import(name: str) -> bool:
         >>> is_import("mine:Rule"), is_import("s3://bucket/run"), is_import("log_odds")
         (True, False, False)
     """
-    # A path may look like one; where something is there by that name, the path is meant.
-    if os.path.lexists(name):
-        return False
     module, colon, path = name.partition(":")
     # An address as s3://bucket has a colon too, and names no module.
     return bool(colon and module and path) and "/" not in name
+
+
+def is_import_here(name: str) -> bool:
+    """Whether a value that may be a path says where to import from: not where something lies here by that name.
+
+    Example:
+        >>> is_import_here("mine:pictures"), is_import_here("pictures")
+        (True, False)
+    """
+    return is_import(name) and not os.path.lexists(name)
 
 
 def resolve(name: str, table: Table) -> Any:

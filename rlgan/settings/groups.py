@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 from tyro.conf import Positional
 
 from rlgan.errors import UsageError
-from rlgan.settings.choices import Choice, is_import
+from rlgan.settings.choices import Choice, is_import, is_import_here
 from rlgan.settings.explanations import Metavar, explanations
 from rlgan.settings.limits import LIMITS, AtLeast, Limit, Matching, MoreThan
 from rlgan.settings.paths import TypedPath, typed_path
@@ -321,7 +321,8 @@ def foreign_names(settings: Any) -> list[str]:
             continue
         table, names = setting.choice.table, value if isinstance(value, tuple) else (value,)
         # A key of the table is ours, even where it has a colon.
-        outside = [name for name in names if isinstance(name, str) and is_import(name) and name not in table]
+        imported = is_import_here if setting.choice.paths else is_import
+        outside = [name for name in names if isinstance(name, str) and imported(name) and name not in table]
         found += [f"{setting.flag} {name}" for name in outside]
     return found
 

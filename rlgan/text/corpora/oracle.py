@@ -147,7 +147,7 @@ class Oracle:
 
 
 def is_oracle(folder: Path) -> bool:
-    """Whether a directory has the parameters of an oracle."""
+    """Whether a directory has the parameters of an oracle, and no text."""
     return (folder / "embedding.npz").is_file() and (folder / "wo.npz").is_file()
 
 
@@ -155,7 +155,7 @@ def from_directory(folder: Path, settings: CorpusSettings) -> Corpus:
     """The text of an oracle whose parameters were saved, in windows.
 
     Raises:
-        DataError: they can't be read, or another layout, size of the vocabulary or kind of tokens is asked for.
+        DataError: they can't be read, or another layout or size of the vocabulary is asked for.
     """
     _check(settings)
     return write_corpus(folder.name, Oracle.read(folder), settings.length)
@@ -165,7 +165,7 @@ def from_settings(settings: CorpusSettings) -> Corpus:
     """The oracle's text, in windows.
 
     Raises:
-        DataError: another layout, size of the vocabulary or kind of tokens is asked for.
+        DataError: another layout or size of the vocabulary is asked for.
     """
     _check(settings)
     return load_oracle(settings.length)
@@ -173,11 +173,8 @@ def from_settings(settings: CorpusSettings) -> Corpus:
 
 def _check(settings: CorpusSettings) -> None:
     layout = settings.layout or "windows"
-    fits = settings.tokens == "words" and settings.vocab_size in (None, VOCAB_SIZE)
-    if find_layout(layout).ends_with_eos or not fits:
-        raise DataError(
-            f"the oracle writes windows of {VOCAB_SIZE} words: leave --layout, --vocab-size and --tokens out"
-        )
+    if find_layout(layout).ends_with_eos or settings.vocab_size not in (None, VOCAB_SIZE):
+        raise DataError(f"the oracle writes windows of {VOCAB_SIZE} words: leave --layout and --vocab-size out")
 
 
 def load_oracle(length: int = LENGTH, seed: int = 0, train_count: int = 10_000, held_out_count: int = 1_000) -> Corpus:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rlgan.errors import DataError
-from rlgan.settings import absolute, is_import
+from rlgan.settings import absolute, is_import_here
 from rlgan.text.corpora import DATASETS
 from rlgan.text.settings import CorpusSettings
 
@@ -26,7 +26,7 @@ def is_large(settings: CorpusSettings) -> bool:
         return settings.vocab_size >= LARGE
     if settings.data in DATASETS:
         return settings.data not in SMALL_DATASETS
-    if is_import(settings.data):
+    if is_import_here(settings.data):
         return True
     return _has_words(absolute("--data", settings.data), LARGE, settings.tokens)
 

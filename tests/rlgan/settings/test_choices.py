@@ -1,4 +1,4 @@
-from rlgan.settings import imported_objects, is_import, resolve
+from rlgan.settings import imported_objects, is_import_here, resolve
 
 
 def test_only_what_a_stranger_wrote_is_sent_to_other_processes():
@@ -10,6 +10,6 @@ def test_only_what_a_stranger_wrote_is_sent_to_other_processes():
 
 def test_what_lies_here_by_a_name_with_a_colon_is_a_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert is_import("pictures:2024")
+    assert is_import_here("pictures:2024")
     (tmp_path / "pictures:2024").mkdir()
-    assert not is_import("pictures:2024")
+    assert not is_import_here("pictures:2024")
