@@ -269,18 +269,19 @@ def test_the_splits_of_a_directory_are_not_split_again(text, tmp_path):
         load(tmp_path / "folder", split="shuffle")
 
 
-def test_lines_are_not_cut_where_rows_are_whole_ones_also_in_a_directory(text, tmp_path):
+def test_a_line_of_a_directory_that_is_cut_where_rows_are_whole_ones_is_a_warning(text, tmp_path):
     for split in ("train", "test"):
         text(prose(40, 6), f"folder/{split}.txt")
-    with pytest.raises(DataError, match="--split words cuts within lines, and --layout sentences needs whole ones"):
-        load(tmp_path / "folder", split="words")
-    assert load(tmp_path / "folder", split="words", layout="windows").split == "words"
+    (warning,) = warnings(load(tmp_path / "folder", split="words"))
+    assert "--split words cuts a line of train.txt in two, and --layout sentences has whole ones" in warning
+    assert warnings(load(tmp_path / "folder", split="words", layout="windows")) == []
 
 
 @pytest.mark.parametrize("data", ["stories", "oracle"])
-def test_what_is_made_of_words_is_not_read_as_characters(data):
-    with pytest.raises(DataError, match=r"leave .*--tokens out"):
-        load(data, tokens="characters")
+def test_who_asks_for_characters_of_what_is_made_of_words_is_warned(data):
+    assert warnings(load(data)) == []
+    (warning,) = warnings(load(data, tokens="characters"))
+    assert f"{data} is made of words, and --tokens characters" in warning
 
 
 def test_a_file_that_is_called_as_a_built_in_is_said(text, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from rlgan.errors import DataError
-from rlgan.settings import absolute, is_import, resolve
+from rlgan.settings import absolute, is_import_here, resolve
 from rlgan.text.corpora import DATASETS
 from rlgan.text.corpora.files import load_text
 from rlgan.text.corpora.layouts import stop_token
@@ -25,7 +25,7 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
         DataError: it can't be had or does not fit the settings.
         UsageError: a name that is to be imported can't be.
     """
-    if settings.data in DATASETS or is_import(settings.data):
+    if settings.data in DATASETS or is_import_here(settings.data):
         corpus: Corpus = resolve(settings.data, DATASETS)(settings)
         # A data set from outside may say otherwise than its layout, by which rollouts are ended.
         due = stop_token(corpus.layout, corpus.words)
@@ -34,6 +34,13 @@ def load_corpus(settings: CorpusSettings) -> tuple[str, Corpus]:
                 f"the corpus of {settings.data} has the layout {corpus.layout} and the stop token {corpus.stop_token}, "
                 f"not {due}: give that, or another layout"
             )
+        # Said, and not refused: there are runs that began so.
+        if settings.data in DATASETS and settings.tokens != "words":
+            note = (
+                f"warning: {settings.data} is made of words, and --tokens {settings.tokens} does not take them apart, "
+                "but writes them without blanks: leave it out"
+            )
+            corpus = dataclasses.replace(corpus, notes=(*corpus.notes, note))
         if settings.data in DATASETS and Path(settings.data).exists():
             note = f"{settings.data} is the built-in data set; what lies here by that name is ./{settings.data}"
             corpus = dataclasses.replace(corpus, notes=(note, *corpus.notes))

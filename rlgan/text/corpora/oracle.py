@@ -147,7 +147,7 @@ class Oracle:
 
 
 def is_oracle(folder: Path) -> bool:
-    """Whether a directory has the parameters of an oracle, and no text."""
+    """Whether a directory has the parameters of an oracle."""
     return (folder / "embedding.npz").is_file() and (folder / "wo.npz").is_file()
 
 

@@ -18,11 +18,8 @@ def from_settings(settings: CorpusSettings) -> Corpus:
     """The stories, by default in sentences.
 
     Raises:
-        DataError: other tokens or another size of the vocabulary are asked for than they have, or a split is shorter
-            than one window.
+        DataError: another size of the vocabulary is asked for than they have, or a split is shorter than one window.
     """
-    if settings.tokens != "words":
-        raise DataError("the stories are made of words: leave --tokens out")
     corpus = load_stories(settings.length, settings.layout or "sentences")
     if settings.vocab_size not in (None, len(corpus.words)):
         raise DataError(f"the stories have {len(corpus.words)} words and need them all: leave --vocab-size out")
