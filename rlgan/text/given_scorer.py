@@ -1,5 +1,8 @@
 """`--scorer`: what gives the log-odds in place of a discriminator."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -76,20 +79,29 @@ class GivenScorer:
 
     def start(self, count: int) -> State:
         """The state before any token: arrays with leading axis `count`."""
-        return self.given.start(count)
+        with self._naming_it():
+            return self.given.start(count)
 
     def score(self, state: State, tokens: Tensor, /) -> tuple[State, Tensor]:
         """Read the next token of every sequence, int64 [N]: log-odds float32 [N], where the tokens are.
 
         Raises:
-            RunError: the scorer gave another shape, or what is not finite.
+            RunError: the scorer failed, or gave another shape, or what is not finite.
         """
-        after, given = self.given.score(state, tokens.cpu().numpy())
-        log_odds = torch.as_tensor(given, dtype=torch.float32)
+        with self._naming_it():
+            after, given = self.given.score(state, tokens.cpu().numpy())
+            log_odds = torch.as_tensor(given, dtype=torch.float32)
         if log_odds.shape != tokens.shape or not log_odds.isfinite().all():
             said = f"shape {tuple(log_odds.shape)}" if log_odds.shape != tokens.shape else "numbers that are not finite"
             raise RunError(f"--scorer {self._name} gave {said}: {len(tokens)} finite log-odds are due, one a sequence")
         return after, log_odds.to(tokens.device)
+
+    @contextmanager
+    def _naming_it(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # a scorer of somebody else's may raise anything
+            raise RunError(f"--scorer {self._name} failed: {type(error).__name__}: {error}") from error
 
 
 def check_given_scorer(name: str, words: tuple[str, ...]) -> None:

@@ -134,6 +134,8 @@ class Late(Fox):
     broken = False
 
     def score(self, state, tokens):
+        if self.broken == "exception":
+            return state[1], tokens
         return state, np.full(len(tokens) + 1 if self.broken == "shape" else len(tokens), np.inf, np.float32)
 
 
@@ -142,6 +144,13 @@ def test_a_scorer_that_breaks_later_ends_the_run_in_one_sentence(broken, said):
     scorer = GivenScorer(f"{__name__}:Late", ("<unk>", "<eos>", "fox"))
     scorer.given.broken = broken
     with pytest.raises(RunError, match=f"Late gave {said}: 3 finite log-odds are due, one a sequence"):
+        scorer.score(scorer.start(3), torch.tensor([0, 1, 2]))
+
+
+def test_what_a_scorer_raises_ends_the_run_in_one_sentence():
+    scorer = GivenScorer(f"{__name__}:Late", ("<unk>", "<eos>", "fox"))
+    scorer.given.broken = "exception"
+    with pytest.raises(RunError, match="Late failed: IndexError: tuple index out of range"):
         scorer.score(scorer.start(3), torch.tensor([0, 1, 2]))
 
 
