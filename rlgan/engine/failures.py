@@ -84,6 +84,8 @@ def unread_argument(error: TaskError, worker: str, learner: str) -> RunError | N
     # learner's error arrives as that of the call which was to read them.
     if isinstance(error.cause, ResultLostError):
         return LearnerLostError(f"{learner} died: its weights are lost with its node")
+    if isinstance(error.cause, ray.exceptions.ActorUnavailableError):
+        return LearnerLostError(f"{learner} is lost: {death_reason(error.cause)}")
     if isinstance(error.cause, (ActorError, ray.exceptions.OutOfMemoryError)):
         return LearnerLostError(f"{learner} died: {death_reason(error.cause)}")
     if isinstance(error.cause, RayError):
