@@ -314,7 +314,7 @@ def main() -> int:
     device = prepare(options.device)
     left_out: dict[str, str] = {}
     if options.grid:
-        found, left_out = grid(options.minutes)
+        found, left_out = grid(15.0 if options.minutes is None else options.minutes)
         return show(found | {"left out": left_out} if options.json else found, left_out, options.json)
     text_of = partial(text, recipes=options.recipe or tuple(RECIPES))
     measure, batches = {"text": (text_of, [64, 256]), "image": (image, [32]), "gaussian": (gaussian, [])}[options.task]

@@ -103,12 +103,13 @@ class Run:
         operation = self._loaded.task.evaluate
         own = options_of(operation.options, options)
         with isolated():
-            from rlgan.runs.evaluation import check_takes_test_data, evaluation_tools
+            from rlgan.runs.evaluation import check_takes_data, check_takes_test_data, evaluation_tools
 
             def say(what: str, done: float | None = None, /) -> None:  # noqa: ARG001 lines have no fraction
                 status(what)
 
             own_data, tested = (None if path is None else os.fspath(path) for path in (data, test_data))
+            check_takes_data(self._loaded, own_data)
             check_takes_test_data(self._loaded, tested)
             tools = evaluation_tools(
                 self._checkpoint, trust_imports=self._trust_imports, status=say, data=own_data, test_data=tested

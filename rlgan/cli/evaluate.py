@@ -74,7 +74,7 @@ def evaluate(words: list[str]) -> None:
     common = options.common
 
     # Late, as in the other commands: --help and an error in a flag need not wait for numpy and what opens a run.
-    from rlgan.runs.evaluation import check_takes_test_data
+    from rlgan.runs.evaluation import check_takes_data, check_takes_test_data
     from rlgan.runs.loading import load_run
     from rlgan.runs.near import seeds_in
 
@@ -83,6 +83,7 @@ def evaluate(words: list[str]) -> None:
         return
     run = load_run(common.run, common.checkpoint, trust_imports=common.trust_imports, device=common.device)
     refuse_options_of_others(options, tasks, run.task, common.run, "evaluate")
+    check_takes_data(run, common.data)
     check_takes_test_data(run, common.test_data)
     own = options_for(run.task, options, "evaluate")
     with _tools(common) as tools:

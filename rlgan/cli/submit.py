@@ -128,7 +128,7 @@ def job_of(address: str, submission: str, words: Sequence[str]) -> Job:
         if relative and (flag == "--run-dir" or "/" in str(place) or "." in str(place)):
             raise UsageError(
                 f"{flag} {place} is relative: the job runs in a directory of its own, so give an absolute path that "
-                f"the cluster's nodes see, as {Path(str(place)).expanduser().absolute()}, or a URL"
+                f"the cluster's nodes see, as {Path(os.path.expanduser(str(place))).absolute()}, or a URL"
             )
     # A job that is submitted again must go on, and the first time there is nothing to go on from.
     resume = [] if any(word.partition("=")[0] == "--resume" for word in words) else ["--resume", "auto"]

@@ -37,7 +37,10 @@ from rlgan.table import Files, Table, TablePlan, TableRow, Words
 from rlgan.task import TASKS, Task, find_task
 
 STOPPED = 143  # the exit code of a process whose run was stopped, as that of a shell after SIGTERM
-OF_EACH = {"seed", "seeds", "run_dir", "resume", "json"}  # what a table says of each of its runs
+# What a table says of each of its runs, and what to do who wants that.
+OF_EACH = dict.fromkeys(("seed", "seeds"), "give it before --") | dict.fromkeys(
+    ("run_dir", "resume", "json"), "leave it out"
+)
 LONGEST_NAME = 40  # characters that are added to a row's name, for what was asked of every run
 
 TASK_OF = {table: find_task(name) for name in TASKS for table in find_task(name).tables}
@@ -82,7 +85,7 @@ def make_table(name: str, words: list[str]) -> None:
     for typed in typed_names(extra, kind_of_training(task)):
         if typed in OF_EACH:
             flag = f"--{typed.replace('_', '-')}"
-            raise UsageError(f"{flag} after -- is for every run, and a table has its own for each: leave it out")
+            raise UsageError(f"{flag} after -- is not for every run of a table: {OF_EACH[typed]}")
     parts = {"table": (table.options, table.options()), "common": (TableSettings, TableSettings())}
     options = parse(command("MakeTable", "", parts), own, _help_page(name, table))
     common = options.common

@@ -35,6 +35,7 @@ def default_workers(
         return 0, "rollouts are made on the GPU that learns"
     if not lag:
         return 0, "without --lag, rollouts and updates take turns, and workers cost more than they gain"
-    if cpus < 1 + WORKERS:
-        return 0, f"{WORKERS} workers and a learner would share {cpus} CPU{'s' if cpus > 1 else ''}"
+    if cpus < 1 + busy:
+        workers, shared = ("a worker", "2 workers")[busy > 1], f"{cpus} CPU{'s' if cpus > 1 else ''}"
+        return 0, f"{workers} and a learner would share {shared}"
     return busy, "they make rollouts while the learner learns, as --lag allows"

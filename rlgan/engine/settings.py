@@ -18,8 +18,8 @@ class EngineSettings:
     workers: Annotated[int, AtLeast(0), Metavar("N")] | str | None = None
     """Rollout workers (Ray actors). 0: everything in this process, without Ray; the same result, bit for bit. auto or
     auto:MIN-MAX: as many as there is room for on the nodes, which may come and go, and as the shards keep busy. By
-    default 2 on a cluster, with several learners or --rollout-gpus, and with --lag where there are 3 CPUs or more and
-    no GPU; else 0."""
+    default 2 on a cluster, with several learners or --rollout-gpus, and with --lag where no GPU computes
+    and each has a CPU, but no more than there are --shards; else 0."""
     worker_cpus: Annotated[float, MoreThan(0)] = 1.0
     """CPUs that Ray reserves for each rollout worker, which computes with one thread in any case."""
     device: Device = "auto"

@@ -87,10 +87,11 @@ class Checkpoints:
         final = self.folder / str(checkpoint.step)
         # A disk can rename a folder in one go. A store can't: there, the checkpoint is written under its final name.
         partial = self.folder / f".{checkpoint.step}.partial" if isinstance(final, Path) else final
-        # What is there of the same step has the same bits, and may be whole: in a store it is written over, each file
-        # at once and the manifest last.
-        is_there = partial is final and partial.exists()
+        is_there = False
         try:
+            # What is there of the same step has the same bits, and may be whole: in a store it is written over, each
+            # file whole or not at all, and the manifest last.
+            is_there = partial is final and partial.exists()
             if not is_there:
                 # A save that was killed may have left one.
                 remove(partial)
@@ -260,7 +261,7 @@ def _put_in_place(partial: Path, final: Path) -> None:
 
 
 def _write(folder: Place, checkpoint: Checkpoint) -> None:
-    """Write the files of a checkpoint into an empty folder."""
+    """Write the files of a checkpoint into a folder that is empty, or in a store has the same step."""
     groups = dict(checkpoint.state)
     for weights in checkpoint.lagged:
         groups[f"generator-at-{weights.version}"] = weights.generator

@@ -131,7 +131,6 @@ class RunDirectory:
             if isinstance(self._lock_file, Path):
                 self._lock(self._lock_file, say)
                 return
-        # Of the disk: what a store raises is told by who opened it.
         except OSError as error:
             raise RunError(f"{self.path} can't be written: {error}; give another --run-dir") from error
         self._lock_file.write_bytes(self._claim)
@@ -258,7 +257,7 @@ def _going_on(path: Place) -> str:
     """The other way out, where there is something to go on with."""
     if (path / "config.json").is_file():
         return ", or --resume to go on with it"
-    return ", or --seeds and --resume to go on with its seeds" if _holds_seeds(path) else ""
+    return ", or --seeds N and --resume to go on with its seeds" if _holds_seeds(path) else ""
 
 
 def unused_directory(path: Path) -> Path:

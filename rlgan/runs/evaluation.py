@@ -51,6 +51,16 @@ def check_takes_test_data(run: LoadedRun, test_data: str | None) -> None:
         )
 
 
+def check_takes_data(run: LoadedRun, data: str | None) -> None:
+    """Check that a run has data whose place can be given, where one is.
+
+    Raises:
+        UsageError: runs of its task have none.
+    """
+    if data is not None and "data" not in run.task.places:
+        raise UsageError(f"--data {data}: {run.path} is a run of {run.task.name}, which has none: leave it out")
+
+
 class PreparedTasks:
     """Gives the tasks of runs with their data, which runs on the same data share: it is read once.
 
@@ -73,10 +83,7 @@ class PreparedTasks:
             RunError: it is not what the run was trained on.
         """
         if self._data is not None:
-            if "data" not in run.task.places:
-                raise UsageError(
-                    f"--data {self._data}: {run.path} is a run of {run.task.name}, which has none: leave it out"
-                )
+            check_takes_data(run, self._data)
             run = replace(run, settings=updated(run.settings, {"data": self._data}))
         last = self._last.get(run.task.name)
         if last is not None and run.task.same_data:

@@ -151,7 +151,8 @@ class MethodSettings:
             or weights != sorted(weights, reverse=True)
         ):
             raise UsageError(
-                f"--curriculum {self.curriculum}: give pairs of epoch and w, epochs rising and w falling within 1 and 0"
+                f"--curriculum {self.curriculum}: give pairs of epoch and w, epochs rising and w falling, each w from "
+                "0 to 1"
             )
 
 

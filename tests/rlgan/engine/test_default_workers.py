@@ -16,6 +16,8 @@ HERE = {"shards": 2, "lag": 0, "cpus": 8, "on_cluster": False, "on_gpu": False}
         ({}, {"lag": 1}, 2),
         ({}, {"lag": 1, "cpus": 3}, 2),
         ({}, {"lag": 1, "shards": 1}, 1),
+        ({}, {"lag": 1, "shards": 1, "cpus": 2}, 1),
+        ({}, {"lag": 1, "shards": 1, "cpus": 1}, 0),
         ({}, {"lag": 1, "cpus": 2}, 0),  # three processes of one thread each
         ({}, {"lag": 1, "on_gpu": True}, 0),
         ({}, {"lag": 1, "shards": 0}, 0),
