@@ -65,6 +65,7 @@ sys.exit(main())
 UV_RUN = ["bash", "-c", 'exec -a uv bash run "$@"', "bash"]
 
 
+@pytest.mark.slow
 def test_a_project_with_folders_of_our_names_in_a_long_tmpdir_without_a_home_under_uv_run(
     console, sentences, tmp_path, all_sinks
 ):
@@ -126,6 +127,7 @@ print("all there")
 """
 
 
+@pytest.mark.slow
 def test_a_ray_that_the_caller_has_joined_is_used_and_left_running_and_so_are_its_children(tmp_path, sentences):
     typed = [sys.executable, "-c", JOINED, *ON_RAY, "--data", str(sentences), "--run-dir", str(tmp_path / "run")]
     surroundings = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}

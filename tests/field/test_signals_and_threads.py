@@ -101,6 +101,7 @@ def test_sigterm_where_the_cluster_that_it_has_joined_is_gone_too(
     assert f"its Ray has ended: the run ends without saving; the last whole checkpoint is {run}" in said.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_signals_twice_and_the_run_saves(on_ray, tmp_path, wait_until, steps_of):
     """SIGHUP comes from the system, to the process group, and from the shell."""
     run = tmp_path / "run"

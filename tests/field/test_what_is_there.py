@@ -38,6 +38,7 @@ def test_a_run_that_was_started_and_ended_meanwhile_is_not_replaced(started, typ
     assert ((run / "config.json").read_bytes(), (run / "metrics.jsonl").read_bytes()) == before
 
 
+@pytest.mark.slow
 def test_starts_in_the_same_second_get_directories_of_their_own(started, gaussian, tmp_path):
     processes = [started(*gaussian, "--steps", 1) for _ in range(3)]
     for process in processes:
