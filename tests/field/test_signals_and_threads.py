@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -40,6 +41,13 @@ def test_a_signal_before_training_is_one_line(number, started, gaussian, tmp_pat
     assert said.decode().splitlines() == [f"rlgan: error: ended by {signal.Signals(number).name}"]
 
 
+def _send(number, processes):
+    """Send a signal to processes, of which some end by themselves where another one is gone."""
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(number)
+
+
 def _ray_of(process):
     return psutil.Process(process.pid).children(recursive=True)
 
@@ -51,8 +59,7 @@ def test_sigterm_to_all_processes_of_a_run_on_ray_saves(started, on_ray, tmp_pat
     wait_until(lambda: steps_of(run))
     everything, newest, asked = [*_ray_of(process), process], steps_of(run)[-1], time.monotonic()
     assert {"gcs_server", "raylet"} <= {each.name() for each in everything[:-1]}
-    for each in everything:
-        each.send_signal(signal.SIGTERM)
+    _send(signal.SIGTERM, everything)
     said, _ = process.communicate(timeout=300)
     # 2.5 s on a machine with nothing else at work; it was 60 s, unsaved, where Ray's servers ended first.
     assert time.monotonic() - asked < 30
@@ -69,9 +76,7 @@ def test_a_ray_that_is_gone_is_a_line_with_the_last_checkpoint(started, on_ray, 
     process = started(*on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run)
     wait_until(lambda: steps_of(run))
     begun = time.monotonic()
-    for each in _ray_of(process):
-        if each.name() in ("gcs_server", "raylet"):
-            each.kill()
+    _send(signal.SIGKILL, [each for each in _ray_of(process) if each.name() in ("gcs_server", "raylet")])
     if asked:
         process.terminate()
     said, _ = process.communicate(timeout=300)
@@ -91,8 +96,7 @@ def test_sigterm_where_the_cluster_that_it_has_joined_is_gone_too(
     words = [*on_ray, "--steps", 10**9, "--checkpoint-every", 10, "--run-dir", run]
     process = started(*words, environment=environment | {"RAY_ADDRESS": address})
     wait_until(lambda: steps_of(run))
-    for each in cluster.children(recursive=True):
-        each.kill()
+    _send(signal.SIGKILL, cluster.children(recursive=True))
     begun = time.monotonic()
     process.terminate()
     said, _ = process.communicate(timeout=300)

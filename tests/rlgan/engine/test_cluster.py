@@ -398,7 +398,8 @@ def head(tmp_path):
             if process.poll() is None:
                 family = _family(process)
                 for p in [*family, psutil.Process(process.pid)]:
-                    p.kill()
+                    with contextlib.suppress(psutil.NoSuchProcess):  # some end by themselves where another one is gone
+                        p.kill()
                 process.wait()
                 assert _gone(family)
 
